@@ -1,0 +1,128 @@
+package flow
+
+// Cause tells why a record was made. The values are those of the Argus record header (section 1.1).
+type Cause uint8
+
+// The causes that a table gives.
+const (
+	CauseStart   Cause = 0x10 // the first record of a flow, whatever else happened to it since
+	CauseStatus  Cause = 0x20 // a later record
+	CauseStop    Cause = 0x30 // a later record, the flow's last: its tuple was taken by a new connection
+	CauseTimeout Cause = 0x40 // a later record, the flow's last: idle, or evicted from a full table
+)
+
+// End tells whether and why a record is the last of its flow. The values are those of IPFIX
+// flowEndReason (IANA information element 136); 0 means that the flow goes on.
+type End uint8
+
+// The reasons for a flow's end.
+const (
+	EndNone      End = 0
+	EndIdle      End = 1 // idle timeout
+	EndDetected  End = 3 // the protocol closed it: FIN both ways, RST, or the tuple was reused
+	EndForced    End = 4 // the table was flushed: end of file, interface gone, agent stopped
+	EndResources End = 5 // evicted from a full table
+)
+
+// Initiator tells how the source of a record was chosen.
+type Initiator uint8
+
+// The ways to know who began a flow, best first.
+const (
+	InitiatorSeen    Initiator = 1 // a request proves it: a TCP SYN, an ICMP or ARP request
+	InitiatorAnswer  Initiator = 2 // an answer proves it: a SYN/ACK without its SYN, so the other side began
+	InitiatorGuessed Initiator = 3 // the sender of the first packet seen
+)
+
+// TCP status bits of a record, as the Argus network DSR numbers them (section 5.5).
+const (
+	TCPSawSYN        = 0x1
+	TCPSawSYNACK     = 0x2
+	TCPEstablished   = 0x4
+	TCPSawFIN        = 0x8
+	TCPSawFINACK     = 0x10
+	TCPClosed        = 0x20
+	TCPCloseWait     = 0x40
+	TCPPortReuse     = 0x80
+	TCPSrcRetransmit = 0x100
+	TCPDstRetransmit = 0x200
+	TCPSrcWindowShut = 0x400
+	TCPDstWindowShut = 0x800
+	TCPSrcReset      = 0x1000
+	TCPDstReset      = 0x2000
+	TCPSrcECNMarked  = 0x4000
+	TCPDstECNMarked  = 0x8000
+	TCPSrcOutOfOrder = 0x10000
+	TCPDstOutOfOrder = 0x20000
+)
+
+// Side is what one direction of a flow did in the interval of one record.
+type Side struct {
+	Packets uint64 // on the wire; a GSO super-frame counts its segments
+	Bytes   uint64 // frame octets, Packet.FrameLen
+	IPBytes uint64 // Packet.IPLen
+	Payload uint64 // Packet.PayloadLen
+
+	First, Last int64 // capture times of the interval's first and last packet, ns since 1970; 0 without packets
+
+	TTL, TOS  uint8  // of the last packet
+	Fragments bool   // fragments were seen
+	HasVLAN   bool   // VLAN is set
+	HasMPLS   bool   // MPLS is set
+	IPID      uint16 // of the last packet
+	VLAN      uint16 // TCI of the last packet's innermost tag
+	MPLS      uint32 // label stack entry of the last packet
+	IPOptions uint32 // OR of all packets of the interval
+	Encaps    Encaps // OR of all packets of the interval
+}
+
+// TCPSide is what one direction of a TCP connection has shown so far.
+type TCPSide struct {
+	Base     uint32 // initial sequence number; seen mid-stream: the first one seen less 1
+	Next     uint32 // the highest sequence number seen, plus one
+	Ack      uint32 // the last acknowledgement number this side sent
+	Payload  uint32 // payload octets, retransmitted ones included, modulo 2^32
+	Retrans  uint32 // segments whose data had been seen before
+	Window   uint16 // the last one, unscaled
+	MSS      uint16 // option value, 0 when not seen
+	Shift    uint8  // window scale option
+	Flags    uint8  // OR of the header flags, whole flow
+	Interval uint8  // OR of the header flags, this record's interval
+}
+
+// TCP is the connection state that a record of a TCP flow carries.
+type TCP struct {
+	Status  uint32 // TCP status bits
+	Options uint32 // TCPOption bits of both SYNs
+	SynAck  int64  // SYN to SYN/ACK, ns; 0 when not both were seen
+	AckDat  int64  // SYN/ACK to the first ACK, ns
+	Side    [2]TCPSide
+}
+
+// Record is what a flow did since its last record. A Table lends it for one step of an iteration; nobody keeps it.
+type Record struct {
+	Key                      // Src is the initiator
+	ID                uint64 // the flow's identity, the same on all its records
+	Start             int64  // the flow's first packet, ns since 1970: equal to the first record's earliest First
+	Cause             Cause
+	End               End
+	Initiator         Initiator
+	EstimatedSegments bool // some packet count comes from payload / MSS, not from the kernel
+	HasMAC            bool
+	SrcMAC, DstMAC    [6]byte // of the first packet, oriented like Key
+	EtherType         uint16
+	Side              [2]Side // [0] from Src to Dst, [1] back
+	TCP               TCP     // valid when Key.IsTCP
+}
+
+// Span returns the times of the first and the last packet of the record's interval, ns since 1970.
+func (r *Record) Span() (first, last int64) {
+	s, d := &r.Side[0], &r.Side[1]
+	switch {
+	case d.Packets == 0:
+		return s.First, s.Last
+	case s.Packets == 0:
+		return d.First, d.Last
+	}
+	return min(s.First, d.First), max(s.Last, d.Last)
+}

@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/peterbourgon/ff/v3"
+	"github.com/peterbourgon/ff/v3/ffcli"
+)
+
+func tree(exec func(context.Context, []string) error) *ffcli.Command {
+	fs := flag.NewFlagSet("flows", flag.ExitOnError)
+	fs.Int("count", 0, "stop after `N` flows")
+	fs.String("secret-switch", "", hidden+"for tests")
+	return &ffcli.Command{Name: "prog", ShortHelp: "does things", Subcommands: []*ffcli.Command{
+		{Name: "flows", ShortHelp: "prints flows", FlagSet: fs, LongHelp: "Examples:\n  prog flows", Exec: exec},
+	}}
+}
+
+func TestExitCodes(t *testing.T) {
+	boom := errors.New("boom")
+	for _, c := range []struct {
+		name   string
+		args   []string
+		err    error
+		code   int
+		stdout string
+		stderr string
+	}{
+		{"works", []string{"flows"}, nil, ExitOK, "", ""},
+		{"fails", []string{"flows"}, boom, ExitFailure, "", "prog: boom"},
+		{"chosen code", []string{"flows"}, Exit(ExitRunning, boom), ExitRunning, "", "prog: boom"},
+		{"wrong use", []string{"flows"}, Usagef("bad %d", 7), ExitUsage, "", "prog: bad 7\nTry 'prog --help'."},
+		{"help", []string{"flows", "--help"}, nil, ExitOK, "--count N   stop after N flows", ""},
+		{"unknown flag", []string{"flows", "--nope"}, nil, ExitUsage, "", "-nope"},
+		{"bad value", []string{"flows", "--count", "x"}, nil, ExitUsage, "", `invalid value "x"`},
+		{"no command", nil, nil, ExitUsage, "", "Commands:"},
+		{"unknown command", []string{"dance"}, nil, ExitUsage, "", `unknown command "dance"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var stdout, stderr strings.Builder
+			code := Run(t.Context(), tree(func(context.Context, []string) error { return c.err }), c.args, &stdout, &stderr)
+			if code != c.code {
+				t.Errorf("exit code %d, want %d", code, c.code)
+			}
+			if !strings.Contains(stdout.String(), c.stdout) || (c.stdout == "") != (stdout.Len() == 0) {
+				t.Errorf("stdout %q, want %q in it", stdout.String(), c.stdout)
+			}
+			if !strings.Contains(stderr.String(), c.stderr) || (c.stderr == "") != (stderr.Len() == 0) {
+				t.Errorf("stderr %q, want %q in it", stderr.String(), c.stderr)
+			}
+			if strings.Contains(stdout.String(), "secret-switch") {
+				t.Error("help shows a hidden flag")
+			}
+		})
+	}
+}
+
+func TestConfFile(t *testing.T) {
+	for _, c := range []struct {
+		name, text string
+		want       int
+		warning    string
+		err        string
+	}{
+		{"bare", "ARGUS_COUNT=5", 5, "", ""},
+		{"quoted, spaces, comment", "  ARGUS_COUNT = \"7\"  # seven\n\n# nothing", 7, "", ""},
+		{"without prefix", "count=3 # three", 3, "", ""},
+		{"windows line ends", "ARGUS_COUNT=4\r\n", 4, "", ""},
+		{"empty", "", 0, "", ""},
+		{"unknown", "\nARGUS_DAEMON=no\n", 0, `argus.conf:2: unknown setting "ARGUS_DAEMON"`, ""},
+		{"bad value", "# x\nARGUS_COUNT=many", 0, "", `argus.conf:2: bad value "many" for ARGUS_COUNT`},
+		{"no equals sign", "ARGUS_COUNT", 0, "", `argus.conf:1: "ARGUS_COUNT" is not NAME=value`},
+		{"open quotes", `ARGUS_COUNT="5`, 0, "", "argus.conf:1: the quotes of ARGUS_COUNT do not close"},
+		{"a line without end", strings.Repeat("x", maxConfLine+1), 0, "", "argus.conf:1:"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "argus.conf")
+			if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			fs := flag.NewFlagSet("", flag.ContinueOnError)
+			count := fs.Int("count", 0, "")
+			var warning string
+			err := ff.Parse(fs, nil, ff.WithConfigFile(file), ff.WithConfigFileParser(ConfFile(fs, func(m string) { warning += m })))
+			if *count != c.want {
+				t.Errorf("count %d, want %d", *count, c.want)
+			}
+			if !strings.Contains(warning, c.warning) || (c.warning == "") != (warning == "") {
+				t.Errorf("warning %q, want %q", warning, c.warning)
+			}
+			if (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+				t.Errorf("error %v, want %q", err, c.err)
+			}
+		})
+	}
+}
+
+func FuzzConfFile(f *testing.F) {
+	f.Add("ARGUS_COUNT=5\n# x\nARGUS_X=\"a b\" # y\n")
+	f.Add("ARGUS_COUNT=\"5\nARGUS_=\n=\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		fs := flag.NewFlagSet("", flag.ContinueOnError)
+		fs.String("count", "", "")
+		ConfFile(fs, func(string) {})(strings.NewReader(text), func(name, value string) error {
+			if name != "count" {
+				t.Errorf("sets %q, which is no flag", name)
+			}
+			if strings.Contains(value, "\n") {
+				t.Errorf("value %q runs over its line", value)
+			}
+			return nil
+		})
+	})
+}
+
+// TestBashCompletion asks a real bash what it offers after some words.
+func TestBashCompletion(t *testing.T) {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("bash is not installed")
+	}
+	var script strings.Builder
+	root := tree(nil)
+	root.Subcommands = append(root.Subcommands, Completion(root))
+	if err := writeCompletion(&script, root, "bash"); err != nil {
+		t.Fatal(err)
+	}
+	for words, want := range map[string]string{
+		"prog ":         "flows completion",
+		"prog fl":       "flows",
+		"prog flows --": "--count",
+	} {
+		fields := strings.Split(words, " ")
+		ask := script.String() + "\nCOMP_WORDS=('" + strings.Join(fields, "' '") + "')\nCOMP_CWORD=$((${#COMP_WORDS[@]}-1))\n_prog\necho ${COMPREPLY[@]}\n"
+		out, err := exec.Command(bash, "-c", ask).CombinedOutput()
+		if err != nil || strings.TrimSpace(string(out)) != want {
+			t.Errorf("after %q bash offers %q (%v), want %q", words, out, err, want)
+		}
+	}
+}

@@ -1,0 +1,104 @@
+package cli
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+)
+
+// Completion returns the command that prints root's shell completion.
+func Completion(root *ffcli.Command) *ffcli.Command {
+	return &ffcli.Command{
+		Name:       "completion",
+		ShortUsage: root.Name + " completion bash|zsh|fish",
+		ShortHelp:  "print the completion script of a shell",
+		LongHelp: fmt.Sprintf("Examples:\n  source <(%[1]s completion bash)\n  %[1]s completion fish > ~/.config/fish/completions/%[1]s.fish",
+			root.Name),
+		Exec: func(_ context.Context, args []string) error {
+			if len(args) != 1 {
+				return Usagef("completion wants one argument: bash, zsh or fish")
+			}
+			return writeCompletion(os.Stdout, root, args[0])
+		},
+	}
+}
+
+func writeCompletion(w io.Writer, root *ffcli.Command, shell string) error {
+	switch shell {
+	case "bash":
+		return bashCompletion(w, root)
+	case "zsh":
+		// zsh runs bash's completion functions through bashcompinit.
+		fmt.Fprintln(w, "autoload -U +X bashcompinit && bashcompinit")
+		return bashCompletion(w, root)
+	case "fish":
+		return fishCompletion(w, root)
+	}
+	return Usagef("no completion for %q: bash, zsh and fish are known", shell)
+}
+
+// words calls f for every command of the tree, the deepest first (a shell's case takes the first match),
+// with the words that lead to it and its flags.
+func words(c *ffcli.Command, path string, f func(path string, c *ffcli.Command, flags []*flag.Flag)) {
+	var flags []*flag.Flag
+	if c.FlagSet != nil {
+		c.FlagSet.VisitAll(func(fl *flag.Flag) {
+			if !strings.HasPrefix(fl.Usage, hidden) {
+				flags = append(flags, fl)
+			}
+		})
+	}
+	for _, sub := range c.Subcommands {
+		words(sub, strings.TrimSpace(path+" "+sub.Name), f)
+	}
+	f(path, c, flags)
+}
+
+func bashCompletion(w io.Writer, root *ffcli.Command) error {
+	fn := "_" + strings.ReplaceAll(root.Name, "-", "_")
+	fmt.Fprintf(w, "%s() {\n  local path=() w\n  for w in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do [[ $w == [a-z]* ]] && path+=(\"$w\"); done\n", fn)
+	fmt.Fprintln(w, "  local words\n  case \"${path[*]}\" in")
+	words(root, "", func(path string, c *ffcli.Command, flags []*flag.Flag) {
+		var list []string
+		for _, sub := range c.Subcommands {
+			list = append(list, sub.Name)
+		}
+		for _, f := range flags {
+			list = append(list, dashed(f.Name))
+		}
+		pattern := fmt.Sprintf("%q", path)
+		if path != "" {
+			pattern += "*"
+		}
+		fmt.Fprintf(w, "    %s) words=%q ;;\n", pattern, strings.Join(list, " "))
+	})
+	_, err := fmt.Fprintf(w, "  esac\n  COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n}\ncomplete -o default -F %s %s\n", fn, root.Name)
+	return err
+}
+
+func fishCompletion(w io.Writer, root *ffcli.Command) error {
+	var err error
+	words(root, "", func(path string, c *ffcli.Command, flags []*flag.Flag) {
+		condition := "__fish_use_subcommand"
+		if path != "" {
+			condition = "__fish_seen_subcommand_from " + path[strings.LastIndexByte(path, ' ')+1:]
+		}
+		for _, sub := range c.Subcommands {
+			_, err = fmt.Fprintf(w, "complete -c %s -f -n %q -a %s -d %q\n", root.Name, condition, sub.Name, sub.ShortHelp)
+		}
+		for _, f := range flags {
+			option := "-l " + f.Name
+			if len(f.Name) == 1 {
+				option = "-s " + f.Name
+			}
+			_, text := flag.UnquoteUsage(f)
+			_, err = fmt.Fprintf(w, "complete -c %s -n %q %s -d %q\n", root.Name, condition, option, text)
+		}
+	})
+	return err
+}
