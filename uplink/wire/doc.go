@@ -1,0 +1,41 @@
+// Package wire holds what agent and collector agree on: paths, headers, statuses, limits, the
+// watermark, the enrolment token and the JSON of enrolment. It does no input or output.
+//
+// # Delivery
+//
+//	POST /v1/flows      one batch: ContentFlows, zstd, the Header* headers; TLS 1.3 with the monitor's certificate
+//	GET  /v1/durable    HeaderEpoch; the watermark without a batch, while something sent is not durable yet
+//
+// The body of a batch is a complete Argus v5 stream: a START management record, then records.
+// HeaderFirst and HeaderLast are the sequences of its first and last flow record, HeaderDropped is the number of
+// sequences directly before the first that will never come (a full spool, a quarantined batch):
+// [First-Dropped, First-1] is a gap that the collector may close. It is 0 when nothing is missing, and the same
+// when a batch is repeated. A record's sequence has 64 bits; its transport DSR carries the lower 32.
+// Sequences count up from 1 over the life of a spool; an epoch may begin at any sequence, and a monitor whose
+// spool was in doubt may deliver the rest of an old epoch before a new one.
+//
+//	204   journalled (a duplicate too); HeaderDurable is the store's watermark for the epoch that was asked about
+//	400, 413, 422   this batch will never be taken: the agent sets it aside and goes on
+//	401, 403        unknown, revoked or another monitor's: the agent renews or enrols again and keeps its spool
+//	429, 503        busy or full, with Retry-After (seconds)
+//
+// Every answer to /v1/durable is 204 with HeaderDurable (sequence 0 for an epoch not seen), or one of 401, 403, 429, 503.
+// An agent asks at most every PollInterval, and only when it has sent what it does not know to be durable.
+//
+// # Enrolment
+//
+//	POST /v1/enroll     EnrollRequest -> EnrollResponse; TLS 1.3 without a client certificate
+//	POST /v1/renew      RenewRequest -> EnrollResponse; TLS 1.3 with the old certificate
+//
+// The collector sends its CA certificate as the last one of its TLS chain: the agent accepts the chain when one
+// certificate of it has the SHA-256 of the token, the leaf is signed by that one, and the leaf matches the name dialled.
+//
+//	200   EnrollResponse
+//	202   pending: waits for an operator's approval; ask again after Retry-After
+//	403   token unknown, expired, used up or revoked; renewal: certificate revoked
+//	409   this monitor is known with another key: waits for approval; ask again after Retry-After
+//	422   the request makes no sense (a CSR that does not verify, a SAN that is not the monitor's)
+//	429, 503   with Retry-After
+//
+// Statuses other than 2xx carry an ErrorResponse as ContentJSON.
+package wire
