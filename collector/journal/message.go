@@ -1,0 +1,57 @@
+package journal
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
+	"github.com/gofrs/uuid/v5"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// headerReceived is the receive time, nanoseconds since 1970. The other headers are those of the wire contract;
+// the monitor is the last word of the subject.
+const headerReceived = "Argus-Received"
+
+func (b *Batch) message() *nats.Msg {
+	return &nats.Msg{
+		Subject: subjectPrefix + b.Monitor.String(),
+		Data:    b.Body,
+		Header: nats.Header{
+			wire.HeaderEpoch:   {b.Epoch.String()},
+			wire.HeaderFirst:   {strconv.FormatUint(b.First, 10)},
+			wire.HeaderLast:    {strconv.FormatUint(b.Last, 10)},
+			wire.HeaderDropped: {strconv.FormatUint(b.Dropped, 10)},
+			headerReceived:     {strconv.FormatInt(b.Received.UnixNano(), 10)},
+		},
+	}
+}
+
+func entryOf(msg jetstream.Msg) (e Entry, err error) {
+	meta, err := msg.Metadata()
+	if err != nil {
+		return e, err
+	}
+	e.Seq, e.Body = meta.Sequence.Stream, msg.Data()
+	if e.Monitor, err = uuid.FromString(strings.TrimPrefix(msg.Subject(), subjectPrefix)); err != nil {
+		return e, err
+	}
+	h := msg.Headers()
+	if e.Epoch, err = wire.ParseEpoch(h.Get(wire.HeaderEpoch)); err != nil {
+		return e, err
+	}
+	if e.First, err = wire.ParseSequence(h.Get(wire.HeaderFirst)); err != nil {
+		return e, err
+	}
+	if e.Last, err = wire.ParseSequence(h.Get(wire.HeaderLast)); err != nil {
+		return e, err
+	}
+	if e.Dropped, err = wire.ParseSequence(h.Get(wire.HeaderDropped)); err != nil {
+		return e, err
+	}
+	received, err := strconv.ParseInt(h.Get(headerReceived), 10, 64)
+	e.Received = time.Unix(0, received)
+	return e, err
+}
