@@ -1,0 +1,7 @@
+//go:build !windows && !darwin
+
+package platform
+
+func defaultDirs(name string) Dirs {
+	return Dirs{State: "/var/lib/" + name, Config: "/etc/" + name}
+}
