@@ -1,0 +1,408 @@
+package pki
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
+	"github.com/gofrs/uuid/v5"
+)
+
+// bench is an authority with a clock that the test turns.
+type bench struct {
+	*testing.T
+	*Authority
+	clock time.Time
+}
+
+func newBench(t *testing.T) *bench {
+	a, err := Open(filepath.Join(t.TempDir(), "pki"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { a.Close() })
+	b := &bench{T: t, Authority: a, clock: time.Now()}
+	a.now = func() time.Time { return b.clock }
+	return b
+}
+
+func (b *bench) token(uses int) string {
+	b.Helper()
+	tok, _, err := b.CreateToken([]string{"soc.example.net:4561"}, time.Hour, uses, "test")
+	if err != nil {
+		b.Fatal(err)
+	}
+	return tok.Secret.String()
+}
+
+func newKey(t testing.TB) crypto.Signer {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func csr(t testing.TB, key crypto.Signer, id uuid.UUID) string {
+	t.Helper()
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{URIs: []*url.URL{wire.MonitorURI(id)}}, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}))
+}
+
+func (b *bench) enroll(key crypto.Signer, id uuid.UUID, secret string) ([]*x509.Certificate, error) {
+	b.Helper()
+	resp, err := b.Enroll(&wire.EnrollRequest{Secret: secret, Monitor: id, Name: "h1\x1b[31m", CSR: csr(b, key, id)})
+	if err != nil {
+		return nil, err
+	}
+	return b.parse(resp), nil
+}
+
+func (b *bench) parse(resp *wire.EnrollResponse) []*x509.Certificate {
+	b.Helper()
+	cert, err := parseCertificate([]byte(resp.Certificate))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return []*x509.Certificate{cert}
+}
+
+// mustRefuse fails unless err is a Refusal with the status and words.
+func (b *bench) mustRefuse(err error, status int, words string) {
+	b.Helper()
+	r, ok := errors.AsType[*Refusal](err)
+	if !ok || r.Status != status || !strings.Contains(r.Reason, words) {
+		b.Errorf("got %#v (%v), want status %d with %q", r, err, status, words)
+	}
+}
+
+func TestEnrolVerifyRenew(t *testing.T) {
+	b := newBench(t)
+	_, edKey, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []crypto.Signer{newKey(t), edKey} {
+		id := uuid.Must(uuid.NewV4())
+		cert, err := b.enroll(key, id, b.token(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := b.Verify(cert); err != nil || got != id {
+			t.Fatalf("Verify: %v, %v; want %v", got, err, id)
+		}
+		b.clock = b.clock.Add(60 * 24 * time.Hour)
+		resp, err := b.Renew(cert, &wire.RenewRequest{CSR: csr(t, key, id)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		renewed := b.parse(resp)
+		b.clock = b.clock.Add(60 * 24 * time.Hour)
+		_, err = b.Verify(cert)
+		b.mustRefuse(err, StatusUnauthorized, "clock")
+		if got, err := b.Verify(renewed); err != nil || got != id {
+			t.Errorf("renewed certificate: %v, %v", got, err)
+		}
+		// Asleep for too long: the key that is known here is enough.
+		b.clock = b.clock.Add(200 * 24 * time.Hour)
+		if cert, err = b.enroll(key, id, ""); err != nil {
+			t.Errorf("enrolment with the known key and no token: %v", err)
+		} else if _, err := b.Verify(cert); err != nil {
+			t.Error(err)
+		}
+	}
+	list, err := b.Monitors()
+	if err != nil || len(list) != 2 || list[0].Name != "h1[31m" {
+		t.Errorf("monitors %+v, %v: want 2 with a name without control characters", list, err)
+	}
+}
+
+func TestRenewalIsForTheSameMonitorAndKey(t *testing.T) {
+	b := newBench(t)
+	key, id := newKey(t), uuid.Must(uuid.NewV4())
+	cert, err := b.enroll(key, id, b.token(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.Renew(cert, &wire.RenewRequest{CSR: csr(t, newKey(t), id)})
+	b.mustRefuse(err, StatusNonsense, "old certificate")
+	_, err = b.Renew(cert, &wire.RenewRequest{CSR: csr(t, key, uuid.Must(uuid.NewV4()))})
+	b.mustRefuse(err, StatusNonsense, "old certificate")
+	_, err = b.Renew(nil, &wire.RenewRequest{CSR: csr(t, key, id)})
+	b.mustRefuse(err, StatusUnauthorized, "no client certificate")
+}
+
+func TestTokensThatDoNotCount(t *testing.T) {
+	b := newBench(t)
+	fresh := func(secret string) error {
+		_, err := b.enroll(newKey(t), uuid.Must(uuid.NewV4()), secret)
+		return err
+	}
+	b.mustRefuse(fresh(wire.NewSecret().String()), StatusForbidden, "did not make")
+	b.mustRefuse(fresh("../../ca"), StatusForbidden, "43 characters")
+
+	twice := b.token(2)
+	if err := errors.Join(fresh(twice), fresh(twice)); err != nil {
+		t.Fatal(err)
+	}
+	b.mustRefuse(fresh(twice), StatusForbidden, "used")
+
+	_, info, err := b.CreateToken([]string{"h:1"}, time.Hour, 0, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.RevokeToken(info.ID[:8]); err != nil {
+		t.Fatal(err)
+	}
+	list, err := b.Tokens()
+	if err != nil || len(list) != 2 {
+		t.Fatalf("tokens %v, %v; want 2", list, err)
+	}
+	if _, err := b.RevokeToken(""); err == nil {
+		t.Error("an empty prefix revoked a token")
+	}
+
+	old := b.token(0)
+	b.clock = b.clock.Add(time.Hour)
+	b.mustRefuse(fresh(old), StatusForbidden, "expired")
+}
+
+func TestRevokedTokenIsRefused(t *testing.T) {
+	b := newBench(t)
+	tok, info, err := b.CreateToken([]string{"h:1"}, time.Hour, 0, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.RevokeToken(info.ID); err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.enroll(newKey(t), uuid.Must(uuid.NewV4()), tok.Secret.String())
+	b.mustRefuse(err, StatusForbidden, "revoked")
+}
+
+func TestSecretIsNotKept(t *testing.T) {
+	b := newBench(t)
+	secret := b.token(0)
+	files, err := filepath.Glob(filepath.Join(b.root.Name(), "tokens", "*"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	content, err := os.ReadFile(files[0])
+	if err != nil || strings.Contains(files[0]+string(content), secret) {
+		t.Errorf("the secret stands in %s (%v)", files[0], err)
+	}
+}
+
+func TestOtherKeyWaitsForApproval(t *testing.T) {
+	b := newBench(t)
+	id := uuid.Must(uuid.NewV4())
+	first, second := newKey(t), newKey(t)
+	oldCert, err := b.enroll(first, id, b.token(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	once := b.token(1)
+	for range 3 { // asking again must not use the token up
+		_, err = b.enroll(second, id, once)
+		b.mustRefuse(err, StatusConflict, "hosts approve "+id.String())
+	}
+	if _, err := b.Verify(oldCert); err != nil {
+		t.Errorf("the first owner was put out by a mere request: %v", err)
+	}
+	if err := b.Approve(id); err != nil {
+		t.Fatal(err)
+	}
+	newCert, err := b.enroll(second, id, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.clock = b.clock.Add(recheck)
+	if _, err := b.Verify(newCert); err != nil {
+		t.Error(err)
+	}
+	_, err = b.Verify(oldCert)
+	b.mustRefuse(err, StatusForbidden, "another key")
+	if b.Approve(id) == nil || b.Approve(uuid.Must(uuid.NewV4())) == nil {
+		t.Error("approved what does not wait")
+	}
+}
+
+func TestWithoutTokenWaitsForApproval(t *testing.T) {
+	b := newBench(t)
+	key, id := newKey(t), uuid.Must(uuid.NewV4())
+	_, err := b.enroll(key, id, "")
+	b.mustRefuse(err, StatusPending, "hosts approve")
+	if err := b.Approve(id); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.enroll(key, id, ""); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRevokedMonitorIsRefusedWithinASecond(t *testing.T) {
+	b := newBench(t)
+	key, id := newKey(t), uuid.Must(uuid.NewV4())
+	cert, err := b.enroll(key, id, b.token(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Verify(cert); err != nil {
+		t.Fatal(err)
+	}
+	beside, err := Open(b.root.Name()) // as a command does beside the running collector
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer beside.Close()
+	if err := beside.Revoke(id); err != nil {
+		t.Fatal(err)
+	}
+	b.clock = b.clock.Add(recheck)
+	_, err = b.Verify(cert)
+	b.mustRefuse(err, StatusForbidden, "revoked")
+	_, err = b.enroll(key, id, b.token(0))
+	b.mustRefuse(err, StatusForbidden, "revoked")
+	if err := beside.Approve(id); err != nil {
+		t.Fatal(err)
+	}
+	b.clock = b.clock.Add(recheck)
+	if _, err := b.Verify(cert); err != nil {
+		t.Errorf("approved again: %v", err)
+	}
+}
+
+func TestNonsenseRequests(t *testing.T) {
+	b := newBench(t)
+	id := uuid.Must(uuid.NewV4())
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := []byte(csr(t, newKey(t), id))
+	block, _ := pem.Decode(broken)
+	block.Bytes[len(block.Bytes)-1] ^= 1
+	for name, req := range map[string]*wire.EnrollRequest{
+		"empty":           {Monitor: id},
+		"other monitor":   {Monitor: uuid.Must(uuid.NewV4()), CSR: csr(t, newKey(t), id)},
+		"broken":          {Monitor: id, CSR: string(pem.EncodeToMemory(block))},
+		"RSA":             {Monitor: id, CSR: csr(t, rsaKey, id)},
+		"nil UUID":        {Monitor: uuid.Nil, CSR: csr(t, newKey(t), uuid.Nil)},
+		"not PEM of kind": {Monitor: id, CSR: string(encodeCertificate(b.cert.Raw))},
+	} {
+		_, err := b.Enroll(req)
+		if r, ok := errors.AsType[*Refusal](err); !ok || r.Status != StatusNonsense {
+			t.Errorf("%s: %v, want status 422", name, err)
+		}
+	}
+}
+
+func TestForeignCertificateIsRefused(t *testing.T) {
+	mine, other := newBench(t), newBench(t)
+	cert, err := other.enroll(newKey(t), uuid.Must(uuid.NewV4()), other.token(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = mine.Verify(cert)
+	mine.mustRefuse(err, StatusUnauthorized, "not of this collector")
+	conf, err := mine.ServerTLS([]string{"localhost"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := x509.ParseCertificate(conf.Certificates[0].Certificate[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = mine.Verify([]*x509.Certificate{server})
+	mine.mustRefuse(err, StatusUnauthorized, "not of this collector")
+}
+
+func TestAuthorityStaysTheSame(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "pki")
+	var before [32]byte
+	for n := range 3 {
+		a, err := Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n > 0 && a.Fingerprint() != before {
+			t.Error("the authority changed at a restart")
+		}
+		before = a.Fingerprint()
+		a.Close()
+	}
+	if err := os.Remove(filepath.Join(dir, "ca.key")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "backup") {
+		t.Errorf("a lost key: %v, want a refusal that says what to do", err)
+	}
+}
+
+func TestOpenFolderIsRefused(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has access lists, not modes")
+	}
+	dir := filepath.Join(t.TempDir(), "pki")
+	a, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Close()
+	for _, name := range []string{"", "ca.key", "tokens"} {
+		full := filepath.Join(dir, name)
+		info, err := os.Stat(full)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(full, info.Mode()|0o004); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "open to others") {
+			t.Errorf("%q readable by others: %v", name, err)
+		}
+		if err := os.Chmod(full, info.Mode()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestServerCertificateIsGoodForItsNames(t *testing.T) {
+	b := newBench(t)
+	conf, err := b.ServerTLS(append(LocalNames(), "soc.example.net", "192.0.2.7"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := x509.ParseCertificate(conf.Certificates[0].Certificate[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(b.cert)
+	for _, name := range []string{"localhost", "127.0.0.1", "soc.example.net", "192.0.2.7"} {
+		if _, err := leaf.Verify(x509.VerifyOptions{DNSName: name, Roots: roots}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := leaf.Verify(x509.VerifyOptions{DNSName: "other.example.net", Roots: roots}); err == nil {
+		t.Error("good for a name that was not given")
+	}
+}

@@ -1,0 +1,104 @@
+package pki
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"runtime"
+	"strings"
+)
+
+// readJSON reads a small state file. A file that is not there is fs.ErrNotExist.
+func (a *Authority) readJSON(name string, v any) error {
+	b, err := a.root.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(b, v); err != nil {
+		return fmt.Errorf("%s is damaged: %w; remove it to start over with that entry", name, err)
+	}
+	return nil
+}
+
+func (a *Authority) writeJSON(name string, v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	return a.write(name, append(b, '\n'))
+}
+
+// write replaces a file: after a crash there is the old content or the new.
+func (a *Authority) write(name string, b []byte) error {
+	temp := name + ".tmp"
+	f, err := a.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = a.root.Rename(temp, name)
+	}
+	if err != nil {
+		return err
+	}
+	return a.syncDir(path.Dir(name))
+}
+
+func (a *Authority) syncDir(name string) error {
+	if runtime.GOOS == "windows" {
+		return nil // a folder cannot be synced there; renames are ordered by NTFS's log
+	}
+	d, err := a.root.Open(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// each calls fn with the name, without extension, of every entry of a folder.
+func (a *Authority) each(dir string, fn func(id string) error) error {
+	entries, err := fs.ReadDir(a.root.FS(), dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if id, ok := strings.CutSuffix(e.Name(), ".json"); ok {
+			if err := fn(id); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// checkModes refuses a folder or a file in it that others may read or write: the authority's key is there.
+func (a *Authority) checkModes() error {
+	if runtime.GOOS == "windows" {
+		return nil // access lists, inherited from the state folder
+	}
+	return fs.WalkDir(a.root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // replaced meanwhile
+		}
+		if err != nil {
+			return err
+		}
+		full := path.Join(a.root.Name(), name)
+		switch {
+		case info.Mode().Perm()&0o077 != 0:
+			return fmt.Errorf("%s is open to others (mode %04o): others may have read it; if not, run chmod go= %q", full, info.Mode().Perm(), full)
+		case !info.IsDir() && !info.Mode().IsRegular():
+			return fmt.Errorf("%s is neither a file nor a folder: remove it", full)
+		}
+		return nil
+	})
+}
