@@ -7,10 +7,11 @@
 //	GET  /v1/durable    HeaderEpoch; the watermark without a batch, while something sent is not durable yet
 //
 // The body of a batch is a complete Argus v5 stream: a START management record, then records.
-// HeaderFirst and HeaderLast are the sequences of its first and last flow record, HeaderDropped is the number of
+// The n-th record after the first START record has the sequence HeaderFirst+n, whatever its kind, up to HeaderLast: a
+// record's identity is (monitor, epoch, that sequence). HeaderDropped is the number of
 // sequences directly before the first that will never come (a full spool, a quarantined batch):
 // [First-Dropped, First-1] is a gap that the collector may close. It is 0 when nothing is missing, and the same
-// when a batch is repeated. A record's sequence has 64 bits; its transport DSR carries the lower 32.
+// when a batch is repeated. A sequence has 64 bits; a record's transport DSR carries the lower 32.
 // Sequences count up from 1 over the life of a spool; an epoch may begin at any sequence, and a monitor whose
 // spool was in doubt may deliver the rest of an old epoch before a new one.
 //

@@ -73,7 +73,7 @@ func (t Token) String() string {
 	return TokenPrefix + base64.RawURLEncoding.EncodeToString(b)
 }
 
-// ParseToken reads what String wrote, white space around it allowed. The error tells a token that was cut off or mistyped
+// ParseToken reads what String wrote, white space around it and line breaks within allowed. The error tells a token that was cut off or mistyped
 // from something that never was one; whether a collector takes it, only the collector knows. It never repeats the text.
 func ParseToken(text string) (Token, error) {
 	text = strings.TrimSpace(text)

@@ -130,7 +130,7 @@ func FuzzParseToken(f *testing.F) {
 	f.Add("argus1.AAAA")
 	f.Fuzz(func(t *testing.T, s string) {
 		tok, err := ParseToken(s)
-		if err == nil && tok.String() != strings.TrimSpace(s) {
+		if err == nil && tok.String() != strings.Join(strings.Fields(s), "") { // a terminal's line breaks do no harm
 			t.Fatalf("%q parsed, but is written as %q", s, tok.String())
 		}
 	})
