@@ -82,32 +82,56 @@ func (k *Key) pack() (p packed, reversed bool) {
 	s0, s1 := binary.LittleEndian.Uint64(k.Src[:8]), binary.LittleEndian.Uint64(k.Src[8:])
 	d0, d1 := binary.LittleEndian.Uint64(k.Dst[:8]), binary.LittleEndian.Uint64(k.Dst[8:])
 	sp, dp := uint64(k.SrcPort), uint64(k.DstPort)
-	typ := uint64(k.Type)
-	oneWay := false
+	typ, oneWay := uint64(k.Type), false
 	switch {
 	case k.Proto == ProtoTCP || k.Proto == ProtoUDP:
 	case k.Proto == ProtoICMP || k.Proto == ProtoICMPv6:
-		// Identifier and sequence number belong to the exchange, not to an end.
 		typ, oneWay = icmpExchange(k.Proto, k.Type)
-		p = packed{s0, s1, d0, d1, 0}
-		if !oneWay && endLess(d0, d1, 0, s0, s1, 0) {
-			p, reversed = packed{d0, d1, s0, s1, 0}, true
-		}
-		p[4] = k.tail(sp, dp, typ)
-		return p, reversed
 	case k.Proto == ProtoESP || k.Proto == ProtoIGMP:
-		return packed{s0, s1, d0, d1, k.tail(sp, dp, typ)}, false
+		oneWay = true
 	case k.Family == FamilyARP || k.Family == FamilyRARP:
 		typ = 0
 	}
-	if endLess(d0, d1, dp, s0, s1, sp) {
-		return packed{d0, d1, s0, s1, k.tail(dp, sp, typ)}, true
+	tail := sp | dp<<16 | typ<<32 | uint64(k.Proto)<<48 | uint64(k.Family)<<56
+	if oneWay {
+		return packed{s0, s1, d0, d1, tail}, false
 	}
-	return packed{s0, s1, d0, d1, k.tail(sp, dp, typ)}, false
+	if !k.hasPorts() { // identifier and sequence number belong to the exchange: they keep their places
+		if s0 == d0 && s1 == d1 { // a host that asks itself: only the type tells the answer
+			return packed{s0, s1, d0, d1, tail}, typ != uint64(k.Type)
+		}
+		if endLess(d0, d1, 0, s0, s1, 0) {
+			return packed{d0, d1, s0, s1, tail}, true
+		}
+		return packed{s0, s1, d0, d1, tail}, false
+	}
+	if endLess(d0, d1, dp, s0, s1, sp) {
+		return packed{d0, d1, s0, s1, tail&^0xffffffff | dp | sp<<16}, true
+	}
+	return packed{s0, s1, d0, d1, tail}, false
 }
 
-func (k *Key) tail(a, b, typ uint64) uint64 {
-	return a | b<<16 | typ<<32 | uint64(k.Proto)<<48 | uint64(k.Family)<<56
+// unpack is the inverse of pack: the Key with its second end first when swapped. typ is the Type that the key had.
+func (p *packed) unpack(swapped bool, typ uint16) Key {
+	k := Key{Proto: uint8(p[4] >> 48), Family: Family(p[4] >> 56), Type: typ}
+	a, b := &k.Src, &k.Dst
+	k.SrcPort, k.DstPort = uint16(p[4]), uint16(p[4]>>16)
+	if swapped {
+		a, b = b, a
+		if k.hasPorts() {
+			k.SrcPort, k.DstPort = k.DstPort, k.SrcPort
+		}
+	}
+	binary.LittleEndian.PutUint64(a[:8], p[0])
+	binary.LittleEndian.PutUint64(a[8:], p[1])
+	binary.LittleEndian.PutUint64(b[:8], p[2])
+	binary.LittleEndian.PutUint64(b[8:], p[3])
+	return k
+}
+
+// hasPorts tells whether SrcPort and DstPort belong to the ends (ports, SAPs) rather than to the exchange (ICMP, ESP).
+func (k *Key) hasPorts() bool {
+	return k.Proto != ProtoICMP && k.Proto != ProtoICMPv6 && k.Proto != ProtoESP
 }
 
 func endLess(a0, a1, ap, b0, b1, bp uint64) bool {

@@ -1,25 +1,28 @@
 package flow
 
 import (
-	"iter"
+	"crypto/rand"
+	"encoding/binary"
+	"math"
 	"time"
+	"unsafe"
 )
 
 // Config bounds and times a Table.
 type Config struct {
-	MaxFlows       int           // open flows; the one of least value is evicted when the table is full
-	StatusInterval time.Duration // an active flow reports this often (Argus FLOW_STATUS_INTERVAL)
+	MaxFlows       int           // open flows; when the table is full the least valuable one is evicted
+	StatusInterval time.Duration // an active flow reports this often (ARGUS_FLOW_STATUS_INTERVAL)
 }
 
-// DefaultConfig returns the settings of a sensor that nobody has configured.
+// DefaultConfig returns the settings of a sensor that nobody has configured: 64 Ki flows are about 25 MB.
 func DefaultConfig() Config {
 	return Config{MaxFlows: 1 << 16, StatusInterval: 5 * time.Second}
 }
 
 // Stats counts what a Table has done since it was made.
 type Stats struct {
-	Packets uint64 // packets added
-	Bytes   uint64 // their frame octets
+	Packets uint64 // frames added
+	Bytes   uint64 // their octets on the wire
 	Flows   uint64 // flows begun
 	Records uint64 // records lent
 	Evicted uint64 // flows that had to go because the table was full
@@ -28,23 +31,215 @@ type Stats struct {
 }
 
 // Table meets both directions of every flow in one entry. One goroutine owns it.
-type Table struct{}
+type Table struct {
+	config  Config
+	status  int64 // the status interval, ns
+	index   index
+	hasher  hasher
+	entries slab[entry]
+	tcps    slab[tcpState]
+	wheel   wheel
+	waiting queue // by age: flows that were never answered, evicted first
+	open    queue // by age: flows with packets both ways
+	frags   fragments
+
+	clock int64 // the table's time: packet time that never runs backwards
+	skew  int64 // clock less packet time, not 0 after packet time stepped back
+
+	ready  [2]Record // records that Add had to make, of the flow it met and of one that it evicted; for the next Due
+	nready int
+	lent   Record // by Due and Flush
+	ids    uint64 // the next flow's identity
+	stats  Stats
+}
+
+// backstep is how far packet time may run backwards (captures merged from several interfaces do) before it is taken
+// for a clock that was set, ns.
+const backstep = 10e9
 
 // NewTable returns an empty table.
-func NewTable(c Config) *Table { return &Table{} }
+func NewTable(c Config) *Table {
+	t := &Table{
+		config: c, status: int64(c.StatusInterval),
+		index: newIndex(), wheel: newWheel(),
+		waiting: queue{none, none}, open: queue{none, none},
+		clock: math.MinInt64,
+	}
+	var seed [8 * 7]byte
+	rand.Read(seed[:])
+	for i := range t.hasher {
+		t.hasher[i] = binary.LittleEndian.Uint64(seed[8*i:]) | 1
+	}
+	t.ids = binary.LittleEndian.Uint64(seed[48:])
+	return t
+}
 
 // Add folds one packet in. It reports whether Due has something to give at p.Time: the caller then drains it.
-func (t *Table) Add(p *Packet) (due bool) { return false }
+// A later fragment gets the ports of its datagram's first one: p.Key may change.
+func (t *Table) Add(p *Packet) (due bool) {
+	now := t.tick(p.Time)
+	if p.Has&HasFragment != 0 {
+		t.frags.join(p, &t.hasher)
+	}
+	key, reversed := p.Key.pack()
+	hash := t.hasher.hash(&key)
+	n, reused := t.find(&key, hash), false
+	if n != none {
+		n, reused = t.settle(n, p, reversed, now)
+	}
+	if n == none {
+		n = t.begin(p, key, hash, reversed, now)
+		if reused {
+			t.tcps.at(t.entries.at(n).tcp).status = TCPPortReuse
+		}
+	}
+	t.count(n, p, reversed, now)
+	t.stats.Packets++
+	t.stats.Bytes += uint64(p.FrameLen)
+	return t.nready > 0 || now>>tickShift > t.wheel.now
+}
 
-// Due lends a record for every flow that has one to give at time now (ns since 1970).
-// A record is valid until the next step of the iteration.
-func (t *Table) Due(now int64) iter.Seq[*Record] { return func(func(*Record) bool) {} }
+// tick advances the table's clock to packet time ts and returns it.
+func (t *Table) tick(ts int64) int64 {
+	now := ts + t.skew
+	if now > t.clock {
+		if t.clock == math.MinInt64 {
+			t.wheel.now = now >> tickShift
+		}
+		t.clock = now
+	} else if now < t.clock-backstep {
+		t.skew += t.clock - now
+	}
+	return t.clock
+}
 
-// Flush lends the last record of every open flow that has something unreported, and forgets them all (EndForced).
-func (t *Table) Flush(now int64) iter.Seq[*Record] { return func(func(*Record) bool) {} }
+func (t *Table) find(key *packed, hash uint32) uint32 {
+	mask := t.index.mask()
+	for i := hash & mask; t.index.slots[i] != 0; i = (i + 1) & mask {
+		slot := t.index.slots[i]
+		if uint32(slot>>32) != hash {
+			continue
+		}
+		if n := uint32(slot) - 1; t.entries.at(n).key == *key {
+			return n
+		}
+	}
+	return none
+}
 
-// NextDue returns the earliest time (ns since 1970) at which Due may have something to do, math.MaxInt64 without open flows.
-func (t *Table) NextDue() int64 { return 0 }
+// direction returns the side of e that a packet came from, given whether it runs against the packed key.
+func (e *entry) direction(reversed bool) int {
+	if reversed != (e.state&swapped != 0) {
+		return 1
+	}
+	return 0
+}
+
+// settle closes the books of flow n before p is counted: an interval that is over gives its record, a flow that is over
+// (silent for too long, or its tuple reused by a new connection) goes; then it returns none.
+func (t *Table) settle(n uint32, p *Packet, reversed bool, now int64) (still uint32, reused bool) {
+	e := t.entries.at(n)
+	if now-e.seen >= idle[e.class] {
+		t.finish(n, CauseTimeout, EndIdle)
+		return none, false
+	}
+	if e.tcp != none && p.Has&HasLaterFragment == 0 && t.tcps.at(e.tcp).newConnection(p, e.direction(reversed)) {
+		t.finish(n, CauseStop, EndDetected)
+		return none, true
+	}
+	if e.state&unreported != 0 && now-e.begun >= t.status {
+		t.record(e, &t.ready[t.nready], CauseStatus, EndNone)
+		t.nready++
+		t.requeue(n, e, e.seen+idle[e.class])
+	}
+	return n, false
+}
+
+// begin opens a flow with its first packet p.
+func (t *Table) begin(p *Packet, key packed, hash uint32, reversed bool, now int64) uint32 {
+	if t.stats.Open >= t.config.MaxFlows {
+		t.evict()
+	}
+	n := t.entries.alloc()
+	e := t.entries.at(n)
+	by, swap := begins(p)
+	e.key, e.hash, e.typ, e.initiator, e.class = key, hash, p.Type, by, classOf(p)
+	if reversed != swap {
+		e.state |= swapped
+	}
+	e.start, e.seen, e.id, e.tcp = p.Time, now, t.ids, none
+	t.ids++
+	if p.Has&HasMAC != 0 {
+		e.state |= hasMAC
+		e.srcMAC, e.dstMAC, e.etherType = p.SrcMAC, p.DstMAC, p.EtherType
+		if swap {
+			e.srcMAC, e.dstMAC = e.dstMAC, e.srcMAC
+		}
+	}
+	if e.class == classTCP {
+		e.tcp = t.tcps.alloc()
+	}
+	t.index.insert(hash, n)
+	t.waiting.push(&t.entries, byAge, n)
+	t.wheel.put(&t.entries, n, now+t.status)
+	t.stats.Flows++
+	t.stats.Open++
+	return n
+}
+
+// count adds p to flow n.
+func (t *Table) count(n uint32, p *Packet, reversed bool, now int64) {
+	e := t.entries.at(n)
+	dir := e.direction(reversed)
+	if e.state&unreported == 0 {
+		e.begun = now
+		if e.state&reported != 0 { // it was silent: a status record is due again
+			t.requeue(n, e, now+t.status)
+		}
+	}
+	if e.state&(unreported|reported) != 0 {
+		e.state |= touched
+	}
+	e.state |= unreported | sawSrc<<dir
+	e.seen = now
+	e.side[dir].add(p)
+	if e.tcp == none {
+		if e.state&(sawSrc|sawDst|answered) == sawSrc|sawDst {
+			t.promote(n, e)
+		}
+	} else if p.Has&HasLaterFragment == 0 {
+		t.countTCP(n, e, p, dir)
+	}
+}
+
+func (t *Table) countTCP(n uint32, e *entry, p *Packet, dir int) {
+	c := t.tcps.at(e.tcp)
+	c.add(p, dir)
+	switch {
+	case c.ended():
+		if e.state&closed == 0 {
+			e.state |= closed
+			e.class = classTCPClosed
+			t.demote(n, e)
+			t.requeue(n, e, t.clock)
+		}
+	case c.status&TCPEstablished != 0 && e.state&answered == 0:
+		e.class = classTCPOpen
+		t.promote(n, e)
+	}
+}
+
+// requeue moves flow n to time due of the wheel.
+func (t *Table) requeue(n uint32, e *entry, due int64) {
+	t.wheel.take(&t.entries, n)
+	t.wheel.put(&t.entries, n, due)
+}
 
 // Stats returns the counters.
-func (t *Table) Stats() Stats { return Stats{} }
+func (t *Table) Stats() Stats {
+	s := t.stats
+	s.Memory = t.entries.live*int(unsafe.Sizeof(chunk[entry]{})) +
+		t.tcps.live*int(unsafe.Sizeof(chunk[tcpState]{})) + 8*len(t.index.slots) +
+		len(t.frags.slots)*int(unsafe.Sizeof(fragmentSlot{}))
+	return s
+}

@@ -1,0 +1,194 @@
+package flow
+
+import "testing"
+
+// conversation builds TCP segments between alice (0) and bob (1).
+type conversation struct {
+	packets []*Packet
+	at      int64
+}
+
+func (c *conversation) segment(from int, flags uint8, seq, ack, length uint32) *Packet {
+	p := packet(t0+c.at, ProtoTCP, alice, bob, 40000, 80, 54+length, length)
+	if from == 1 {
+		p = packet(t0+c.at, ProtoTCP, bob, alice, 80, 40000, 54+length, length)
+	}
+	p.TCP = TCPHeader{Seq: seq, Ack: ack, Flags: flags, Window: 1000}
+	c.at += 10_000_000
+	c.packets = append(c.packets, p)
+	return p
+}
+
+// handshake begins a connection with initial sequence numbers a and b, 10 ms between segments.
+func (c *conversation) handshake(a, b uint32) {
+	syn := c.segment(0, SYN, a, 0, 0)
+	syn.TCP.MSS, syn.TCP.WindowShift, syn.TCP.Options = 1460, 7, TCPMSS|TCPWindowScale
+	c.segment(1, SYN|ACK, b, a+1, 0)
+	c.segment(0, ACK, a+1, b+1, 0)
+}
+
+func (c *conversation) records() []Record {
+	m := newMeter()
+	m.add(c.packets...)
+	return m.end()
+}
+
+func TestTCPStatus(t *testing.T) {
+	const synced = TCPSawSYN | TCPSawSYNACK | TCPEstablished
+	for _, c := range []struct {
+		name   string
+		build  func(c *conversation)
+		status uint32
+		end    End
+	}{
+		{"SYN only", func(c *conversation) { c.segment(0, SYN, 1, 0, 0) }, TCPSawSYN, EndForced},
+		{"refused", func(c *conversation) { c.segment(0, SYN, 1, 0, 0); c.segment(1, RST|ACK, 0, 2, 0) }, TCPSawSYN | TCPDstReset, EndDetected},
+		{"half open", func(c *conversation) { c.segment(0, SYN, 1, 0, 0); c.segment(1, SYN|ACK, 9, 2, 0) }, TCPSawSYN | TCPSawSYNACK, EndForced},
+		{"established", func(c *conversation) { c.handshake(1, 9) }, synced, EndForced},
+		{"mid-stream", func(c *conversation) { c.segment(0, ACK, 100, 200, 10); c.segment(1, ACK, 200, 110, 0) }, TCPEstablished, EndForced},
+		{"one side closed", func(c *conversation) {
+			c.handshake(1, 9)
+			c.segment(0, FIN|ACK, 2, 10, 0)
+			c.segment(1, ACK, 10, 3, 0)
+		}, synced | TCPSawFIN | TCPSawFINACK, EndForced},
+		{"both sides closed", func(c *conversation) {
+			c.handshake(1, 9)
+			c.segment(0, FIN|ACK, 2, 10, 0)
+			c.segment(1, FIN|ACK, 10, 3, 0)
+			c.segment(0, ACK, 3, 11, 0)
+		}, synced | TCPSawFIN | TCPSawFINACK | TCPClosed, EndDetected},
+		{"reset by the initiator", func(c *conversation) { c.handshake(1, 9); c.segment(0, RST, 2, 0, 0) }, synced | TCPSrcReset, EndDetected},
+		{"retransmission", func(c *conversation) {
+			c.handshake(1, 9)
+			c.segment(0, ACK, 2, 10, 100)
+			c.segment(0, ACK, 2, 10, 100)
+		}, synced | TCPSrcRetransmit, EndForced},
+		{"out of order", func(c *conversation) {
+			c.handshake(1, 9)
+			c.segment(1, ACK, 110, 2, 100)
+			c.segment(1, ACK, 10, 2, 100)
+		}, synced | TCPDstOutOfOrder, EndForced},
+		{"keep-alive", func(c *conversation) {
+			c.handshake(1, 9)
+			c.segment(0, ACK, 1, 10, 1)
+			c.segment(0, ACK, 1, 10, 0)
+		}, synced, EndForced},
+		{"zero window", func(c *conversation) { c.handshake(1, 9); c.segment(1, ACK, 10, 2, 0).TCP.Window = 0 }, synced | TCPDstWindowShut, EndForced},
+		{"sequence numbers wrap", func(c *conversation) {
+			c.handshake(0xffffffff-50, 9)
+			c.segment(0, ACK, 0xffffffff-49, 10, 100)
+			c.segment(0, ACK, 50, 10, 100)
+		}, synced, EndForced},
+		{"simultaneous open", func(c *conversation) {
+			c.segment(0, SYN, 1, 0, 0)
+			c.segment(1, SYN, 9, 0, 0)
+			c.segment(0, SYN|ACK, 1, 10, 0)
+			c.segment(1, SYN|ACK, 9, 2, 0)
+			c.segment(0, ACK, 2, 10, 0)
+		}, synced | TCPSrcRetransmit | TCPDstRetransmit, EndForced},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var conv conversation
+			c.build(&conv)
+			records := conv.records()
+			if len(records) != 1 {
+				t.Fatalf("%d records, want 1", len(records))
+			}
+			if r := records[0]; r.TCP.Status != c.status || r.End != c.end {
+				t.Errorf("status %#x end %d, want %#x and %d", r.TCP.Status, r.End, c.status, c.end)
+			}
+		})
+	}
+}
+
+func TestTCPMeasures(t *testing.T) {
+	var c conversation
+	c.handshake(1000, 9000)
+	c.segment(0, PSH|ACK, 1001, 9001, 300)
+	c.segment(1, ACK, 9001, 1301, 1400)
+	c.segment(1, PSH|ACK, 10401, 1301, 100)
+	c.segment(1, PSH|ACK, 10401, 1301, 100) // again
+	r := c.records()[0]
+	if r.TCP.SynAck != 10_000_000 || r.TCP.AckDat != 10_000_000 {
+		t.Errorf("SYN to SYN/ACK %d ns, SYN/ACK to ACK %d ns, want 10 ms each", r.TCP.SynAck, r.TCP.AckDat)
+	}
+	if r.TCP.Options != TCPMSS|TCPWindowScale {
+		t.Errorf("options %#x", r.TCP.Options)
+	}
+	want := [2]TCPSide{
+		{Base: 1000, Next: 1301, Ack: 9001, Payload: 300, Window: 1000, MSS: 1460, Shift: 7, Flags: SYN | ACK | PSH, Interval: SYN | ACK | PSH},
+		{Base: 9000, Next: 10501, Ack: 1301, Payload: 1500, Retrans: 1, Window: 1000, Flags: SYN | ACK | PSH, Interval: SYN | ACK | PSH},
+	}
+	if r.TCP.Side != want {
+		t.Errorf("sides\n%+v, want\n%+v", r.TCP.Side, want)
+	}
+}
+
+// A connection that closed reports within a tick or two, not after the status interval.
+func TestTCPEndReportsAtOnce(t *testing.T) {
+	var c conversation
+	c.handshake(1, 9)
+	c.segment(1, RST, 10, 0, 0)
+	m := newMeter()
+	m.add(c.packets...)
+	if due := m.NextDue(); due > t0+3*second {
+		t.Fatalf("next due %.1f s after the start", float64(due-t0)/1e9)
+	}
+	m.drain(m.NextDue())
+	if len(m.records) != 1 || m.records[0].End != EndDetected {
+		t.Errorf("records %+v", m.records)
+	}
+}
+
+func TestTCPPortReuse(t *testing.T) {
+	var c conversation
+	c.handshake(1, 9)
+	c.segment(0, RST, 2, 0, 0)
+	c.handshake(5000, 7000)
+	records := c.records()
+	if len(records) != 2 || records[0].ID == records[1].ID {
+		t.Fatalf("%d records, want one a connection", len(records))
+	}
+	if records[0].End != EndDetected || records[0].Side[0].Packets != 3 {
+		t.Errorf("first connection: end %d, %d packets", records[0].End, records[0].Side[0].Packets)
+	}
+	if records[1].TCP.Status&TCPPortReuse == 0 || records[1].Side[0].Packets != 2 {
+		t.Errorf("second connection: status %#x, %d packets", records[1].TCP.Status, records[1].Side[0].Packets)
+	}
+}
+
+// The same SYN again is a retransmission; another one on a connection that stands replaces it.
+func TestTCPSecondSYN(t *testing.T) {
+	var again conversation
+	again.segment(0, SYN, 1, 0, 0)
+	again.segment(0, SYN, 1, 0, 0)
+	if r := again.records(); len(r) != 1 || r[0].TCP.Side[0].Retrans != 1 {
+		t.Errorf("a repeated SYN: %+v", r)
+	}
+	var fresh conversation
+	fresh.handshake(1, 9)
+	fresh.segment(0, SYN, 777, 0, 0)
+	if r := fresh.records(); len(r) != 2 || r[1].TCP.Status&TCPPortReuse == 0 {
+		t.Errorf("a new SYN on an open connection: %d records", len(r))
+	}
+}
+
+// What an interval's record says of loss is that interval's alone.
+func TestTCPIntervals(t *testing.T) {
+	var c conversation
+	c.handshake(1, 9)
+	c.segment(0, ACK, 2, 10, 100)
+	c.segment(0, ACK, 2, 10, 100)
+	c.at = 6 * second
+	c.segment(0, ACK, 102, 10, 50)
+	records := c.records()
+	if len(records) != 2 {
+		t.Fatalf("%d records, want 2", len(records))
+	}
+	if s := records[1].TCP.Side[0]; s.Retrans != 0 || s.Base != 102 || s.Payload != 50 || s.Interval != ACK || s.Flags != SYN|ACK {
+		t.Errorf("second interval: %+v", s)
+	}
+	if records[1].TCP.Status&TCPSrcRetransmit != 0 {
+		t.Error("the second interval still tells of the first one's retransmission")
+	}
+}
