@@ -1,0 +1,225 @@
+package argus
+
+import (
+	"bytes"
+
+	"github.com/argus-endpoint/argus-endpoint/flow"
+)
+
+// raw is what a record says before all of it is known: the meaning of some words hangs on later DSRs.
+type raw struct {
+	times times
+	next  [2]uint32 // TCP: highest sequence number as written
+	ack   [2]uint32
+	flags [2]uint8 // TCP flags of the interval
+	ext   []byte
+}
+
+// decode fills r with the record b, which is whole and at least four bytes.
+func (r *Record) decode(b []byte) {
+	*r = Record{Version: Version(b[0] & 0x0f), Cause: flow.Cause(b[1] & 0xf0), Raw: b}
+	switch b[0] & 0xf0 {
+	case typeManagement:
+		r.management(b)
+		return
+	case typeFlow, typeAnyFlow:
+		r.Kind = KindFlow
+	case typeEvent:
+		r.Kind = KindEvent
+	default:
+		r.Kind = KindOther
+	}
+	var w raw
+	r.dsrs(b[4:], &w)
+	switch r.Kind {
+	case KindFlow:
+		r.finish(&w)
+	case KindEvent:
+		r.Event.Cause = r.Cause
+		r.Event.Start, r.Event.End = w.times.s0, w.times.s1
+	}
+}
+
+// dsrs walks the DSRs of a record (section 1.2). One that claims more than there is ends the walk.
+func (r *Record) dsrs(b []byte, w *raw) {
+	for len(b) >= 4 {
+		n := int(b[3]) * 4
+		switch {
+		case b[0]&0x80 != 0: // immediate
+			n = 4
+		case b[0] == dsrUserData && b[1]&0x80 != 0:
+			n = int(be.Uint16(b[2:])) * 4
+		}
+		if n == 0 || n > len(b) {
+			r.Unknown++
+			return
+		}
+		if !r.dsr(b[:n], w) {
+			r.Unknown++
+		}
+		b = b[n:]
+	}
+}
+
+// dsr takes one DSR in; false: it was not understood.
+func (r *Record) dsr(b []byte, w *raw) bool {
+	sub, qualifier, d := b[1], b[2], b[4:]
+	switch b[0] {
+	case dsrTransport:
+		return r.transport(sub, qualifier, d)
+	case dsrTime:
+		return w.times.decode(sub, qualifier, d)
+	case dsrUserData:
+		if r.Kind == KindEvent {
+			return r.eventData(sub, d)
+		}
+		r.Skipped++
+		return true
+	}
+	if r.Kind != KindFlow {
+		r.Skipped++
+		return true
+	}
+	switch b[0] {
+	case dsrFlow:
+		return decodeKey(&r.Flow.Key, sub, qualifier, d)
+	case dsrMetric:
+		return decodeMetric(&r.Flow.Side, sub, qualifier, d)
+	case dsrNet:
+		return r.net(sub, d, w)
+	case dsrICMP:
+		r.ICMP = qualifier & 7
+		if r.ICMP == 0 {
+			r.ICMP = 8
+		}
+	case dsrVLAN:
+		return decodeVLAN(&r.Flow.Side, qualifier, d)
+	case dsrMPLS:
+		return decodeMPLS(&r.Flow.Side, qualifier, d)
+	case dsrIPAttr:
+		return r.ipAttributes(qualifier, d)
+	case dsrMAC:
+		return r.mac(qualifier, d)
+	case dsrEncaps:
+		if len(d) < 8 {
+			return false
+		}
+		r.Flow.Side[0].Encaps, r.Flow.Side[1].Encaps = flow.Encaps(be.Uint32(d)), flow.Encaps(be.Uint32(d[4:]))
+	case dsrLabel:
+		r.Label, _, _ = bytes.Cut(d, []byte{0})
+	case dsrExtension:
+		if sub != extLayout || qualifier != extOwner || len(b) < extWords*4 {
+			return false
+		}
+		w.ext = d
+	case 0x07, 0x12, 0x32, 0x41, 0x43, 0x45, 0x46, 0x54, 0x55, 0x60, 0x62, 0x64, 0x68, 0x6a:
+		r.Skipped++ // hash, packet size, ASN, GRE, VXLAN, GENEVE, jitter, behaviour, score, aggregation, ...
+	default:
+		return false
+	}
+	return true
+}
+
+// transport takes the sensor's identity and the sequence number (section 2.1).
+func (r *Record) transport(sub, qualifier uint8, d []byte) bool {
+	if sub&1 != 0 {
+		r.Monitor.set(qualifier&^0x10, d)
+		d = d[r.Monitor.len():]
+		if r.Monitor.Kind == 0 {
+			return false
+		}
+		if qualifier&0x10 != 0 {
+			if len(d) < 4 {
+				return false
+			}
+			d = d[copy(r.Interface[:], d):]
+		}
+	}
+	if sub&2 != 0 && len(d) >= 4 {
+		r.Sequence = be.Uint32(d)
+	}
+	return true
+}
+
+// eventData takes the text of an event record; a compressed one is left alone (section 2.15).
+func (r *Record) eventData(sub uint8, d []byte) bool {
+	if len(d) < 4 || sub&8 != 0 {
+		return false
+	}
+	count := int(be.Uint16(d[2:]))
+	r.Event.Data = d[4:][:min(count, len(d)-4)]
+	return true
+}
+
+// finish settles what hangs on several DSRs.
+func (r *Record) finish(w *raw) {
+	f := &r.Flow
+	f.Cause = r.Cause
+	w.times.settle(f)
+	if r.Has&HasTCP != 0 {
+		for i := range f.TCP.Side {
+			f.TCP.Side[i].Interval, f.TCP.Side[i].Flags = w.flags[i], w.flags[i]
+		}
+	}
+	if w.ext != nil {
+		r.extension(w.ext)
+	} else {
+		first, _ := f.Span()
+		f.Start = first
+	}
+	if r.Has&HasTCPPerf != 0 {
+		for i := range f.TCP.Side {
+			r.sequence(&f.TCP.Side[i], w.next[i], w.ack[i], i)
+		}
+	}
+	if !f.HasMAC && f.Family == flow.FamilyEthernet {
+		f.EtherType = f.Type
+	}
+}
+
+// sequence puts the FIN and the acknowledged octet back on that the wire leaves out.
+func (r *Record) sequence(s *flow.TCPSide, next, ack uint32, side int) {
+	r.Gap[side] = int32(next - s.Base - s.Payload)
+	s.Next, s.Ack = next, ack
+	if s.Flags&flow.FIN != 0 {
+		s.Next++
+	}
+	if s.Flags&flow.ACK != 0 || !r.Extension() && ack != 0 {
+		s.Ack++
+	}
+}
+
+// extension takes what Argus has no place for (docs/argus-extension.md).
+func (r *Record) extension(d []byte) {
+	f := &r.Flow
+	r.Has |= HasExtension
+	f.ID = be.Uint64(d)
+	f.Start = int64(be.Uint64(d[8:]))
+	f.Side[0].IPBytes, f.Side[1].IPBytes = be.Uint64(d[16:]), be.Uint64(d[24:])
+	addNanoseconds(f, be.Uint64(d[32:]))
+	f.End, f.Initiator = flow.End(d[40]), flow.Initiator(d[41]&0x7f)
+	f.EstimatedSegments = d[41]&0x80 != 0
+	if f.IsTCP() {
+		f.TCP.Side[0].Flags, f.TCP.Side[1].Flags = d[42], d[43]
+	}
+	if f.Family == flow.FamilyIPv6 && f.Proto == flow.ProtoICMPv6 {
+		f.DstPort = be.Uint16(d[44:])
+	}
+	f.EtherType = be.Uint16(d[46:])
+}
+
+// addNanoseconds adds what microsecond times leave out to the times of the sides that have them.
+func addNanoseconds(f *flow.Record, packed uint64) {
+	ns := func(i int) int64 { return int64(packed >> (10 * i) & 0x3ff) }
+	for i := range f.Side {
+		s := &f.Side[i]
+		if s.Packets > 0 || i == 0 && f.Side[1].Packets == 0 {
+			s.First += ns(2 * i)
+			s.Last += ns(2*i + 1)
+		}
+	}
+	if f.IsTCP() {
+		f.TCP.SynAck += ns(4)
+		f.TCP.AckDat += ns(5)
+	}
+}

@@ -1,0 +1,191 @@
+package argus
+
+import (
+	"encoding/binary"
+	"unicode/utf8"
+
+	"github.com/gofrs/uuid/v5"
+
+	"github.com/argus-endpoint/argus-endpoint/flow"
+)
+
+// Encoder writes the records of one interface of one host. It holds no state: copies are free.
+type Encoder struct {
+	Version   Version   // V3, or V5 (also when zero)
+	Monitor   uuid.UUID // the host; v3 has only room for MonitorV3 of it
+	Interface string    // the first 4 bytes are used; v3 has no place for it
+	Label     []byte    // put on every flow record, at most 1016 bytes; nil for none
+}
+
+// MonitorV3 returns the 32-bit id that stands for a host in a v3 stream, which has no room for a UUID:
+// the 32-bit FNV-1a hash of the UUID's 16 bytes. Readers print it as an IPv4 address.
+func MonitorV3(id uuid.UUID) uint32 {
+	const offset, prime = 2166136261, 16777619
+	h := uint32(offset)
+	for _, octet := range id {
+		h = (h ^ uint32(octet)) * prime
+	}
+	return h
+}
+
+func (e *Encoder) version() byte {
+	if e.Version == V3 {
+		return byte(V3)
+	}
+	return byte(V5)
+}
+
+// AppendFlow appends the flow record of r. Its sequence number is 0: see Number.
+func (e *Encoder) AppendFlow(b []byte, r *flow.Record) []byte {
+	start := len(b)
+	b = append(b, typeFlow|e.version(), byte(r.Cause)&0xf0, 0, 0)
+	b = e.appendTransport(b, e.Interface)
+	b = appendKey(b, r)
+	b = appendTime(b, r)
+	b = appendMetric(b, &r.Side) // before net: readers judge TCP flags by the packet counts (section 0)
+	if r.IsTCP() {
+		b = e.appendTCP(b, r)
+	}
+	b = appendTags(b, &r.Side)
+	b = appendIPAttributes(b, r)
+	b = appendLink(b, r)
+	if len(e.Label) > 0 {
+		b = appendLabel(b, e.Label)
+	}
+	return closeRecord(appendExtension(b, r), start)
+}
+
+// appendTransport writes the sensor's identity, always the first DSR: Number relies on it (section 2.1).
+func (e *Encoder) appendTransport(b []byte, inf string) []byte {
+	if e.Version == V3 {
+		b = append(b, dsrTransport, 3, idIPv4, 3)
+		b = be.AppendUint32(b, MonitorV3(e.Monitor))
+		return be.AppendUint32(b, 0)
+	}
+	b = append(b, dsrTransport, 3, idUUID|0x10, 7)
+	b = append(b, e.Monitor[:]...)
+	var name [4]byte
+	copy(name[:], inf)
+	b = append(b, name[:]...)
+	return be.AppendUint32(b, 0)
+}
+
+// micros returns t as the seconds and microseconds of the wire, and the nanoseconds that they leave out.
+func micros(t int64) (sec, usec uint32, rest uint64) {
+	t = min(max(t, 0), (1<<32)*int64(1e9)-1)
+	n := t % 1e9
+	return uint32(t / 1e9), uint32(n / 1000), uint64(n % 1000)
+}
+
+func appendInstant(b []byte, t int64) []byte {
+	sec, usec, _ := micros(t)
+	return be.AppendUint32(be.AppendUint32(b, sec), usec)
+}
+
+// interval holds the times of both sides of a record in order, as they go to the wire.
+type interval struct {
+	src, dst       bool // the side had packets
+	s0, s1, d0, d1 int64
+}
+
+// intervalOf returns the times to write. A record without a packet gets one time, so that it has its place.
+func intervalOf(r *flow.Record) (v interval) {
+	s, d := &r.Side[0], &r.Side[1]
+	v.src, v.dst = s.Packets > 0, d.Packets > 0
+	if v.src || !v.dst {
+		v.s0, v.s1 = min(s.First, s.Last), max(s.First, s.Last)
+	}
+	if v.dst {
+		v.d0, v.d1 = min(d.First, d.Last), max(d.First, d.Last)
+	}
+	if !v.src && !v.dst {
+		if v.s1 <= 0 {
+			v.s1 = r.Start
+		}
+		v.s0 = v.s1
+	}
+	return v
+}
+
+// appendTime chooses the shortest of the forms that every reader knows (section 2.3).
+func appendTime(b []byte, r *flow.Record) []byte {
+	v := intervalOf(r)
+	const usec = 0x18
+	switch {
+	case v.src && v.dst && v.s0/1000 == v.s1/1000 && v.d0/1000 == v.d1/1000:
+		b = append(b, dsrTime, 0x2a, usec, 5)
+		return appendInstant(appendInstant(b, v.s0), v.d0)
+	case v.src && v.dst:
+		b = append(b, dsrTime, 0x7a, usec, 9)
+		b = appendInstant(appendInstant(b, v.s0), v.s1)
+		return appendInstant(appendInstant(b, v.d0), v.d1)
+	case v.dst:
+		b = append(b, dsrTime, 0x62, usec, 5)
+		return appendInstant(appendInstant(b, v.d0), v.d1)
+	case v.s0/1000 == v.s1/1000:
+		b = append(b, dsrTime, 0x09, usec, 3)
+		return appendInstant(b, v.s0)
+	}
+	b = append(b, dsrTime, 0x1a, usec, 5)
+	return appendInstant(appendInstant(b, v.s0), v.s1)
+}
+
+// appendMetric writes packets, bytes and application bytes in the smallest width that holds them (section 2.4).
+func appendMetric(b []byte, side *[2]flow.Side) []byte {
+	sides, which := side[:], byte(0)
+	switch {
+	case side[1].Packets|side[1].Bytes|side[1].Payload == 0:
+		sides, which = side[:1], 4
+	case side[0].Packets|side[0].Bytes|side[0].Payload == 0:
+		sides, which = side[1:], 8
+	}
+	var widest uint64
+	for i := range sides {
+		widest |= sides[i].Packets | sides[i].Bytes | sides[i].Payload
+	}
+	start, width := len(b), byte(0)
+	switch {
+	case widest < 1<<8:
+		width = 1
+	case widest < 1<<16:
+		width = 2
+	case widest < 1<<32:
+		width = 3
+	default:
+		width = 4
+	}
+	b = append(b, dsrMetric, 4, which+width, 0)
+	for i := range sides {
+		s := &sides[i]
+		b = appendWidth(appendWidth(appendWidth(b, s.Packets, width), s.Bytes, width), s.Payload, width)
+	}
+	b = pad(b, start)
+	b[start+3] = byte((len(b) - start) / 4)
+	return b
+}
+
+func appendWidth(b []byte, v uint64, width byte) []byte {
+	switch width {
+	case 1:
+		return append(b, byte(v))
+	case 2:
+		return binary.BigEndian.AppendUint16(b, uint16(v))
+	case 3:
+		return binary.BigEndian.AppendUint32(b, uint32(v))
+	}
+	return binary.BigEndian.AppendUint64(b, v)
+}
+
+// appendLabel writes at most maxLabel bytes, cut between characters (section 2.13).
+func appendLabel(b, label []byte) []byte {
+	if len(label) > maxLabel {
+		n := maxLabel
+		for n > maxLabel-utf8.UTFMax && !utf8.RuneStart(label[n]) {
+			n--
+		}
+		label = label[:n]
+	}
+	start := len(b)
+	b = append(b, dsrLabel, 0, 0, byte(1+(len(label)+3)/4))
+	return pad(append(b, label...), start)
+}

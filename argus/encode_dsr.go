@@ -1,0 +1,204 @@
+package argus
+
+import (
+	"math"
+
+	"github.com/argus-endpoint/argus-endpoint/flow"
+)
+
+// Network DSR subtypes (section 2.6).
+const (
+	netTCPInit   = 3
+	netTCPStatus = 4
+	netTCPPerf   = 5
+	netESP       = 0x38
+)
+
+// Bits of the TCP status word that say something of one side only.
+const (
+	srcStatus = flow.TCPSawSYN | flow.TCPSrcRetransmit | flow.TCPSrcWindowShut | flow.TCPSrcReset |
+		flow.TCPSrcECNMarked | flow.TCPSrcOutOfOrder
+	dstStatus = flow.TCPSawSYNACK | flow.TCPDstRetransmit | flow.TCPDstWindowShut | flow.TCPDstReset |
+		flow.TCPDstECNMarked | flow.TCPDstOutOfOrder
+)
+
+// appendTCP writes the TCP performance DSR, in v3 without the MSS words (section 2.6).
+func (e *Encoder) appendTCP(b []byte, r *flow.Record) []byte {
+	t := &r.TCP
+	qualifier, words := byte(2), byte(32)
+	if e.Version == V3 {
+		qualifier, words = 0, 30
+	}
+	b = append(b, dsrNet, netTCPPerf, qualifier, words)
+	b = be.AppendUint32(b, t.Status)
+	b = be.AppendUint32(b, tcpState(t.Status))
+	b = be.AppendUint32(b, t.Options)
+	b = be.AppendUint32(b, delay(t.SynAck))
+	b = be.AppendUint32(b, delay(t.AckDat))
+	b = e.appendTCPSide(b, r, 0, t.Status&^dstStatus)
+	return e.appendTCPSide(b, r, 1, t.Status&^srcStatus)
+}
+
+// appendTCPSide writes one metrics block. Readers take seq - seqbase - bytes above 1 for a gap in the data,
+// so the FIN, which Next counts, is taken off here and put on again by the decoder.
+func (e *Encoder) appendTCPSide(b []byte, r *flow.Record, side int, status uint32) []byte {
+	s := &r.TCP.Side[side]
+	var last int64
+	if r.Side[side].Packets > 0 {
+		last = max(r.Side[side].First, r.Side[side].Last)
+	}
+	next, ack := s.Next, s.Ack
+	if s.Flags&flow.FIN != 0 {
+		next--
+	}
+	if s.Flags&flow.ACK != 0 {
+		ack--
+	}
+	b = appendInstant(b, last)
+	b = be.AppendUint32(b, status)
+	b = be.AppendUint32(b, s.Base)
+	b = be.AppendUint32(b, next)
+	b = be.AppendUint32(b, ack)
+	b = append(b, 0, 0, 0, 0) // window turns: not counted
+	b = be.AppendUint32(b, s.Payload)
+	b = be.AppendUint32(b, s.Retrans)
+	b = append(b, 0, 0, 0, 0, 0, 0, 0, 0) // rollover and bytes in flight: not counted
+	b = be.AppendUint16(b, s.Window)
+	b = append(b, s.Interval, s.Shift)
+	if e.Version != V3 {
+		b = append(be.AppendUint16(b, s.MSS), 0, 0)
+	}
+	return b
+}
+
+// delay returns ns as the microseconds of the wire.
+func delay(ns int64) uint32 { return uint32(min(max(ns, 0)/1000, math.MaxUint32)) }
+
+// tcpState returns the BSD number of the connection state that the status bits tell.
+func tcpState(status uint32) uint32 {
+	switch {
+	case status&(flow.TCPSrcReset|flow.TCPDstReset) != 0:
+		return 0 // closed
+	case status&(flow.TCPSawFINACK|flow.TCPClosed) != 0:
+		return 9 // fin wait 2
+	case status&flow.TCPSawFIN != 0:
+		return 6 // fin wait 1
+	case status&flow.TCPEstablished != 0:
+		return 4
+	case status&flow.TCPSawSYNACK != 0:
+		return 3 // SYN received
+	case status&flow.TCPSawSYN != 0:
+		return 2 // SYN sent
+	}
+	return 0
+}
+
+// appendTags writes the VLAN and MPLS DSRs of the sides that have them (section 2.8).
+func appendTags(b []byte, side *[2]flow.Side) []byte {
+	s, d := &side[0], &side[1]
+	if s.HasVLAN || d.HasVLAN {
+		b = append(b, dsrVLAN, 0, bit(s.HasVLAN)|bit(d.HasVLAN)<<1, 2)
+		b = be.AppendUint16(be.AppendUint16(b, s.VLAN), d.VLAN)
+	}
+	if s.HasMPLS || d.HasMPLS {
+		n := bit(s.HasMPLS) + bit(d.HasMPLS)
+		b = append(b, dsrMPLS, bit(s.HasMPLS)|bit(d.HasMPLS)<<1, bit(s.HasMPLS)<<4|bit(d.HasMPLS), 1+n)
+		if s.HasMPLS {
+			b = be.AppendUint32(b, s.MPLS)
+		}
+		if d.HasMPLS {
+			b = be.AppendUint32(b, d.MPLS)
+		}
+	}
+	return b
+}
+
+func bit(v bool) byte {
+	if v {
+		return 1
+	}
+	return 0
+}
+
+// appendIPAttributes writes the IP attributes of the sides that had packets (section 2.9).
+func appendIPAttributes(b []byte, r *flow.Record) []byte {
+	if r.Family != flow.FamilyIPv4 && r.Family != flow.FamilyIPv6 {
+		return b
+	}
+	start := len(b)
+	b = append(b, dsrIPAttr, 0, 0, 0)
+	for i := range r.Side {
+		s := &r.Side[i]
+		if s.Packets == 0 {
+			continue
+		}
+		b[start+2] |= 1 << i
+		b = be.AppendUint16(append(b, s.TTL, s.TOS), s.IPID)
+		if s.IPOptions != 0 {
+			b[start+2] |= 4 << i
+			b = be.AppendUint32(b, s.IPOptions)
+		}
+		if s.Fragments {
+			b[start+2] |= 0x10 << i
+		}
+	}
+	if b[start+2] == 0 {
+		return b[:start]
+	}
+	b[start+3] = byte((len(b) - start) / 4)
+	return b
+}
+
+// appendLink writes the MAC addresses and the encapsulations (sections 2.8 and 2.12).
+func appendLink(b []byte, r *flow.Record) []byte {
+	if r.HasMAC {
+		b = append(b, dsrMAC, 0, 0, 5)
+		b = append(append(b, r.DstMAC[:]...), r.SrcMAC[:]...)
+		b = append(b, byte(r.EtherType), byte(r.EtherType>>8), 0, 0) // little-endian: nobody swaps it
+	}
+	if r.Side[0].Encaps|r.Side[1].Encaps != 0 {
+		b = append(b, dsrEncaps, 0, 0, 3)
+		b = be.AppendUint32(b, uint32(r.Side[0].Encaps))
+		b = be.AppendUint32(b, uint32(r.Side[1].Encaps))
+	}
+	return b
+}
+
+// appendExtension writes what Argus has no place for (docs/argus-extension.md).
+func appendExtension(b []byte, r *flow.Record) []byte {
+	t := &r.TCP
+	b = append(b, dsrExtension, extLayout, extOwner, extWords)
+	b = be.AppendUint64(b, r.ID)
+	b = be.AppendUint64(b, uint64(r.Start))
+	b = be.AppendUint64(b, r.Side[0].IPBytes)
+	b = be.AppendUint64(b, r.Side[1].IPBytes)
+	b = be.AppendUint64(b, nanoseconds(r))
+	b = append(b, byte(r.End), byte(r.Initiator)&0x7f|bit(r.EstimatedSegments)<<7)
+	if r.IsTCP() {
+		b = append(b, t.Side[0].Flags, t.Side[1].Flags)
+	} else {
+		b = append(b, 0, 0)
+	}
+	seq := uint16(0)
+	if r.Family == flow.FamilyIPv6 && r.Proto == flow.ProtoICMPv6 {
+		seq = r.DstPort
+	}
+	return be.AppendUint16(be.AppendUint16(b, seq), r.EtherType)
+}
+
+// nanoseconds packs what microsecond times leave out: six numbers of 10 bits, the first one lowest:
+// source first and last, destination first and last, SynAck, AckDat.
+func nanoseconds(r *flow.Record) (packed uint64) {
+	v := intervalOf(r)
+	times := [...]int64{v.s0, v.s1, v.d0, v.d1}
+	for i, t := range times {
+		_, _, rest := micros(t)
+		packed |= rest << (10 * i)
+	}
+	if r.IsTCP() {
+		packed |= delayRest(r.TCP.SynAck)<<40 | delayRest(r.TCP.AckDat)<<50
+	}
+	return packed
+}
+
+func delayRest(ns int64) uint64 { return uint64(max(ns, 0) % 1000) }

@@ -1,0 +1,86 @@
+package argus
+
+import "github.com/argus-endpoint/argus-endpoint/flow"
+
+// Flow DSR: subtypes and qualifier bits (section 2.2).
+const (
+	flowFiveTuple = 1
+	flowARP       = 6
+	flowReversed  = 0x40 // subtype bit: the key stands as (dst, src)
+	flowMasks     = 0x40 // qualifier bit: the mask bytes hold something
+	flowFragment  = 0x80 // qualifier bit: only later fragments were seen, the ports are unknown
+)
+
+// appendKey writes the flow DSR, the initiator always first.
+func appendKey(b []byte, r *flow.Record) []byte {
+	k := &r.Key
+	switch k.Family {
+	case flow.FamilyIPv4:
+		return appendIPv4(b, r)
+	case flow.FamilyIPv6:
+		b = append(b, dsrFlow, flowFiveTuple, byte(k.Family), 11)
+		b = append(append(b, k.Src[:]...), k.Dst[:]...)
+		b = append(b, k.Proto, 0, 0, 0)
+		if k.Proto == flow.ProtoICMPv6 { // the sequence number goes into the extension
+			return be.AppendUint16(be.AppendUint16(b, k.Type), k.SrcPort)
+		}
+		return be.AppendUint16(be.AppendUint16(b, k.SrcPort), k.DstPort)
+	case flow.FamilyEthernet: // the destination stands first
+		b = append(b, dsrFlow, flowFiveTuple, byte(k.Family), 5)
+		b = append(append(b, k.Dst[:6]...), k.Src[:6]...)
+		b = be.AppendUint16(b, k.Type)
+		return append(b, byte(k.DstPort), byte(k.SrcPort))
+	case flow.FamilyARP:
+		b = append(b, dsrFlow, flowARP, byte(k.Family), 7)
+		b = append(b, 0, 1, 8, 0, 6, 4)
+		b = be.AppendUint16(b, k.Type)
+		b = append(append(b, k.Src[:4]...), k.Dst[:4]...)
+		b = append(b, r.SrcMAC[:]...)
+		return append(b, 0, 0)
+	case flow.FamilyRARP:
+		b = append(b, dsrFlow, flowARP, byte(k.Family), 7)
+		b = append(b, 0, 1, 8, 0, 6, 4)
+		b = be.AppendUint16(b, k.Type)
+		b = append(b, 0, 0, 0, 0)
+		return append(append(b, k.Src[:6]...), k.Dst[:6]...)
+	}
+	return b
+}
+
+func appendIPv4(b []byte, r *flow.Record) []byte {
+	k := &r.Key
+	start := len(b)
+	b = append(b, dsrFlow, flowFiveTuple, byte(k.Family), 5)
+	b = append(append(b, k.Src[:4]...), k.Dst[:4]...)
+	b = append(b, k.Proto, 0)
+	switch k.Proto {
+	case flow.ProtoICMP:
+		b = be.AppendUint16(b, k.Type)
+		return be.AppendUint16(be.AppendUint16(b, k.SrcPort), k.DstPort)
+	case flow.ProtoIGMP:
+		return append(be.AppendUint16(b, k.Type), 0, 0, 0, 0)
+	case flow.ProtoESP:
+		// Readers put /32 masks over the lower half of the SPI unless told that masks are there (section 2.2).
+		b[start+2] |= flowMasks
+		return be.AppendUint16(be.AppendUint16(append(b, 0, 0), k.SrcPort), k.DstPort)
+	}
+	if k.SrcPort|k.DstPort == 0 && hasPorts(k.Proto) && (r.Side[0].Fragments || r.Side[1].Fragments) {
+		b[start+2] |= flowFragment
+		id := r.Side[0].IPID
+		if r.Side[0].Packets == 0 {
+			id = r.Side[1].IPID
+		}
+		return be.AppendUint16(append(b, 0, 0, 0, 0), id)
+	}
+	return append(be.AppendUint16(be.AppendUint16(b, k.SrcPort), k.DstPort), 0, 0)
+}
+
+// hasPorts tells the protocols whose flows have ports unless only later fragments were seen:
+// TCP, UDP, DCCP, SCTP and UDP-Lite.
+func hasPorts(proto uint8) bool {
+	switch proto {
+	case flow.ProtoTCP, flow.ProtoUDP, 33, flow.ProtoSCTP, 136:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,89 @@
+package argus
+
+import (
+	"encoding/binary"
+
+	"github.com/argus-endpoint/argus-endpoint/flow"
+)
+
+// Version is the low nibble of every record header. It cannot be changed inside a stream of ours.
+type Version uint8
+
+// The record versions. A v3 stream is what Debian's 3.0.8 clients read; they refuse v5.
+const (
+	V3 Version = 3
+	V5 Version = 5
+)
+
+// Record types: the high nibble of the first header byte (section 1.1).
+const (
+	typeFlow       = 0x10
+	typeEvent      = 0x40
+	typeAnyFlow    = 0x50
+	typeManagement = 0x80
+)
+
+// causeError is a cause that only readers meet: flow.Cause has those that we give.
+const causeError flow.Cause = 0x80
+
+// The marks of a START management record (section 1.3).
+const (
+	cookieV3 = 0xe5712dcb
+	cookieV5 = 0xe57150cb
+	marLen   = 128 // bytes
+)
+
+// DSR types (section 2).
+const (
+	dsrTransport = 0x01
+	dsrFlow      = 0x02
+	dsrTime      = 0x03
+	dsrMetric    = 0x10
+	dsrEncaps    = 0x20
+	dsrNet       = 0x30
+	dsrICMP      = 0x34
+	dsrVLAN      = 0x40
+	dsrMAC       = 0x42
+	dsrMPLS      = 0x44
+	dsrIPAttr    = 0x48
+	dsrUserData  = 0x50
+	dsrLabel     = 0x66
+	dsrExtension = 0x7e // ours: docs/argus-extension.md
+)
+
+// The marks of our extension DSR: its layout and its owner.
+const (
+	extLayout = 1
+	extOwner  = 0xae
+	extWords  = 13
+)
+
+const (
+	maxLabel = 1016  // bytes a label DSR can carry (section 2.13)
+	maxData  = 65528 // bytes of user data that readers take (section 2.11)
+)
+
+// Kinds of a sensor's identity (section 2.1).
+const (
+	idIPv4   = 0x01
+	idIPv6   = 0x02
+	idInt    = 0x20
+	idString = 0x21
+	idUUID   = 0x22
+)
+
+var be = binary.BigEndian
+
+// closeRecord writes the length of the record that begins at start.
+func closeRecord(b []byte, start int) []byte {
+	be.PutUint16(b[start+2:], uint16((len(b)-start)/4))
+	return b
+}
+
+// pad adds zero bytes up to the next word of the record that begins at start.
+func pad(b []byte, start int) []byte {
+	for (len(b)-start)%4 != 0 {
+		b = append(b, 0)
+	}
+	return b
+}
