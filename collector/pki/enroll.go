@@ -39,6 +39,9 @@ type Refusal struct {
 // Error returns the reason.
 func (r *Refusal) Error() string { return r.Reason }
 
+// HTTPStatus returns the status that tells an agent.
+func (r *Refusal) HTTPStatus() int { return r.Status }
+
 func refuse(status int, reason string) error { return &Refusal{status, reason} }
 
 // Enroll gives a monitor its first certificate, or the same key another one. The error is a *Refusal,
