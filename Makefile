@@ -1,0 +1,63 @@
+# make            build both programs into bin/
+# make run        a collector, an agent and the flows of this machine, until Ctrl-C
+# make test       everything that a change must pass (under 10 minutes)
+# make bench      the table of speed and memory, beside the peers that are installed
+# make fuzz       every fuzz target for FUZZTIME each (default 30s)
+# make cross      both programs for every platform into bin/<os>-<arch>/
+# make clean      remove what the above made
+
+export CGO_ENABLED = 0
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+BUILD    = go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+PROGRAMS = argus-endpoint argus-collector
+TARGETS  = linux/amd64 linux/arm64 linux/arm darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+FUZZTIME ?= 30s
+
+.PHONY: build run test deps format vet staticcheck cross-vet unit budgets bench fuzz cross clean
+
+build:
+	$(BUILD) -o bin/ $(PROGRAMS:%=./cmd/%)
+
+run: build
+	@internal/demo/run.sh
+
+test: deps format vet staticcheck cross-vet unit budgets
+	@cat bin/left-out 2>/dev/null || true
+
+deps:
+	@.ci/deps
+
+format:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt -w these: $$unformatted"; exit 1; }
+
+vet:
+	go vet ./...
+	@test -z "$$(go fix -diff ./... 2>&1 | tee bin/gofix)" || { cat bin/gofix; echo "run: go fix ./..."; exit 1; }
+
+staticcheck:
+	go tool -modfile=tools.mod staticcheck ./...
+
+# The other platforms: every package and every test is compiled, nothing is linked.
+cross-vet:
+	@for t in $(TARGETS); do echo "go vet $$t"; GOOS=$${t%/*} GOARCH=$${t#*/} go vet ./... || exit 1; done
+
+# The race detector needs cgo and a C compiler: for the tests only.
+unit:
+	CGO_ENABLED=1 go test -race -count=1 -timeout 9m ./...
+
+# Allocations, memory, binary sizes: without the race detector, which would count its own.
+budgets:
+	go test -count=1 -run 'Alloc|Budget' ./...
+
+bench: build
+	go run ./internal/bench
+
+fuzz:
+	@go test -list '^Fuzz' ./... | awk '/^Fuzz/{f[n++]=$$1} /^ok/{for(i=0;i<n;i++) print $$2, f[i]; n=0}' | \
+	while read -r pkg target; do echo "$$pkg $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; done
+
+cross:
+	@for t in $(TARGETS); do d=bin/$${t%/*}-$${t#*/}; mkdir -p $$d; GOOS=$${t%/*} GOARCH=$${t#*/} $(BUILD) -o $$d/ $(PROGRAMS:%=./cmd/%) || exit 1; ls -l $$d | tail -n +2; done
+
+clean:
+	rm -rf bin run dist
