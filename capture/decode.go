@@ -1,0 +1,115 @@
+package capture
+
+import (
+	"encoding/binary"
+
+	"github.com/argus-endpoint/argus-endpoint/flow"
+)
+
+// Decoder summarises frames. The zero value is ready; one goroutine owns it.
+type Decoder struct {
+	counts Counts
+}
+
+// Counts returns the number of frames by what became of them. Every frame is counted once.
+func (d *Decoder) Counts() Counts { return d.counts }
+
+// Decode fills p from the headers of a frame and counts it. It reads nothing beyond data, keeps nothing of it
+// but the borrowed p.Payload, and allocates nothing. When p.Family is FamilyNone afterwards the frame belongs to
+// no flow; any other frame does, whatever Decode returns.
+func (d *Decoder) Decode(data []byte, f *Frame, p *flow.Packet) Reason {
+	p.Reset()
+	p.Time = f.Timestamp.UnixNano()
+	p.FrameLen = uint32(f.Length)
+	w := walk{p: p, data: data, wire: max(f.Length, len(data))}
+	if f.HasVLAN {
+		p.FrameLen += 4
+		w.tag(f.VLANTCI)
+	}
+	for l := w.link(f.Link); l != layerEnd; {
+		l = w.step(l)
+	}
+	if f.GSOSize != 0 && p.PayloadLen > uint32(f.GSOSize) {
+		p.Segments = (p.PayloadLen + uint32(f.GSOSize) - 1) / uint32(f.GSOSize)
+		p.Has |= flow.HasSegments
+	}
+	d.counts[w.reason]++
+	return w.reason
+}
+
+// layer names the header that a walk reads next.
+type layer uint8
+
+const (
+	layerEnd layer = iota
+	layerEthernet
+	layerLLC
+	layerMPLS
+	layerPPPoE
+	layerPPP
+	layerIP // whichever version its first nibble says
+	layerIPv4
+	layerIPv6
+	layerARP
+	layerTransport
+)
+
+// step reads one header and returns what follows it. Every header takes octets, so a walk ends.
+func (w *walk) step(l layer) layer {
+	switch l {
+	case layerEthernet:
+		return w.ethernet()
+	case layerIPv4:
+		return w.ipv4()
+	case layerIPv6:
+		return w.ipv6()
+	case layerTransport:
+		return w.transport()
+	case layerIP:
+		return w.ip()
+	case layerLLC:
+		return w.llc()
+	case layerMPLS:
+		return w.mpls()
+	case layerPPPoE:
+		return w.pppoe()
+	case layerPPP:
+		return w.ppp()
+	case layerARP:
+		return w.arp()
+	}
+	return layerEnd
+}
+
+// walk is the way through the headers of one frame.
+type walk struct {
+	p      *flow.Packet
+	data   []byte // captured octets, cut to those that the headers met so far say are theirs
+	off    int    // where the next header begins
+	wire   int    // where the current layer ends on the wire, as an offset like off
+	proto  uint8  // IP protocol of layerTransport
+	reason Reason
+}
+
+// have tells whether n octets from off on were captured.
+func (w *walk) have(n int) bool { return len(w.data)-w.off >= n }
+
+// fail notes the first thing that is wrong.
+func (w *walk) fail(r Reason) layer {
+	if w.reason == Decoded {
+		w.reason = r
+	}
+	return layerEnd
+}
+
+// short notes that a header of n octets from off on is not all there: cut by the snap length, or else r.
+func (w *walk) short(n int, r Reason) layer {
+	w.p.Has |= flow.HasTruncated
+	if w.off+n <= w.wire {
+		r = SnapLength
+	}
+	return w.fail(r)
+}
+
+func be16(b []byte) uint16 { return binary.BigEndian.Uint16(b) }
+func be32(b []byte) uint32 { return binary.BigEndian.Uint32(b) }

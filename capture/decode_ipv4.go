@@ -1,0 +1,123 @@
+package capture
+
+import "github.com/argus-endpoint/argus-endpoint/flow"
+
+// ip reads an IP header of either version.
+func (w *walk) ip() layer {
+	if !w.have(1) {
+		return w.fallback(1, IPShort)
+	}
+	switch w.data[w.off] >> 4 {
+	case 4:
+		return layerIPv4
+	case 6:
+		return layerIPv6
+	}
+	return w.fallback(0, IPVersion)
+}
+
+// ipv4 reads an IPv4 header (RFC 791 section 3.1).
+func (w *walk) ipv4() layer {
+	if !w.have(20) {
+		return w.fallback(20, IPShort)
+	}
+	b := w.data[w.off:]
+	hlen := int(b[0]&15) * 4
+	switch {
+	case b[0]>>4 != 4:
+		return w.fallback(0, IPVersion)
+	case hlen < 20:
+		return w.fallback(0, IPHeaderLength)
+	}
+	p := w.p
+	total := int(be16(b[2:]))
+	p.Family = flow.FamilyIPv4
+	p.IPLen = uint32(total)
+	p.TOS, p.TTL, p.Proto = b[1], b[8], b[9]
+	p.IPID = be16(b[4:])
+	copy(p.Src[:4], b[12:16])
+	copy(p.Dst[:4], b[16:20])
+	w.proto = b[9]
+	if total != 0 && total < hlen {
+		return w.fail(IPLength)
+	}
+	w.bound(total)
+	if !w.have(hlen) {
+		return w.short(hlen, IPShort)
+	}
+	if hlen > 20 {
+		w.ipv4Options(b[20:hlen])
+	}
+	if frag := be16(b[6:]); frag&0x3fff != 0 {
+		w.fragment(uint32(p.IPID), int(frag&0x1fff)*8, total-hlen)
+	}
+	w.off += hlen
+	return layerTransport
+}
+
+// bound ends the current layer total octets from off on; what follows is padding. The header of a frame that the
+// hardware will cut into segments says 0: then the frame's own length counts.
+func (w *walk) bound(total int) {
+	if total == 0 {
+		return
+	}
+	end := w.off + total
+	if end > w.wire {
+		w.fail(IPLength)
+		return
+	}
+	w.wire = end
+	w.data = w.data[:min(end, len(w.data))]
+}
+
+// fragment notes that the packet is a fragment of size payload octets at offset.
+func (w *walk) fragment(id uint32, offset, size int) {
+	w.p.Has |= flow.HasFragment
+	w.p.FragID = id
+	if offset > 0 {
+		w.p.Has |= flow.HasLaterFragment
+	}
+	if offset+size > 0xffff {
+		w.fail(IPFragment)
+	}
+}
+
+// ipv4Options notes which options stand in b (RFC 791 section 3.1, RFC 2113).
+func (w *walk) ipv4Options(b []byte) {
+	for len(b) > 0 {
+		kind := b[0]
+		if kind == 0 {
+			return
+		}
+		if kind == 1 {
+			b = b[1:]
+			continue
+		}
+		if len(b) < 2 || b[1] < 2 || int(b[1]) > len(b) {
+			w.fail(IPOptions)
+			return
+		}
+		w.p.IPOptions |= ipv4OptionBit(kind)
+		b = b[b[1]:]
+	}
+}
+
+func ipv4OptionBit(kind uint8) uint32 {
+	switch kind {
+	case 7:
+		return flow.IPOptRecordRoute
+	case 68:
+		return flow.IPOptTimestamp
+	case 130:
+		return flow.IPOptSecurity
+	case 131:
+		return flow.IPOptLooseRoute
+	case 136:
+		return flow.IPOptSATNet
+	case 137:
+		return flow.IPOptStrictRoute
+	case 148:
+		return flow.IPOptRouterAlert
+	}
+	return 0
+}

@@ -1,0 +1,146 @@
+package capture
+
+import "github.com/argus-endpoint/argus-endpoint/flow"
+
+// IP protocol numbers that flow does not treat apart but that have ports.
+const (
+	protoDCCP    = 33
+	protoUDPLite = 136
+)
+
+// transport reads the header that the IP protocol number announces. Protocols without a decoder
+// have been identified by their number already.
+func (w *walk) transport() layer {
+	p := w.p
+	if p.Has&flow.HasLaterFragment != 0 {
+		return w.laterFragment()
+	}
+	switch w.proto {
+	case flow.ProtoTCP:
+		return w.tcp()
+	case flow.ProtoUDP:
+		return w.udp()
+	case flow.ProtoICMP, flow.ProtoICMPv6:
+		return w.icmp()
+	case protoUDPLite, protoDCCP, flow.ProtoSCTP:
+		return w.portsOnly()
+	case flow.ProtoIGMP:
+		if !w.have(8) {
+			return w.short(8, TransportShort)
+		}
+		p.Type = be16(w.data[w.off:])
+	case flow.ProtoESP:
+		if !w.have(8) {
+			return w.short(8, TransportShort)
+		}
+		p.SrcPort, p.DstPort = be16(w.data[w.off:]), be16(w.data[w.off+2:])
+	case protoAH:
+		return w.ah()
+	}
+	p.Payload = w.data[w.off:]
+	return layerEnd
+}
+
+// laterFragment ends the walk at a fragment without a transport header. The lengths of the first fragment's header
+// cover the whole TCP segment or UDP datagram; ICMP has none, so each fragment counts its own part.
+func (w *walk) laterFragment() layer {
+	p := w.p
+	p.Payload = w.data[w.off:]
+	if p.Proto == flow.ProtoICMP || p.Proto == flow.ProtoICMPv6 {
+		p.PayloadLen = uint32(w.wire - w.off)
+	}
+	return layerEnd
+}
+
+// ports reads the two port numbers that TCP, UDP, SCTP, DCCP and UDP-Lite begin with, as soon as they are there.
+func (w *walk) ports() {
+	if w.have(4) {
+		b := w.data[w.off:]
+		w.p.SrcPort, w.p.DstPort = be16(b), be16(b[2:])
+	}
+}
+
+// portsOnly reads the header of SCTP (RFC 9260), DCCP (RFC 4340) or UDP-Lite (RFC 3828): ports, no payload length.
+func (w *walk) portsOnly() layer {
+	size := 12
+	if w.proto == protoUDPLite {
+		size = 8
+	}
+	w.ports()
+	if !w.have(size) {
+		return w.short(size, TransportShort)
+	}
+	w.p.Payload = w.data[w.off+size:]
+	return layerEnd
+}
+
+// udp reads a UDP header (RFC 768). The payload is what its length says, also where that is more than the packet has.
+func (w *walk) udp() layer {
+	w.ports()
+	if !w.have(8) {
+		return w.short(8, TransportShort)
+	}
+	p := w.p
+	length := int(be16(w.data[w.off+4:]))
+	if length < 8 {
+		if length != 0 || w.wire-w.off <= 0xffff { // 0 is right in a jumbogram (RFC 2675 section 4)
+			w.fail(TransportLength)
+		}
+		p.Payload = w.data[w.off+8:]
+		return layerEnd
+	}
+	if w.off+length > w.wire && p.Has&flow.HasFragment == 0 {
+		w.fail(TransportLength)
+	}
+	p.PayloadLen = uint32(length - 8)
+	p.Payload = w.data[w.off+8 : min(w.off+length, len(w.data))]
+	return layerEnd
+}
+
+// icmp reads an ICMP or ICMPv6 message (RFC 792, RFC 4443). Its payload is all of it.
+func (w *walk) icmp() layer {
+	p := w.p
+	p.PayloadLen = uint32(w.wire - w.off)
+	p.Payload = w.data[w.off:]
+	if !w.have(4) {
+		return w.short(4, TransportShort)
+	}
+	b := p.Payload
+	p.Type = be16(b)
+	if !icmpHasID(p.Proto, b[0]) {
+		return layerEnd
+	}
+	if !w.have(8) {
+		return w.short(8, TransportShort)
+	}
+	p.SrcPort, p.DstPort = be16(b[4:]), be16(b[6:])
+	return layerEnd
+}
+
+// icmpHasID tells whether a message has an identifier and a sequence number (RFC 792, RFC 950, RFC 4443).
+func icmpHasID(proto, kind uint8) bool {
+	if proto == flow.ProtoICMPv6 {
+		return kind == 128 || kind == 129
+	}
+	return kind == 0 || kind == 8 || kind >= 13 && kind <= 18
+}
+
+// ah looks through an authentication header (RFC 4302 section 2): the payload behind it is in clear.
+func (w *walk) ah() layer {
+	if !w.have(2) {
+		return w.short(2, TransportShort)
+	}
+	p := w.p
+	size := 4 * (int(w.data[w.off+1]) + 2)
+	if !w.have(size) {
+		return w.short(size, TransportShort)
+	}
+	p.Encaps |= flow.EncapsAH
+	w.proto = w.data[w.off]
+	p.Proto = w.proto
+	w.off += size
+	if p.Family == flow.FamilyIPv6 {
+		return w.extensions()
+	}
+	return layerTransport
+}

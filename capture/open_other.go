@@ -1,0 +1,14 @@
+//go:build !linux
+
+package capture
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+)
+
+func open(name string, _ int, _ Options) (Source, error) {
+	return nil, fmt.Errorf("capture on %s: %s has no live capture source yet; capture files can be read: %w",
+		name, runtime.GOOS, errors.ErrUnsupported)
+}
