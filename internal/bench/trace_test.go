@@ -1,0 +1,34 @@
+//go:build linux
+
+package main
+
+import (
+	"crypto/sha256"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// The traces are the same octets for the same seed, and of the size that was asked for.
+func TestTraceIsReproducible(t *testing.T) {
+	for name, write := range map[string]func(*traceWriter){"endpoint": (*traceWriter).endpoint, "scan": (*traceWriter).scan} {
+		var sums [2][32]byte
+		for i := range sums {
+			path := filepath.Join(t.TempDir(), name)
+			if err := writeTrace(path, 20_000, 1, write); err != nil {
+				t.Fatal(err)
+			}
+			data, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sums[i] = sha256.Sum256(data)
+			if len(data) < 20_000*(16+42) {
+				t.Errorf("%s: %d octets for 20,000 packets", name, len(data))
+			}
+		}
+		if sums[0] != sums[1] {
+			t.Errorf("%s: two traces of one seed differ", name)
+		}
+	}
+}
