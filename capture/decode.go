@@ -45,6 +45,8 @@ const (
 	layerEthernet
 	layerLLC
 	layerMPLS
+	layerETag
+	layerNSH
 	layerPPPoE
 	layerPPP
 	layerIP // whichever version its first nibble says
@@ -71,6 +73,10 @@ func (w *walk) step(l layer) layer {
 		return w.llc()
 	case layerMPLS:
 		return w.mpls()
+	case layerETag:
+		return w.etag()
+	case layerNSH:
+		return w.nsh()
 	case layerPPPoE:
 		return w.pppoe()
 	case layerPPP:
@@ -88,6 +94,7 @@ type walk struct {
 	off    int    // where the next header begins
 	wire   int    // where the current layer ends on the wire, as an offset like off
 	proto  uint8  // IP protocol of layerTransport
+	part   bool   // a fragment that is not the whole packet
 	reason Reason
 }
 

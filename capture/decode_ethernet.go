@@ -17,7 +17,9 @@ const (
 	etherMPLSMulti = 0x8848
 	etherPPPoE     = 0x8864
 	etherPPP       = 0x880b
-	etherTEB       = 0x6558 // an Ethernet frame (transparent Ethernet bridging)
+	etherETag      = 0x893f
+	etherMetaData  = 0x8909 // Cisco
+	etherNSH       = 0x894f
 	maxLength8023  = 0x05ff // smaller values are the length of an LLC frame
 )
 
@@ -59,6 +61,10 @@ func (w *walk) etherType(t uint16) layer {
 			return layerMPLS
 		case etherPPPoE:
 			return layerPPPoE
+		case etherETag, etherMetaData:
+			return layerETag
+		case etherNSH:
+			return layerNSH
 		case etherVLAN, etherQinQ, etherVLAN9100, etherVLAN9200, etherVLAN9300:
 			if tags == maxVLANTags {
 				return w.fallback(0, VLANDepth)

@@ -49,7 +49,7 @@ func (w *walk) ipv4() layer {
 		w.ipv4Options(b[20:hlen])
 	}
 	if frag := be16(b[6:]); frag&0x3fff != 0 {
-		w.fragment(uint32(p.IPID), int(frag&0x1fff)*8, total-hlen)
+		w.fragment(uint32(p.IPID), int(frag&0x1fff)*8, frag&0x2000 != 0, total-hlen)
 	}
 	w.off += hlen
 	return layerTransport
@@ -70,10 +70,12 @@ func (w *walk) bound(total int) {
 	w.data = w.data[:min(end, len(w.data))]
 }
 
-// fragment notes that the packet is a fragment of size payload octets at offset.
-func (w *walk) fragment(id uint32, offset, size int) {
+// fragment notes that the packet is a fragment of size payload octets at offset, with more to follow or not.
+// One at 0 without more is the whole packet (RFC 6946).
+func (w *walk) fragment(id uint32, offset int, more bool, size int) {
 	w.p.Has |= flow.HasFragment
 	w.p.FragID = id
+	w.part = more || offset > 0
 	if offset > 0 {
 		w.p.Has |= flow.HasLaterFragment
 	}

@@ -51,7 +51,7 @@ func (w *walk) extensions() layer {
 		if w.proto == extFragment {
 			size = 8
 			frag := be16(b[2:])
-			w.fragment(be32(b[4:]), int(frag&0xfff8), w.wire-w.off-8)
+			w.fragment(be32(b[4:]), int(frag&0xfff8), frag&1 != 0, w.wire-w.off-8)
 		}
 		if !w.have(size) {
 			return w.short(size, IPExtension)

@@ -19,7 +19,9 @@ func (w *walk) tcp() layer {
 	if hlen < 20 || w.off+hlen > w.wire {
 		return w.fail(TransportLength)
 	}
-	p.PayloadLen = uint32(w.wire - w.off - hlen)
+	if !w.part { // the header of a fragmented segment does not tell its length
+		p.PayloadLen = uint32(w.wire - w.off - hlen)
+	}
 	if !w.have(hlen) {
 		return w.short(hlen, TransportShort)
 	}

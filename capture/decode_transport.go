@@ -89,7 +89,7 @@ func (w *walk) udp() layer {
 		p.Payload = w.data[w.off+8:]
 		return layerEnd
 	}
-	if w.off+length > w.wire && p.Has&flow.HasFragment == 0 {
+	if w.off+length > w.wire && !w.part {
 		w.fail(TransportLength)
 	}
 	p.PayloadLen = uint32(length - 8)

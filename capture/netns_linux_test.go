@@ -1,0 +1,78 @@
+package capture
+
+import (
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// inNamespace moves the test's goroutine to a new network namespace, which ends with it, or skips.
+func inNamespace(tb testing.TB) {
+	tb.Helper()
+	if os.Geteuid() != 0 {
+		tb.Skip("network namespaces need root")
+	}
+	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		tb.Skipf("no network namespaces here: %v", err)
+	}
+}
+
+// ip runs iproute2 in the test's namespace.
+func ip(tb testing.TB, args string) {
+	tb.Helper()
+	if out, err := exec.Command("ip", strings.Fields(args)...).CombinedOutput(); err != nil {
+		if os.Getenv("CI") == "" && strings.Contains(err.Error(), "executable file not found") {
+			tb.Skip("iproute2 is not installed")
+		}
+		tb.Fatalf("ip %s: %v: %s", args, err, out)
+	}
+}
+
+// veth makes a pair of interfaces without addresses, so that the kernel itself sends next to nothing.
+func veth(tb testing.TB) (a, b *net.Interface) {
+	tb.Helper()
+	ip(tb, "link add va type veth peer name vb")
+	for _, name := range []string{"va", "vb"} {
+		os.WriteFile("/proc/sys/net/ipv6/conf/"+name+"/disable_ipv6", []byte("1"), 0)
+		ip(tb, "link set "+name+" up")
+	}
+	return device(tb, "va"), device(tb, "vb")
+}
+
+func device(tb testing.TB, name string) *net.Interface {
+	tb.Helper()
+	i, err := net.InterfaceByName(name)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return i
+}
+
+// sender sends frames out of an interface.
+type sender struct {
+	fd int
+	to unix.SockaddrLinklayer
+}
+
+func newSender(tb testing.TB, i *net.Interface) *sender {
+	tb.Helper()
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { unix.Close(fd) })
+	return &sender{fd: fd, to: unix.SockaddrLinklayer{Ifindex: i.Index}}
+}
+
+func (s *sender) send(tb testing.TB, frame []byte) {
+	tb.Helper()
+	if err := unix.Sendto(s.fd, frame, 0, &s.to); err != nil {
+		tb.Fatal(err)
+	}
+}
