@@ -88,10 +88,7 @@ func (r *Record) dsr(b []byte, w *raw) bool {
 	case dsrNet:
 		return r.net(sub, d, w)
 	case dsrICMP:
-		r.ICMP = qualifier & 7
-		if r.ICMP == 0 {
-			r.ICMP = 8
-		}
+		return r.icmpMapping(qualifier, d)
 	case dsrVLAN:
 		return decodeVLAN(&r.Flow.Side, qualifier, d)
 	case dsrMPLS:
@@ -161,6 +158,11 @@ func (r *Record) finish(w *raw) {
 			f.TCP.Side[i].Interval, f.TCP.Side[i].Flags = w.flags[i], w.flags[i]
 		}
 	}
+	if r.Has&HasTCPPerf != 0 {
+		for i := range f.TCP.Side {
+			r.Gap[i] = int32(w.next[i] - f.TCP.Side[i].Base - f.TCP.Side[i].Payload)
+		}
+	}
 	if w.ext != nil {
 		r.extension(w.ext)
 	} else {
@@ -169,7 +171,7 @@ func (r *Record) finish(w *raw) {
 	}
 	if r.Has&HasTCPPerf != 0 {
 		for i := range f.TCP.Side {
-			r.sequence(&f.TCP.Side[i], w.next[i], w.ack[i], i)
+			r.sequence(&f.TCP.Side[i], w.next[i], w.ack[i])
 		}
 	}
 	if !f.HasMAC && f.Family == flow.FamilyEthernet {
@@ -178,8 +180,7 @@ func (r *Record) finish(w *raw) {
 }
 
 // sequence puts the FIN and the acknowledged octet back on that the wire leaves out.
-func (r *Record) sequence(s *flow.TCPSide, next, ack uint32, side int) {
-	r.Gap[side] = int32(next - s.Base - s.Payload)
+func (r *Record) sequence(s *flow.TCPSide, next, ack uint32) {
 	s.Next, s.Ack = next, ack
 	if s.Flags&flow.FIN != 0 {
 		s.Next++
@@ -201,6 +202,9 @@ func (r *Record) extension(d []byte) {
 	f.EstimatedSegments = d[41]&0x80 != 0
 	if f.IsTCP() {
 		f.TCP.Side[0].Flags, f.TCP.Side[1].Flags = d[42], d[43]
+		if r.Has&HasTCPPerf != 0 && len(d) >= (extWords+extTCPWords-1)*4 {
+			f.TCP.Side[0].Payload, f.TCP.Side[1].Payload = be.Uint32(d[48:]), be.Uint32(d[52:])
+		}
 	}
 	if f.Family == flow.FamilyIPv6 && f.Proto == flow.ProtoICMPv6 {
 		f.DstPort = be.Uint16(d[44:])

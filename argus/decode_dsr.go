@@ -260,3 +260,22 @@ func (r *Record) tcpPerf(d []byte, w *raw) bool {
 	}
 	return true
 }
+
+// icmpMapping notes which kind of ICMP message spoke of this flow (section 2.7).
+func (r *Record) icmpMapping(qualifier uint8, d []byte) bool {
+	if len(d) < 4 {
+		return false
+	}
+	switch {
+	case qualifier&7 == 0:
+	case d[0] == 3:
+		r.ICMP = 'U'
+	case d[0] == 5:
+		r.ICMP = 'R'
+	case d[0] == 11:
+		r.ICMP = 'T'
+	default:
+		r.ICMP = 'I'
+	}
+	return true
+}

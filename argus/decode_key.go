@@ -22,8 +22,8 @@ func decodeKey(k *flow.Key, sub, qualifier uint8, d []byte) bool {
 	case flow.FamilyRARP:
 		if ok = len(d) >= 24; ok {
 			k.Type = be.Uint16(d[6:])
-			copy(k.Src[:6], d[12:])
-			copy(k.Dst[:6], d[18:])
+			copy(k.Dst[:6], d[12:])
+			copy(k.Src[:6], d[18:])
 		}
 	}
 	if !ok || sub&0x3f != flowFiveTuple && sub&0x3f != flowARP {

@@ -39,20 +39,24 @@ func (e *Encoder) appendTCP(b []byte, r *flow.Record) []byte {
 	return e.appendTCPSide(b, r, 1, t.Status&^srcStatus)
 }
 
-// appendTCPSide writes one metrics block. Readers take seq - seqbase - bytes above 1 for a gap in the data,
-// so the FIN, which Next counts, is taken off here and put on again by the decoder.
+// appendTCPSide writes one metrics block. Readers take seq - seqbase - bytes outside 0 and 1 for a gap in the
+// data: so the FIN, which Next counts, is taken off here and put on again by the decoder, and bytes leaves out
+// what was sent again (the extension has the whole count).
 func (e *Encoder) appendTCPSide(b []byte, r *flow.Record, side int, status uint32) []byte {
 	s := &r.TCP.Side[side]
 	var last int64
 	if r.Side[side].Packets > 0 {
 		last = max(r.Side[side].First, r.Side[side].Last)
 	}
-	next, ack := s.Next, s.Ack
+	next, ack, payload := s.Next, s.Ack, s.Payload
 	if s.Flags&flow.FIN != 0 {
 		next--
 	}
 	if s.Flags&flow.ACK != 0 {
 		ack--
+	}
+	if int32(next-s.Base-payload) < 0 {
+		payload = next - s.Base
 	}
 	b = appendInstant(b, last)
 	b = be.AppendUint32(b, status)
@@ -60,7 +64,7 @@ func (e *Encoder) appendTCPSide(b []byte, r *flow.Record, side int, status uint3
 	b = be.AppendUint32(b, next)
 	b = be.AppendUint32(b, ack)
 	b = append(b, 0, 0, 0, 0) // window turns: not counted
-	b = be.AppendUint32(b, s.Payload)
+	b = be.AppendUint32(b, payload)
 	b = be.AppendUint32(b, s.Retrans)
 	b = append(b, 0, 0, 0, 0, 0, 0, 0, 0) // rollover and bytes in flight: not counted
 	b = be.AppendUint16(b, s.Window)
@@ -166,7 +170,7 @@ func appendLink(b []byte, r *flow.Record) []byte {
 
 // appendExtension writes what Argus has no place for (docs/argus-extension.md).
 func appendExtension(b []byte, r *flow.Record) []byte {
-	t := &r.TCP
+	t, start := &r.TCP, len(b)
 	b = append(b, dsrExtension, extLayout, extOwner, extWords)
 	b = be.AppendUint64(b, r.ID)
 	b = be.AppendUint64(b, uint64(r.Start))
@@ -174,16 +178,17 @@ func appendExtension(b []byte, r *flow.Record) []byte {
 	b = be.AppendUint64(b, r.Side[1].IPBytes)
 	b = be.AppendUint64(b, nanoseconds(r))
 	b = append(b, byte(r.End), byte(r.Initiator)&0x7f|bit(r.EstimatedSegments)<<7)
-	if r.IsTCP() {
-		b = append(b, t.Side[0].Flags, t.Side[1].Flags)
-	} else {
-		b = append(b, 0, 0)
-	}
 	seq := uint16(0)
 	if r.Family == flow.FamilyIPv6 && r.Proto == flow.ProtoICMPv6 {
 		seq = r.DstPort
 	}
-	return be.AppendUint16(be.AppendUint16(b, seq), r.EtherType)
+	if !r.IsTCP() {
+		return be.AppendUint16(be.AppendUint16(append(b, 0, 0), seq), r.EtherType)
+	}
+	b[start+3] += extTCPWords
+	b = append(b, t.Side[0].Flags, t.Side[1].Flags)
+	b = be.AppendUint16(be.AppendUint16(b, seq), r.EtherType)
+	return be.AppendUint32(be.AppendUint32(b, t.Side[0].Payload), t.Side[1].Payload)
 }
 
 // nanoseconds packs what microsecond times leave out: six numbers of 10 bits, the first one lowest:

@@ -42,7 +42,7 @@ func appendKey(b []byte, r *flow.Record) []byte {
 		b = append(b, 0, 1, 8, 0, 6, 4)
 		b = be.AppendUint16(b, k.Type)
 		b = append(b, 0, 0, 0, 0)
-		return append(append(b, k.Src[:6]...), k.Dst[:6]...)
+		return append(append(b, k.Dst[:6]...), k.Src[:6]...) // readers take the second one for the source
 	}
 	return b
 }

@@ -44,8 +44,8 @@ type Record struct {
 	Interface [4]byte // NUL padded; see InterfaceName
 	Sequence  uint32  // of the sensor; it wraps
 	Has       Has
-	ICMP      uint8    // an ICMP message spoke of this flow: 1 unreachable, 2 redirect, 4 time exceeded (section 2.7)
-	Gap       [2]int32 // bytes missing in each side's data, as readers compute it from a TCP performance DSR
+	ICMP      byte     // an ICMP message spoke of this flow: U unreachable, R redirect, T time exceeded, I other; 0 none
+	Gap       [2]int32 // TCP seq - seqbase - bytes of each side as written: above 1 some of its data was not seen
 	Lost      uint32   // packets missing in an ESP sequence (section 2.6)
 	Skipped   int      // DSRs known but not kept
 	Unknown   int      // DSRs not understood, or damaged

@@ -53,9 +53,10 @@ const (
 
 // The marks of our extension DSR: its layout and its owner.
 const (
-	extLayout = 1
-	extOwner  = 0xae
-	extWords  = 13
+	extLayout   = 1
+	extOwner    = 0xae
+	extWords    = 13
+	extTCPWords = 2 // more of them, for TCP
 )
 
 const (
