@@ -1,0 +1,109 @@
+package store
+
+// Row is a flow record as the files of the table flows hold it. The names are those of ra where it has one; docs/store.md
+// describes each. Numbers are signed or at most 32 bits wide where that loses nothing, because some engines have no others;
+// times are microseconds since 1970, UTC. The encodings are those that came out smallest on real flows.
+type Row struct {
+	Monitor   string `parquet:"monitor,dict"`                          // UUID
+	Interface string `parquet:"interface,dict"`                        // at most four characters
+	Epoch     string `parquet:"epoch,dict"`                            // 16 hexadecimal digits
+	Sequence  int64  `parquet:"sequence,delta"`                        // of the record in its epoch
+	Received  int64  `parquet:"received,timestamp(microsecond),delta"` // by the collector's clock
+
+	STime int64 `parquet:"stime,timestamp(microsecond),delta"` // first packet of the interval
+	LTime int64 `parquet:"ltime,timestamp(microsecond),delta"` // last packet of the interval
+	// The times of the sides, in microseconds after STime or before LTime; 0 for a side without packets.
+	SrcAfter  int64 `parquet:"safter,delta"`
+	SrcBefore int64 `parquet:"sbefore,delta"`
+	DstAfter  int64 `parquet:"dafter,delta"`
+	DstBefore int64 `parquet:"dbefore,delta"`
+	Age       int64 `parquet:"age,delta"` // from the flow's first packet to STime, microseconds
+
+	Family uint8  `parquet:"family,dict"` // 1 IPv4, 2 IPv6, 3 Ethernet, 4 ARP, 5 RARP
+	Proto  uint8  `parquet:"proto,dict"`  // IP protocol number
+	SAddr  string `parquet:"saddr,dict"`
+	DAddr  string `parquet:"daddr,dict"`
+	SPort  uint16 `parquet:"sport,delta"`
+	DPort  uint16 `parquet:"dport,dict"`
+	Type   uint16 `parquet:"type,dict"` // ICMP type and code, or ethertype
+
+	SPkts     int64 `parquet:"spkts,dict"`
+	DPkts     int64 `parquet:"dpkts,dict"`
+	SBytes    int64 `parquet:"sbytes,dict"` // frames
+	DBytes    int64 `parquet:"dbytes,dict"`
+	SIPBytes  int64 `parquet:"sipbytes,dict"`
+	DIPBytes  int64 `parquet:"dipbytes,dict"`
+	SAppBytes int64 `parquet:"sappbytes,dict"` // payload
+	DAppBytes int64 `parquet:"dappbytes,dict"`
+
+	State     string `parquet:"state,dict"` // as ra prints it
+	Cause     uint8  `parquet:"cause,dict"`
+	End       uint8  `parquet:"endreason,dict"` // IPFIX flowEndReason, 0: goes on
+	Initiator uint8  `parquet:"initiator,dict"` // 1 seen, 2 by an answer, 3 guessed
+	FlowID    uint64 `parquet:"flowid"`
+	Label     string `parquet:"label,dict"`
+
+	SMAC      string `parquet:"smac,dict"`
+	DMAC      string `parquet:"dmac,dict"`
+	EtherType uint16 `parquet:"etype,dict"`
+	SVLAN     uint16 `parquet:"svlan,dict"` // TCI
+	DVLAN     uint16 `parquet:"dvlan,dict"`
+	SMPLS     uint32 `parquet:"smpls,dict"`
+	DMPLS     uint32 `parquet:"dmpls,dict"`
+	SEnc      uint32 `parquet:"senc,dict"`
+	DEnc      uint32 `parquet:"denc,dict"`
+
+	STTL     uint8  `parquet:"sttl,dict"`
+	DTTL     uint8  `parquet:"dttl,dict"`
+	STOS     uint8  `parquet:"stos,dict"`
+	DTOS     uint8  `parquet:"dtos,dict"`
+	SIPID    uint16 `parquet:"sipid,delta"`
+	DIPID    uint16 `parquet:"dipid,delta"`
+	SIPOpts  uint32 `parquet:"sipopts,dict"`
+	DIPOpts  uint32 `parquet:"dipopts,dict"`
+	ICMP     uint8  `parquet:"icmp,dict"` // an ICMP message spoke of the flow
+	ESPLost  uint32 `parquet:"esplost,dict"`
+	Presence uint32 `parquet:"presence,dict"` // which optional parts were there
+
+	TCPStatus  uint32 `parquet:"tcpstatus,dict"`
+	TCPOptions uint32 `parquet:"tcpopt,dict"`
+	SynAck     int64  `parquet:"synack,delta"` // nanoseconds
+	AckDat     int64  `parquet:"ackdat,delta"`
+	SFlags     uint8  `parquet:"stcpflags,dict"` // whole flow
+	DFlags     uint8  `parquet:"dtcpflags,dict"`
+	SFlagsNow  uint8  `parquet:"stcpflagsnow,dict"` // this interval
+	DFlagsNow  uint8  `parquet:"dtcpflagsnow,dict"`
+	SBase      uint32 `parquet:"stcpb"` // initial sequence number
+	DBase      uint32 `parquet:"dtcpb"`
+	STCPBytes  uint32 `parquet:"stcpbytes,dict"` // payload so far, retransmissions included
+	DTCPBytes  uint32 `parquet:"dtcpbytes,dict"`
+	SGap       int32  `parquet:"sgap,dict"` // as readers of the record compute it
+	DGap       int32  `parquet:"dgap,dict"`
+	SShort     int32  `parquet:"sshort,dict"` // sequence space used less payload: what is missing or came twice
+	DShort     int32  `parquet:"dshort,dict"`
+	SUnacked   int32  `parquet:"sunacked,dict"` // octets that the other side has not acknowledged
+	DUnacked   int32  `parquet:"dunacked,dict"`
+	SRetrans   uint32 `parquet:"sretrans,dict"`
+	DRetrans   uint32 `parquet:"dretrans,dict"`
+	SWin       uint16 `parquet:"swin,dict"` // unscaled
+	DWin       uint16 `parquet:"dwin,dict"`
+	SShift     uint8  `parquet:"swinshift,dict"`
+	DShift     uint8  `parquet:"dwinshift,dict"`
+	SMSS       uint16 `parquet:"smss,dict"`
+	DMSS       uint16 `parquet:"dmss,dict"`
+}
+
+// EventRow is a status or event record as the files of the table events hold it.
+type EventRow struct {
+	Monitor   string `parquet:"monitor,dict"`
+	Interface string `parquet:"interface,dict"`
+	Epoch     string `parquet:"epoch,dict"`
+	Sequence  int64  `parquet:"sequence,delta"`
+	Received  int64  `parquet:"received,timestamp(microsecond),delta"`
+	STime     int64  `parquet:"stime,timestamp(microsecond),delta"`
+	LTime     int64  `parquet:"ltime,timestamp(microsecond),delta"`
+	Kind      string `parquet:"kind,dict"` // "status" or "event"
+	Cause     uint8  `parquet:"cause,dict"`
+	Text      string `parquet:"text"` // of an event
+	Raw       []byte `parquet:"raw"`  // the Argus record
+}

@@ -1,0 +1,298 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/argus-endpoint/argus-endpoint/argus"
+	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
+	"github.com/gofrs/uuid/v5"
+	"github.com/klauspost/compress/zstd"
+)
+
+// MaxPending is how many records wait for a commit at most: more are a reason to commit at once. It bounds the memory.
+const MaxPending = 1 << 16
+
+// Batch is a batch as the journal has it.
+type Batch struct {
+	Monitor     uuid.UUID
+	Epoch       wire.Epoch
+	First, Last uint64
+	Dropped     uint64
+	Received    time.Time
+	Body        []byte // zstd: an Argus v5 stream
+}
+
+// Config is what a store needs besides its folder.
+type Config struct {
+	State func(*argus.Record) string // the column state; nil leaves it empty
+}
+
+// Store is the writer of a folder; there may be one. Add and Commit are for one goroutine, the rest for any.
+type Store struct {
+	root     *os.Root
+	config   Config
+	unzip    *zstd.Decoder
+	manifest *manifest
+	fail     func(point string) error // tests stop a commit there
+
+	names   *names
+	rows    []Row
+	events  []EventRow
+	pending state // what the next commit adds
+	stream  []byte
+
+	mu        sync.RWMutex // guards committed
+	committed state
+}
+
+// Open opens the store in the folder dir, makes it when there is none, and puts right what a crash left behind.
+// damaged counts lines of the manifest that could not be read.
+func Open(dir string, c Config) (s *Store, damaged int, err error) {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return nil, 0, fmt.Errorf("store: %w", err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, 0, fmt.Errorf("store: %w", err)
+	}
+	s = &Store{root: root, config: c, fail: func(string) error { return nil }, names: newNames(), pending: newState()}
+	s.unzip, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxWindow(wire.MaxWindow), zstd.WithDecoderMaxMemory(wire.MaxDecompressed))
+	if err == nil {
+		s.committed, damaged, err = readManifest(root)
+	}
+	if err == nil {
+		s.manifest, err = rewrite(root, &s.committed)
+	}
+	if err == nil {
+		err = s.removeOrphans()
+	}
+	if err != nil {
+		root.Close()
+		return nil, damaged, fmt.Errorf("store in %s: %w", dir, err)
+	}
+	return s, damaged, nil
+}
+
+// Close gives up what is not committed.
+func (s *Store) Close() error {
+	s.unzip.Close()
+	return errors.Join(s.manifest.file.Close(), s.root.Close())
+}
+
+// removeOrphans removes the data files that the manifest does not name.
+func (s *Store) removeOrphans() error {
+	named := map[string]bool{}
+	for _, f := range s.committed.files {
+		named[f.Name] = true
+	}
+	return fs.WalkDir(s.root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(name, ".parquet") || named[name] {
+			return err
+		}
+		return s.root.Remove(name)
+	})
+}
+
+// Add takes the records of b that the store does not have. They are durable, and their watermark rises,
+// with the next Commit. full asks for one now.
+func (s *Store) Add(b *Batch) (full bool, err error) {
+	key := epochKey{b.Monitor, b.Epoch}
+	mark := s.mark(key)
+	if b.First > mark.Sequence+1 {
+		// Before the first batch ever there is no gap, except for what the agent reports.
+		gap := Gap{Monitor: b.Monitor, Epoch: b.Epoch, First: mark.Sequence + 1, Last: b.First - 1, Noticed: b.Received}
+		if mark.Records == 0 && mark.Lost == 0 {
+			gap.First = b.First - min(b.Dropped, b.First-1)
+		}
+		if gap.First <= gap.Last {
+			gap.Reported = min(b.Dropped, gap.Last-gap.First+1)
+			mark.Lost += gap.Last - gap.First + 1
+			s.pending.gaps[key] = append(s.pending.gaps[key], gap)
+		}
+		mark.Sequence = b.First - 1
+	}
+	if s.stream, err = s.unzip.DecodeAll(b.Body, s.stream[:0]); err != nil {
+		return false, fmt.Errorf("store: batch %s %s %d-%d: %w", b.Monitor, b.Epoch, b.First, b.Last, err)
+	}
+	next := b.First
+	started := false
+	for r, err := range argus.Records(s.stream) {
+		if err != nil {
+			return false, fmt.Errorf("store: batch %s %s %d-%d: %w", b.Monitor, b.Epoch, b.First, b.Last, err)
+		}
+		if !started { // the START record is not numbered
+			started = true
+			continue
+		}
+		if next > mark.Sequence {
+			s.add(b, next, r)
+			mark.Sequence = next
+			mark.Records++
+		} else {
+			mark.Repeated++
+		}
+		next++
+	}
+	if mark.First.IsZero() {
+		mark.First = b.Received
+	}
+	mark.Last = b.Received
+	s.pending.marks[key] = mark
+	return len(s.rows)+len(s.events) >= MaxPending, nil
+}
+
+// add appends the row of one record.
+func (s *Store) add(b *Batch, sequence uint64, r *argus.Record) {
+	monitor, epoch := s.names.text(b.Monitor.String()), s.names.text(b.Epoch.String())
+	received := b.Received.UnixMicro()
+	if r.Kind == argus.KindFlow {
+		s.rows = append(s.rows, Row{Monitor: monitor, Epoch: epoch, Sequence: int64(sequence), Received: received})
+		row := &s.rows[len(s.rows)-1]
+		row.fill(r, s.names)
+		if s.config.State != nil {
+			row.State = s.names.text(s.config.State(r))
+		}
+		return
+	}
+	row := EventRow{Monitor: monitor, Epoch: epoch, Sequence: int64(sequence), Received: received, Cause: uint8(r.Cause),
+		Kind: "event", Interface: s.names.text(string(r.InterfaceName())), Raw: bytes.Clone(r.Raw),
+		STime: micro(r.Event.Start), LTime: micro(r.Event.End), Text: strings.ToValidUTF8(string(r.Event.Data), "\uFFFD")}
+	if r.Kind == argus.KindManagement {
+		row.Kind, row.STime, row.LTime = "status", micro(r.Management.Start), micro(r.Management.Now)
+	}
+	s.events = append(s.events, row)
+}
+
+// mark returns how far an epoch has come, what is pending included.
+func (s *Store) mark(key epochKey) Mark {
+	if m, ok := s.pending.marks[key]; ok {
+		return m
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if m, ok := s.committed.marks[key]; ok {
+		return m
+	}
+	return Mark{Monitor: key.monitor, Epoch: key.epoch}
+}
+
+// Commit makes durable what was added. After an error nothing of it is: the store gives it up, and the caller opens
+// it again and adds it again from the journal.
+func (s *Store) Commit() error {
+	if len(s.pending.marks) == 0 {
+		return nil
+	}
+	files, err := s.write()
+	if err == nil {
+		err = s.fail("data written")
+	}
+	e := s.pending.snapshot()
+	e.Files = files
+	if err == nil {
+		err = s.manifest.append(e, s.fail)
+	}
+	if err != nil {
+		return fmt.Errorf("store commit: %w", err)
+	}
+	s.mu.Lock()
+	s.committed.apply(e)
+	s.mu.Unlock()
+	s.rows, s.events, s.pending, s.names = s.rows[:0], s.events[:0], newState(), newNames()
+	if s.manifest.large() {
+		old := s.manifest.file
+		if s.manifest, err = rewrite(s.root, &s.committed); err != nil {
+			return fmt.Errorf("store commit: %w", err)
+		}
+		return old.Close()
+	}
+	return nil
+}
+
+// Pending returns how many records wait for Commit. It is for the goroutine that adds.
+func (s *Store) Pending() int { return len(s.rows) + len(s.events) }
+
+// Watermark returns the sequence up to which every record of an epoch is in the store or known to be lost.
+func (s *Store) Watermark(monitor uuid.UUID, epoch wire.Epoch) uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.committed.marks[epochKey{monitor, epoch}].Sequence
+}
+
+// Marks returns all watermarks, by monitor and then by the time of the first batch.
+func (s *Store) Marks() []Mark {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.committed.sortedMarks()
+}
+
+func (s *state) sortedMarks() []Mark {
+	var list []Mark
+	for _, m := range s.marks {
+		list = append(list, m)
+	}
+	slices.SortFunc(list, func(a, b Mark) int {
+		return cmp.Or(bytes.Compare(a.Monitor[:], b.Monitor[:]), a.First.Compare(b.First), cmp.Compare(a.Epoch, b.Epoch))
+	})
+	return list
+}
+
+// hourOf returns the partition of a record: the hour of its first packet, or that of its arrival
+// when the agent's clock cannot be right.
+func hourOf(stime, received int64) int64 {
+	const week, hour = int64(7 * 24 * time.Hour / time.Microsecond), int64(time.Hour / time.Microsecond)
+	if stime > received+hour || stime < received-week {
+		stime = received
+	}
+	return stime - stime%hour
+}
+
+func partition(table string, hour int64) (dir string, at time.Time) {
+	at = time.UnixMicro(hour).UTC()
+	return path.Join(table, "hour="+at.Format("2006-01-02T15")), at
+}
+
+// View is what a store held at one moment, for queries beside a writer, in any process.
+type View struct {
+	root *os.Root
+	state
+}
+
+// OpenView reads the manifest of the store in dir. Later commits are not seen.
+func OpenView(ctx context.Context, dir string) (*View, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	st, _, err := readManifest(root)
+	if err != nil {
+		root.Close()
+		return nil, fmt.Errorf("store in %s: %w", dir, err)
+	}
+	return &View{root, st}, nil
+}
+
+// Close releases the folder.
+func (v *View) Close() error { return v.root.Close() }
+
+// Files returns the data files, in the order of their commits.
+func (v *View) Files() []File { return v.files }
+
+// Marks returns all watermarks, by monitor and then by the time of the first batch.
+func (v *View) Marks() []Mark { return v.sortedMarks() }
+
+// Gaps returns the runs of sequences that are missing in an epoch, at most the first thousand.
+func (v *View) Gaps(monitor uuid.UUID, epoch wire.Epoch) []Gap {
+	return v.gaps[epochKey{monitor, epoch}]
+}

@@ -1,0 +1,556 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/argus-endpoint/argus-endpoint/argus"
+	"github.com/argus-endpoint/argus-endpoint/flow"
+	"github.com/klauspost/compress/zstd"
+	"github.com/parquet-go/parquet-go"
+)
+
+func open(t testing.TB, dir string) *Store {
+	t.Helper()
+	s, _, err := Open(dir, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func add(t testing.TB, s *Store, batches ...*Batch) {
+	t.Helper()
+	for _, b := range batches {
+		if _, err := s.Add(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func commit(t testing.TB, s *Store) {
+	t.Helper()
+	if err := s.Commit(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func view(t testing.TB, dir string) *View {
+	t.Helper()
+	v, err := OpenView(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { v.Close() })
+	return v
+}
+
+// identities returns, sorted, "monitor epoch sequence" of every row of both tables, read by parquet-go alone.
+func identities(t testing.TB, dir string) (ids []string) {
+	t.Helper()
+	v := view(t, dir)
+	for _, f := range v.Files() {
+		name := filepath.Join(dir, filepath.FromSlash(f.Name))
+		if f.Events {
+			rows, err := parquet.ReadFile[EventRow](name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range rows {
+				ids = append(ids, fmt.Sprintf("%s %s %06d", r.Monitor, r.Epoch, r.Sequence))
+			}
+			continue
+		}
+		rows, err := parquet.ReadFile[Row](name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if int64(len(rows)) != f.Rows {
+			t.Errorf("%s has %d rows, the manifest says %d", f.Name, len(rows), f.Rows)
+		}
+		for _, r := range rows {
+			ids = append(ids, fmt.Sprintf("%s %s %06d", r.Monitor, r.Epoch, r.Sequence))
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// wantOnce fails unless the store in dir has exactly the records of batches, each once.
+func wantOnce(t testing.TB, dir string, batches ...*Batch) {
+	t.Helper()
+	var want []string
+	for _, b := range batches {
+		for seq := b.First; seq <= b.Last; seq++ {
+			want = append(want, fmt.Sprintf("%s %s %06d", b.Monitor, b.Epoch, seq))
+		}
+	}
+	slices.Sort(want)
+	got := identities(t, dir)
+	if unique := slices.Compact(slices.Clone(got)); len(unique) != len(got) {
+		t.Errorf("%d records are there twice", len(got)-len(unique))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%d records in the store, want %d", len(got), len(want))
+	}
+}
+
+func TestWhatIsPutInComesOut(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	defer s.Close()
+	var batches []*Batch
+	for n := range 3 {
+		h := newHost(t, n)
+		for range 5 {
+			batches = append(batches, h.batch(t, 200, 0))
+		}
+	}
+	add(t, s, batches...)
+	commit(t, s)
+	wantOnce(t, dir, batches...)
+
+	want := map[string]argus.Record{}
+	for _, b := range batches {
+		for _, r := range decode(t, b) {
+			want[key(&r)] = r
+		}
+	}
+	n := 0
+	for got, err := range view(t, dir).Scan(Query{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+		if w := want[key(got)]; !reflect.DeepEqual(*got, w) {
+			t.Fatalf("record %s\n got %+v\nwant %+v", key(got), *got, w)
+		}
+	}
+	if n != len(want) {
+		t.Errorf("%d records scanned, want %d", n, len(want))
+	}
+}
+
+func key(r *argus.Record) string { return fmt.Sprint(r.Monitor, r.Sequence) }
+
+// decode returns the flow records of a batch as a scan should give them back.
+func decode(t testing.TB, b *Batch) (list []argus.Record) {
+	t.Helper()
+	dec, err := zstd.NewReader(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dec.Close()
+	stream, err := dec.DecodeAll(b.Body, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for r, err := range argus.Records(stream) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Kind != argus.KindFlow {
+			continue
+		}
+		c := *r
+		c.Raw, c.Skipped, c.Unknown = nil, 0, 0
+		c.Label = bytes.Clone(r.Label)
+		list = append(list, c)
+	}
+	return list
+}
+
+// TestEveryFieldIsKept sets each field of a flow record to a value of its own.
+func TestEveryFieldIsKept(t *testing.T) {
+	f := newHost(t, 1).flow()
+	f.Proto, f.SrcPort, f.DstPort = flow.ProtoTCP, 1, 2
+	n := uint64(3)
+	fillAll(reflect.ValueOf(f).Elem(), &n)
+	f.Family, f.Proto = flow.FamilyIPv6, flow.ProtoTCP
+	var base int64 = 1.7e18
+	f.Start = base
+	f.Side[0].First, f.Side[0].Last = base+2000, base+9000
+	f.Side[1].First, f.Side[1].Last = base+3000, base+8000
+	r := argus.Record{Kind: argus.KindFlow, Version: argus.V5, Cause: f.Cause, Interface: [4]byte{'e', 't', 'h'}, Has: 0x7f,
+		ICMP: 2, Gap: [2]int32{-5, 6}, Lost: 7, Flow: *f, Label: []byte("{}"), Sequence: 9}
+	r.Monitor = argus.ID{Kind: idUUID, Bytes: monitor}
+	row := Row{Monitor: monitor.String(), Sequence: 9}
+	row.fill(&r, newNames())
+	var back argus.Record
+	row.record(&back)
+	if !reflect.DeepEqual(back, r) {
+		t.Errorf("\n got %+v\nwant %+v", back, r)
+	}
+}
+
+func fillAll(v reflect.Value, n *uint64) {
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fillAll(v.Field(i), n)
+		}
+	case reflect.Array:
+		for i := range v.Len() {
+			fillAll(v.Index(i), n)
+		}
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Int64:
+		*n += 7
+		v.SetInt(int64(*n) * 1000)
+	default:
+		*n += 7
+		v.SetUint(*n % 251)
+	}
+}
+
+func TestEveryFamilysAddressesAreKept(t *testing.T) {
+	for family := flow.FamilyIPv4; family <= flow.FamilyRARP; family++ {
+		n := map[flow.Family]int{flow.FamilyIPv4: 4, flow.FamilyARP: 4, flow.FamilyIPv6: 16}[family]
+		if n == 0 {
+			n = 6
+		}
+		for _, first := range []byte{0, 0xfe} { // 0: an IPv6 address that looks like IPv4 inside
+			r := argus.Record{}
+			r.Flow.Family = family
+			for i := range n {
+				r.Flow.Src[i], r.Flow.Dst[i] = first, byte(i)
+			}
+			if family == flow.FamilyIPv6 && first == 0 {
+				r.Flow.Src[10], r.Flow.Src[11] = 0xff, 0xff
+			}
+			var row Row
+			row.fill(&r, newNames())
+			var back argus.Record
+			row.record(&back)
+			if back.Flow.Key != r.Flow.Key {
+				t.Errorf("family %d: %q %q gave back %v", family, row.SAddr, row.DAddr, back.Flow.Key)
+			}
+		}
+	}
+}
+
+func TestRepeatedAndOverlappingBatchesAreStoredOnce(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	a, again := newHost(t, 1), newHost(t, 1)
+	first := a.batch(t, 100, 0)
+	wide := again.batch(t, 150, 0) // 1 to 150, after 1 to 100
+	add(t, s, first, first)
+	commit(t, s)
+	add(t, s, first, wide)
+	commit(t, s)
+	m := s.Marks()[0]
+	if m.Sequence != 150 || m.Records != 150 || m.Repeated != 300 || m.Lost != 0 {
+		t.Errorf("mark %+v, want 150 records and 300 repeated", m)
+	}
+	s.Close()
+	s = open(t, dir)
+	defer s.Close()
+	add(t, s, first, wide)
+	commit(t, s)
+	wantOnce(t, dir, wide)
+}
+
+func TestEpochsAreApart(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	defer s.Close()
+	old, fresh := newHost(t, 1), newHost(t, 1)
+	fresh.epoch++
+	a, b, c := old.batch(t, 10, 0), fresh.batch(t, 10, 0), old.batch(t, 10, 0)
+	add(t, s, a, b, c) // the rest of an old epoch after the new one began
+	commit(t, s)
+	wantOnce(t, dir, a, b, c)
+}
+
+func TestGapsAreKept(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	h := newHost(t, 1)
+	add(t, s, h.batch(t, 10, 0))
+	reported := h.batch(t, 10, 5)
+	silent := h.batch(t, 10, 7)
+	silent.Dropped = 2
+	add(t, s, reported, silent)
+	if s.Watermark(h.id, h.epoch) != 0 {
+		t.Error("the watermark rose before the commit")
+	}
+	commit(t, s)
+	s.Close()
+	s = open(t, dir)
+	defer s.Close()
+	gaps := view(t, dir).Gaps(h.id, h.epoch)
+	if len(gaps) != 2 || gaps[0].First != 11 || gaps[0].Last != 15 || gaps[0].Reported != 5 || gaps[1].First != 26 || gaps[1].Last != 32 || gaps[1].Reported != 2 {
+		t.Errorf("gaps %+v", gaps)
+	}
+	if m := s.Marks()[0]; m.Lost != 12 || m.Sequence != 42 || s.Watermark(h.id, h.epoch) != 42 {
+		t.Errorf("mark %+v", m)
+	}
+	// An epoch that begins anywhere has no gap before it.
+	late := newHost(t, 2)
+	late.next = 1000
+	add(t, s, late.batch(t, 10, 0))
+	commit(t, s)
+	if gaps := view(t, dir).Gaps(late.id, late.epoch); len(gaps) != 0 {
+		t.Errorf("gaps before the first batch: %+v", gaps)
+	}
+}
+
+var errCrash = errors.New("crash")
+
+// TestCrashAnywhereStoresOnce ends a commit at each of its points and starts again from the journal, as a collector does.
+func TestCrashAnywhereStoresOnce(t *testing.T) {
+	for _, point := range []string{"data written", "manifest written", "before the journal knows"} {
+		t.Run(point, func(t *testing.T) {
+			dir := t.TempDir()
+			h := newHost(t, 1)
+			journal := []*Batch{h.batch(t, 60, 0), h.batch(t, 60, 0)}
+			s := open(t, dir)
+			add(t, s, journal[0])
+			commit(t, s)
+			add(t, s, journal[1])
+			s.fail = func(p string) error {
+				if p == point {
+					return errCrash
+				}
+				return nil
+			}
+			if err := s.Commit(); err != nil && !errors.Is(err, errCrash) {
+				t.Fatal(err)
+			}
+			if point == "data written" && s.Watermark(h.id, h.epoch) != 60 {
+				t.Error("an unfinished commit raised the watermark")
+			}
+			s.Close()
+			s = open(t, dir)
+			defer s.Close()
+			add(t, s, journal...) // neither was discarded
+			commit(t, s)
+			wantOnce(t, dir, journal...)
+			if files := countFiles(t, dir); files != len(view(t, dir).Files()) {
+				t.Errorf("%d files on the disk, %d in the manifest", files, len(view(t, dir).Files()))
+			}
+		})
+	}
+}
+
+func countFiles(t testing.TB, dir string) (n int) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(name string, _ os.DirEntry, err error) error {
+		if strings.HasSuffix(name, ".parquet") {
+			n++
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestTornManifestOpens cuts the manifest at every byte of its last commit, and damages bytes before it.
+func TestTornManifestOpens(t *testing.T) {
+	dir := t.TempDir()
+	h := newHost(t, 1)
+	s := open(t, dir)
+	a, b := h.batch(t, 20, 0), h.batch(t, 20, 0)
+	add(t, s, a)
+	commit(t, s)
+	name := filepath.Join(dir, manifestName)
+	before, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(t, s, b)
+	commit(t, s)
+	s.Close()
+	whole, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for cut := len(before); cut < len(whole); cut++ {
+		if err := os.WriteFile(name, whole[:cut], 0o640); err != nil {
+			t.Fatal(err)
+		}
+		v := view(t, dir)
+		if m := v.Marks(); len(m) != 1 || m[0].Sequence != 20 {
+			t.Fatalf("cut at %d of %d: marks %+v, want those of the commit before", cut, len(whole), m)
+		}
+	}
+	s, damaged, err := Open(dir, Config{})
+	if err != nil || damaged != 1 {
+		t.Fatalf("Open: %d damaged, %v", damaged, err)
+	}
+	add(t, s, a, b)
+	commit(t, s)
+	s.Close()
+	wantOnce(t, dir, a, b)
+	for at := range whole {
+		bad := bytes.Clone(whole)
+		bad[at] ^= 0x20
+		if err := os.WriteFile(name, bad, 0o640); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := OpenView(t.Context(), dir); err != nil {
+			t.Fatalf("byte %d: %v", at, err)
+		}
+	}
+}
+
+// mutant is a store that has forgotten what it has seen.
+func TestMutantWithoutDedupeIsFound(t *testing.T) {
+	dir := t.TempDir()
+	h := newHost(t, 1)
+	b := h.batch(t, 10, 0)
+	s := open(t, dir)
+	defer s.Close()
+	add(t, s, b)
+	commit(t, s)
+	clear(s.committed.marks)
+	add(t, s, b)
+	commit(t, s)
+	if ids := identities(t, dir); len(ids) != 20 || len(slices.Compact(ids)) != 10 {
+		t.Errorf("a store that does not dedupe has %d rows: the checks of this file would not see it", len(ids))
+	}
+}
+
+func TestScanChooses(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	defer s.Close()
+	all := map[string]argus.Record{}
+	for n := range 20 {
+		h := newHost(t, n)
+		h.now = start.Add(time.Duration(n) * 17 * time.Minute) // over several hours
+		for range 3 {
+			b := h.batch(t, 100, 0)
+			add(t, s, b)
+			for _, r := range decode(t, b) {
+				all[key(&r)] = r
+			}
+		}
+		if n%7 == 0 {
+			commit(t, s)
+		}
+	}
+	commit(t, s)
+	v := view(t, dir)
+	one := newHost(t, 5).id
+	since, until := start.Add(50*time.Minute), start.Add(170*time.Minute)
+	for name, q := range map[string]Query{
+		"all":        {},
+		"one host":   {Monitor: one},
+		"no host":    {Monitor: newHost(t, 99).id},
+		"since":      {Since: since},
+		"until":      {Until: until},
+		"both":       {Since: since, Until: until},
+		"match":      {Match: func(r *argus.Record) bool { return r.Flow.DstPort == 22 }},
+		"everything": {Since: since, Until: until, Monitor: newHost(t, 7).id, Match: func(r *argus.Record) bool { return r.Flow.Proto == flow.ProtoUDP }},
+	} {
+		want := 0
+		for _, r := range all {
+			first, last := r.Flow.Span()
+			id, _ := r.Monitor.UUID()
+			if (q.Since.IsZero() || last >= q.Since.UnixNano()) && (q.Until.IsZero() || first < q.Until.UnixNano()) &&
+				(q.Monitor.IsNil() || id == q.Monitor) && (q.Match == nil || q.Match(&r)) {
+				want++
+			}
+		}
+		got := 0
+		for r, err := range v.Scan(q) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, ok := all[key(r)]; !ok {
+				t.Fatalf("%s: %s was never put in", name, key(r))
+			}
+			got++
+		}
+		if got != want || name != "no host" && want == 0 {
+			t.Errorf("%s: %d records, want %d", name, got, want)
+		}
+	}
+}
+
+func TestClocksThatCannotBeRightMakeNoPartitions(t *testing.T) {
+	received := start.UnixMicro()
+	for stime, want := range map[int64]time.Time{
+		0: start, 1 << 51: start,
+		start.Add(2 * time.Hour).UnixMicro():       start,
+		start.Add(-8 * 24 * time.Hour).UnixMicro(): start,
+		start.Add(-30 * time.Hour).UnixMicro():     start.Add(-30 * time.Hour),
+		start.Add(30 * time.Minute).UnixMicro():    start.Add(30 * time.Minute),
+	} {
+		if got := time.UnixMicro(hourOf(stime, received)).UTC(); !got.Equal(want.Truncate(time.Hour)) {
+			t.Errorf("stime %d: hour %v, want that of %v", stime, got, want)
+		}
+	}
+}
+
+// BenchmarkStore prints P12: bytes and CPU a row, from the journal's batches to committed files.
+func BenchmarkStore(b *testing.B) {
+	dir := b.TempDir()
+	var batches []*Batch
+	for n := range 100 {
+		h := newHost(b, n)
+		for range 3 {
+			batches = append(batches, h.batch(b, 200, 0))
+		}
+	}
+	rows := 0
+	var size int64
+	b.ResetTimer()
+	for n := range b.N {
+		s := open(b, filepath.Join(dir, fmt.Sprint(n)))
+		for _, batch := range batches {
+			full, err := s.Add(batch)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if full {
+				commit(b, s)
+			}
+		}
+		rows += len(batches) * 200
+		commit(b, s)
+		for _, f := range s.committed.files {
+			size += f.Bytes
+		}
+		s.Close()
+	}
+	b.ReportMetric(float64(size)/float64(rows), "B/row")
+	b.ReportMetric(float64(rows)/b.Elapsed().Seconds(), "rows/s")
+}
+
+func BenchmarkScanOneHost(b *testing.B) {
+	dir := b.TempDir()
+	s := open(b, dir)
+	defer s.Close()
+	for n := range 100 {
+		h := newHost(b, n)
+		for range 3 {
+			add(b, s, h.batch(b, 200, 0))
+		}
+	}
+	commit(b, s)
+	v := view(b, dir)
+	rows := 0
+	for b.Loop() {
+		for _, err := range v.Scan(Query{Monitor: newHost(b, 7).id}) {
+			if err != nil {
+				b.Fatal(err)
+			}
+			rows++
+		}
+	}
+	b.ReportMetric(float64(rows)/float64(b.N), "rows")
+}
