@@ -111,6 +111,8 @@ func TestMonitorIDOverride(t *testing.T) {
 		{"2435", derived("2435")},
 		{`"en0"`, derived("en0")},
 		{`"2435"`, derived("2435")},
+		{"en0", derived("en0")}, // argus.conf's quotes are gone when it comes from a file
+		{"web-1.example.org", derived("web-1.example.org")},
 	} {
 		h, err := identify(c.value, stateFolder(t), ids(machineA))
 		if err != nil || h.ID.String() != c.want {
@@ -118,7 +120,7 @@ func TestMonitorIDOverride(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{
-		"`rm -rf /`", "`hostid`", "99999999999", "-1", "somehost", `""`, "\"a\x00b\"", "fe80::1",
+		"`rm -rf /`", "`hostid`", "99999999999", "-1", "some host", "a;b", "-x", `""`, "\"a\x00b\"", "fe80::1",
 		"00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff", "5d9f3b52-7c1e",
 	} {
 		if h, err := identify(bad, stateFolder(t), ids(machineA)); err == nil {

@@ -43,8 +43,21 @@ func monitorID(value, hostname string) (uuid.UUID, string, error) {
 	if n, err := strconv.ParseUint(v, 10, 32); err == nil {
 		return uuid.NewV5(monitorSpace, strconv.FormatUint(n, 10)), origin, nil
 	}
+	if isName(v) {
+		return uuid.NewV5(monitorSpace, v), origin, nil
+	}
 	return uuid.Nil, "", fmt.Errorf("monitor ID %q: want a UUID, `hostuuid`, `hostname`, an IPv4 address, "+
-		"a number below 2^32 or a \"string\" in double quotes", value)
+		"a number below 2^32, a host name or a \"string\"", value)
+}
+
+// isName tells whether v can be a host name (RFC 1123 section 2.1) and not a number that is too large or part of a UUID.
+func isName(v string) bool {
+	const digits, letters = "0123456789", "ghijklmnopqrstuvwxyzGHIJKLMNOPQRSTUVWXYZ"
+	const name = digits + letters + "abcdefABCDEF.-_"
+	if v == "" || len(v) > 253 || strings.Trim(v, name) != "" || v[0] == '-' || v[0] == '.' {
+		return false
+	}
+	return strings.ContainsAny(v, letters) || !strings.ContainsAny(v, digits)
 }
 
 func checkID(id uuid.UUID, v string) (uuid.UUID, string, error) {

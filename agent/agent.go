@@ -1,0 +1,201 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/argus-endpoint/argus-endpoint/argus"
+	"github.com/argus-endpoint/argus-endpoint/flow"
+	"github.com/argus-endpoint/argus-endpoint/platform"
+	"github.com/argus-endpoint/argus-endpoint/uplink/spool"
+)
+
+// Agent is the endpoint. New makes it, Run does its work.
+type Agent struct {
+	config  Config
+	version string
+	log     *zap.Logger
+
+	began    time.Time
+	state    *state
+	host     platform.Host
+	previous *platform.Host // the one that the state folder was copied from
+	spool    *spool.Spool
+	uplink   delivery
+	live     live
+	meters   meters
+	mar      reporter
+}
+
+// New returns an agent that does nothing until Run. version is the program's, for status and log.
+func New(c Config, version string, log *zap.Logger) *Agent {
+	return &Agent{config: c, version: version, log: log}
+}
+
+// Run meters, keeps and delivers until ctx ends, and returns when all that it started has ended: within two seconds.
+// An error that comes with cli.ExitRunning tells that another agent owns the state folder.
+func (a *Agent) Run(ctx context.Context) (err error) {
+	a.began = time.Now()
+	if a.state, err = openState(a.config.State); err != nil {
+		return err
+	}
+	inOrder := false
+	defer func() { a.state.close(inOrder) }()
+	if err := a.identify(); err != nil {
+		return err
+	}
+	a.spool, err = spool.Open(a.state.path(spoolDir), spool.Options{MaxBytes: a.config.SpoolSize, Host: a.host.ID.String()})
+	if err != nil {
+		return fmt.Errorf("open the spool: %w", err)
+	}
+	if err := a.uplink.prepare(a); err != nil {
+		_ = a.spool.Close()
+		return err
+	}
+	limitMemory()
+	a.prepare()
+	a.report(a.mar.start(a.began))
+	if a.state.unclean {
+		a.log.Warn("the last run did not end in order", zap.String("code", "unclean-restart"))
+		a.event("unclean restart: the agent's last run did not end in order")
+	}
+	err = a.work(ctx)
+	a.report(a.mar.next(time.Now(), flow.CauseStop))
+	if cerr := a.spool.Close(); cerr != nil && err == nil {
+		err = fmt.Errorf("close the spool: %w", cerr)
+	}
+	inOrder = err == nil
+	return err
+}
+
+// identify finds out who this host is, and keeps what belongs to another one apart.
+func (a *Agent) identify() (err error) {
+	a.host, err = platform.Identify(a.config.MonitorID, a.state.root)
+	if err != nil {
+		return err
+	}
+	if !a.host.Previous.IsNil() {
+		previous := a.host
+		a.previous = &previous
+		a.log.Warn("the state folder belonged to another host: this one begins anew", zap.String("code", "state-cloned"),
+			zap.Stringer("previous", a.host.Previous), zap.Stringer("monitor", a.host.ID))
+		if err := a.state.setAside(&a.host); err != nil {
+			return err
+		}
+	}
+	a.log.Info("agent starts", zap.String("version", a.version), zap.Stringer("monitor", a.host.ID),
+		zap.String("origin", a.host.Origin), zap.String("state", a.config.State))
+	return nil
+}
+
+// prepare wires the parts.
+func (a *Agent) prepare() {
+	a.meters = meters{
+		config: &a.config, log: a.log.Named("meter"), monitor: a.host.ID,
+		emit: a.keep, own: a.uplink.own, changed: a.uplink.wake,
+		slots: make(map[slotKey]*slot), ending: make(map[*slot]bool),
+	}
+	a.mar = reporter{
+		config: &a.config, began: a.began, last: a.began, totals: a.meters.totals,
+		pending: func() uint64 { return a.spool.Stats().Pending },
+		readers: func() int { n, _ := a.live.count(); return n },
+	}
+}
+
+// work runs the parts until ctx ends or one of them cannot go on.
+func (a *Agent) work(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	srv, err := listenLocal(a.state, a.handler())
+	if err != nil {
+		a.log.Warn("status and flows cannot be read locally", zap.String("code", "local-socket"), zap.Error(err))
+	}
+	var wg sync.WaitGroup
+	var once sync.Once
+	var failure error // of the part that could not go on
+	part := func(run func(context.Context) error) {
+		wg.Go(func() {
+			if err := run(ctx); err != nil && ctx.Err() == nil {
+				once.Do(func() { failure = err })
+				cancel()
+			}
+		})
+	}
+	part(a.meters.run)
+	part(a.uplink.run)
+	part(a.reportRegularly)
+	spooling, stopSpooling := context.WithCancel(context.Background())
+	var spoolDone sync.WaitGroup
+	spoolDone.Go(func() { _ = a.spool.Run(spooling) }) // also takes the last records of the meters to the disk
+	wg.Wait()
+	stopSpooling()
+	spoolDone.Wait()
+	a.live.close()
+	if srv != nil {
+		srv.close()
+	}
+	return failure
+}
+
+// keep puts records into the spool, and shows them to local readers with their numbers.
+func (a *Agent) keep(records []byte, n int) error {
+	return a.spool.Append(records, n, func(records []byte, first uint64) {
+		_, _ = argus.Number(records, first) // they are of our own encoder
+		a.live.publish(records)
+	})
+}
+
+// report keeps a management record.
+func (a *Agent) report(m *argus.Management) {
+	enc := argus.Encoder{Monitor: a.host.ID, Interface: manName}
+	if err := a.keep(enc.AppendManagement(nil, m), 1); err != nil {
+		a.log.Warn("status record lost", zap.String("code", "spool"), zap.Error(err))
+	}
+}
+
+func (a *Agent) reportRegularly(ctx context.Context) error {
+	t := time.NewTicker(a.config.MARInterval)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case now := <-t.C:
+			a.report(a.mar.next(now, flow.CauseStatus))
+		}
+	}
+}
+
+// event keeps a text beside the flows.
+func (a *Agent) event(text string) {
+	enc := argus.Encoder{Monitor: a.host.ID}
+	now := time.Now().UnixNano()
+	ev := argus.Event{Cause: flow.CauseStatus, Start: now, End: now, Data: []byte("prog=argus-endpoint\n" + text + "\n")}
+	if err := a.keep(enc.AppendEvent(nil, &ev), 1); err != nil {
+		a.log.Warn("event record lost", zap.String("code", "spool"), zap.Error(err))
+	}
+}
+
+func (a *Agent) status() *Status {
+	c, _ := a.meters.totals()
+	sp := a.spool.Stats()
+	s := &Status{
+		Version: a.version, PID: os.Getpid(), Monitor: a.host.ID, MonitorOrigin: a.host.Origin, Host: a.host.Name,
+		Started: a.began, Now: time.Now(), UncleanRestart: a.state.unclean, State: a.config.State,
+		Interfaces: a.meters.status(), Totals: accounts(&c), Uplink: a.uplink.status(),
+		Spool: SpoolStatus{
+			Epoch: fmt.Sprintf("%016x", sp.Epoch), Next: sp.Next, Durable: sp.Durable, Pending: sp.Pending, Bytes: sp.Bytes,
+			Limit: a.config.SpoolSize, Dropped: sp.Dropped, Quarantined: sp.Quarantined, Degraded: sp.Degraded,
+		},
+	}
+	s.Readers, s.SlowReaders = a.live.count()
+	if a.previous != nil {
+		s.ClonedFrom = &a.previous.Previous
+	}
+	return s
+}

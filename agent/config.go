@@ -1,0 +1,78 @@
+package agent
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/argus-endpoint/argus-endpoint/flow"
+	"github.com/argus-endpoint/argus-endpoint/platform"
+)
+
+// Config is what can be said to an agent. Its zero configuration is DefaultConfig: everything works without being told.
+type Config struct {
+	Interfaces []string // names to meter; empty: every root interface, as they come and go
+	Collectors []string // host:port, tried in this order; empty: those of the token
+	Token      string   // enrolment token; empty: the token file of the state or the configuration folder
+	State      string   // the state folder
+	File       string   // the configuration file that was read, "" for none
+	MonitorID  string   // ARGUS_MONITOR_ID; empty: the host's own UUID
+
+	StatusInterval time.Duration // an active flow reports this often
+	MARInterval    time.Duration // the agent reports on itself this often
+	BatchInterval  time.Duration // a record waits at most this long for its batch to fill
+
+	SpoolSize int64  // octets of disk that records may take while the collector is away
+	LogLevel  string // debug, info, warn or error
+}
+
+// DefaultConfig returns the settings of an agent that nobody has configured.
+func DefaultConfig() Config {
+	return Config{
+		State:          platform.DefaultDirs().State,
+		StatusInterval: flow.DefaultConfig().StatusInterval,
+		MARInterval:    time.Minute,      // as the Argus sensor; radium and ra wait for two of them
+		BatchInterval:  30 * time.Second, // a batch of 100 records has most of what compression gives
+		SpoolSize:      256 << 20,        // 12 h at 100 records/s, 5 days at 10/s
+		LogLevel:       "info",
+	}
+}
+
+// check completes what the flags could not.
+func (c *Config) check() error {
+	if c.State == "" {
+		return fmt.Errorf("the state folder has no name: give --state, or leave it out to use %s", platform.DefaultDirs().State)
+	}
+	if c.SpoolSize < minSpool {
+		return fmt.Errorf("a spool of %d octets is too small: give at least %d (1M)", c.SpoolSize, minSpool)
+	}
+	for _, i := range []struct {
+		flag  string
+		value time.Duration
+	}{{"flow-status-interval", c.StatusInterval}, {"mar-status-interval", c.MARInterval}, {"batch-interval", c.BatchInterval}} {
+		if i.value < minInterval || i.value > maxInterval {
+			return fmt.Errorf("%s of %s: want a time from %s to %s", i.flag, i.value, minInterval, maxInterval)
+		}
+	}
+	return nil
+}
+
+const (
+	minInterval = 100 * time.Millisecond
+	maxInterval = 24 * time.Hour
+	minSpool    = 1 << 20
+)
+
+// wants tells whether the interface is to be metered, and why not.
+func (c *Config) wants(in *platform.Interface) (bool, string) {
+	switch {
+	case len(c.Interfaces) == 0:
+		return in.Meter, in.Reason
+	case !slices.Contains(c.Interfaces, in.Name):
+		return false, "not among the chosen interfaces (" + strings.Join(c.Interfaces, ", ") + ")"
+	case !in.Up:
+		return false, "down"
+	}
+	return true, ""
+}

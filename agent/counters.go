@@ -1,0 +1,80 @@
+package agent
+
+import (
+	"github.com/argus-endpoint/argus-endpoint/capture"
+	"github.com/argus-endpoint/argus-endpoint/flow"
+)
+
+// Counters is what a meter has done with the frames of its interface.
+type Counters struct {
+	Dropped     uint64 // frames for which the kernel's ring had no room
+	Own         Own    // what the agent's own uplink made of them: metered, but never sent
+	Records     uint64 // records handed to the spool
+	RecordBytes uint64
+	Lost        uint64 // records that the spool did not take
+	Table       flow.Stats
+
+	frames  capture.Counts // by what the decoder made of them
+	emitErr error
+}
+
+// Own counts the flows by which the agent delivers its records. Sent, they would make new ones for ever.
+type Own struct {
+	Records uint64 `json:"records"`
+	Packets uint64 `json:"packets"`
+	Bytes   uint64 `json:"bytes"`
+}
+
+// Captured is the number of frames taken from the interface.
+func (c *Counters) Captured() (n uint64) {
+	for _, f := range c.frames {
+		n += f
+	}
+	return n
+}
+
+// Metered is the number of frames that belong to a flow.
+func (c *Counters) Metered() uint64 { return c.Table.Packets }
+
+// Malformed counts the frames with a defect, by the defect. Most of them are metered at the layer that was sound.
+func (c *Counters) Malformed() map[string]uint64 {
+	var m map[string]uint64
+	for reason, n := range c.frames {
+		if r := capture.Reason(reason); n > 0 && r != capture.Decoded {
+			if m == nil {
+				m = make(map[string]uint64)
+			}
+			m[r.String()] = n
+		}
+	}
+	return m
+}
+
+// add adds what another meter has counted; what is open and held now are the sums too.
+func (c *Counters) add(o *Counters) {
+	c.Dropped += o.Dropped
+	c.Own.Records += o.Own.Records
+	c.Own.Packets += o.Own.Packets
+	c.Own.Bytes += o.Own.Bytes
+	c.Records += o.Records
+	c.RecordBytes += o.RecordBytes
+	c.Lost += o.Lost
+	t, u := &c.Table, &o.Table
+	t.Packets += u.Packets
+	t.Bytes += u.Bytes
+	t.Flows += u.Flows
+	t.Records += u.Records
+	t.Evicted += u.Evicted
+	t.Open += u.Open
+	t.Memory += u.Memory
+	for i, n := range o.frames {
+		c.frames[i] += n
+	}
+}
+
+// ended returns the counters of a meter that runs no more.
+func (c *Counters) ended() Counters {
+	e := *c
+	e.Table.Open, e.Table.Memory, e.emitErr = 0, 0, nil
+	return e
+}

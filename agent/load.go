@@ -1,0 +1,172 @@
+package agent
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/peterbourgon/ff/v3"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/argus-endpoint/argus-endpoint/internal/cli"
+	"github.com/argus-endpoint/argus-endpoint/platform"
+)
+
+// ConfigFile is the configuration file that is read when it exists and no other is named.
+func ConfigFile() string {
+	return filepath.Join(platform.DefaultDirs().Config, "argus-endpoint.conf")
+}
+
+// Flags defines the flags that set c. Their names are those of argus.conf's settings in lower case, with dashes.
+func (c *Config) Flags(set *flag.FlagSet) {
+	c.StateFlags(set)
+	set.Var(&list{to: &c.Interfaces, read: interfaceName}, "interface",
+		"meter only these `names` (repeat it, or separate by commas); all interfaces when left out")
+	set.Var(&list{to: &c.Collectors, read: strings.TrimSpace}, "collector", "deliver to `host:port` (repeat it, or separate by commas)")
+	set.StringVar(&c.Token, "token", c.Token, "enrol with this `token`: it names the collector and proves the right to join")
+	set.StringVar(&c.MonitorID, "monitor-id", c.MonitorID, "be this `id` instead of the host's own UUID: a UUID, `hostuuid`, `hostname`, an IPv4 address, a number or a name")
+	set.Var((*seconds)(&c.StatusInterval), "flow-status-interval", "an active flow reports every `seconds`")
+	set.Var((*seconds)(&c.StatusInterval), "status-interval", "the same as --flow-status-interval")
+	set.Var((*seconds)(&c.MARInterval), "mar-status-interval", "the agent reports on itself every `seconds`")
+	set.Var((*seconds)(&c.BatchInterval), "batch-interval", "a record waits at most `seconds` for its batch to fill")
+	set.Var((*size)(&c.SpoolSize), "spool-size", "keep at most this `size` of records while the collector is away (K, M, G)")
+	set.Var((*level)(&c.LogLevel), "log-level", "log at this `level`: debug, info, warn or error")
+}
+
+// StateFlags defines only the flags that a command needs which speaks to a running agent.
+func (c *Config) StateFlags(set *flag.FlagSet) {
+	set.StringVar(&c.State, "state", c.State, "the `folder` of identity, spool and local socket")
+	set.StringVar(&c.File, "config", c.File, "read this `file` in argus.conf syntax (default "+ConfigFile()+" if it exists)")
+}
+
+// Load fills what the parsed command line left unset from the environment (ARGUS_...), then from the configuration file,
+// and checks the whole. Settings of the file that have no flag in set go to warn.
+func (c *Config) Load(set *flag.FlagSet, warn func(message string)) error {
+	named := false
+	set.Visit(func(f *flag.Flag) { named = named || f.Name == "config" })
+	if _, inEnv := os.LookupEnv("ARGUS_CONFIG"); !named && !inEnv {
+		if _, err := os.Stat(ConfigFile()); err == nil {
+			c.File = ConfigFile()
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			warn(fmt.Sprintf("the configuration file is not used: %v", err))
+		}
+	}
+	// The environment may name the file, so it is read first; the command line goes before both.
+	if err := ff.Parse(set, nil, ff.WithEnvVarPrefix("ARGUS")); err != nil {
+		return cli.Usagef("%w", err)
+	}
+	if c.File != "" {
+		err := ff.Parse(set, nil, ff.WithConfigFile(c.File), ff.WithConfigFileParser(cli.ConfFile(set, warn)))
+		if err != nil {
+			return cli.Usagef("%w", err)
+		}
+	}
+	if err := c.check(); err != nil {
+		return cli.Usagef("%w", err)
+	}
+	return nil
+}
+
+// list is a flag that may be repeated and takes commas. The first use replaces the default.
+type list struct {
+	to   *[]string
+	read func(string) string
+	used bool
+}
+
+func (l *list) String() string {
+	if l.to == nil {
+		return ""
+	}
+	return strings.Join(*l.to, ",")
+}
+
+func (l *list) Set(text string) error {
+	if !l.used {
+		*l.to, l.used = nil, true
+	}
+	for s := range strings.SplitSeq(text, ",") {
+		if s = l.read(s); s != "" && !slices.Contains(*l.to, s) {
+			*l.to = append(*l.to, s)
+		}
+	}
+	return nil
+}
+
+// interfaceName reads one name of ARGUS_INTERFACE, where Argus allows "any", "ind:" before the first and "/id" after each.
+func interfaceName(s string) string {
+	s = strings.TrimSpace(s)
+	for _, p := range []string{"ind:", "dup:"} {
+		s = strings.TrimPrefix(s, p)
+	}
+	s, _, _ = strings.Cut(s, "/")
+	if s == "any" || s == "all" {
+		return ""
+	}
+	return s
+}
+
+// seconds is a flag that takes a number of seconds, as Argus does, or a time with its unit.
+type seconds time.Duration
+
+func (s *seconds) String() string {
+	return strconv.FormatFloat(time.Duration(*s).Seconds(), 'g', -1, 64)
+}
+
+func (s *seconds) Set(text string) error {
+	if n, err := strconv.ParseFloat(text, 64); err == nil && n >= 0 && n <= maxInterval.Seconds() {
+		*s = seconds(n * float64(time.Second))
+		return nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return errors.New("want a number of seconds up to one day, or a time such as 30s or 2m")
+	}
+	*s = seconds(d)
+	return nil
+}
+
+// size is a flag that takes octets, with K, M or G for powers of 1024.
+type size int64
+
+func (s *size) String() string {
+	if *s != 0 && *s%(1<<20) == 0 {
+		return strconv.FormatInt(int64(*s)>>20, 10) + "M"
+	}
+	return strconv.FormatInt(int64(*s), 10)
+}
+
+func (s *size) Set(text string) error {
+	text, shift := strings.ToUpper(strings.TrimSpace(text)), 0
+	if n := len(text); n > 0 {
+		if i := strings.IndexByte("KMG", text[n-1]); i >= 0 {
+			text, shift = text[:n-1], 10*(i+1)
+		}
+	}
+	v, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || v < 0 || v > (1<<62)>>shift {
+		return errors.New("want a number of octets such as 268435456, 512K, 256M or 2G")
+	}
+	*s = size(v << shift)
+	return nil
+}
+
+// level is a flag that takes the name of a log level.
+type level string
+
+func (l *level) String() string { return string(*l) }
+
+func (l *level) Set(text string) error {
+	if _, err := zapcore.ParseLevel(text); err != nil {
+		return errors.New("want debug, info, warn or error")
+	}
+	*l = level(strings.ToLower(text))
+	return nil
+}

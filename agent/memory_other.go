@@ -1,0 +1,5 @@
+//go:build !linux
+
+package agent
+
+func cgroupLimit() int64 { return 0 }

@@ -1,0 +1,212 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/argus-endpoint/argus-endpoint/argus"
+	"github.com/argus-endpoint/argus-endpoint/capture"
+	"github.com/argus-endpoint/argus-endpoint/flow"
+)
+
+const (
+	flushSize  = 16 << 10         // records go on when they fill this many octets,
+	flushAfter = int64(1e9)       // or when the oldest has waited this long, ns
+	busyWait   = time.Second      // the longest sleep while something is open
+	idleWait   = 30 * time.Second // the longest sleep of a silent interface: a laptop's battery matters
+	leastWait  = 10 * time.Millisecond
+
+	// ringDelay is longer than the kernel keeps a frame before it hands a block that is not full to the reader.
+	ringDelay = 250 * time.Millisecond
+	drainTime = 500 * time.Millisecond // for what is left in the ring when a meter ends
+)
+
+// emitter takes n encoded records, which it may number but not keep.
+type emitter func(records []byte, n int) error
+
+// meter turns the frames of one source into records. One goroutine owns it, and everything on the packet's way is a
+// plain call: nothing is locked, sent or allocated for a packet.
+type meter struct {
+	src   capture.Source
+	table *flow.Table
+	enc   argus.Encoder
+	own   func(src, dst netip.AddrPort) bool // tells the agent's own uplink from other flows; may be nil
+	emit  emitter
+	state func(Counters) // gets a copy of the counters about once a second while there is traffic; may be nil
+
+	dec     capture.Decoder
+	frame   capture.Frame
+	packet  flow.Packet
+	buf     []byte // records not yet emitted
+	n       int
+	flushAt int64 // when they must go, in packet time; math.MaxInt64 without any
+	clock   int64 // the time of the last packet or of the last look at the clock, ns since 1970
+	told    int64 // when state was last called
+	count   Counters
+
+	stopping, sleeping atomic.Bool
+	stopTime           time.Time // when the end was asked for, valid with stopping: later frames belong to others
+}
+
+// run meters until ctx ends, the source does, or emit fails, then reports every open flow. The end of a file is no error.
+// Time is the packets'; the clock is asked only when none comes.
+func (m *meter) run(ctx context.Context) error {
+	m.flushAt = math.MaxInt64
+	done := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(done)
+		m.wake()
+	})
+	err := m.loop()
+	if !stop() {
+		<-done
+		m.drain()
+	}
+	for r := range m.table.Flush(m.clock) {
+		m.record(r)
+	}
+	m.flush()
+	m.tell()
+	switch {
+	case m.count.emitErr != nil:
+		return m.count.emitErr
+	case errors.Is(err, io.EOF):
+		return nil
+	}
+	return err
+}
+
+// wake ends the loop. A source that sleeps for long is closed, once every frame that came before had the time to wake it.
+func (m *meter) wake() {
+	m.stopTime = time.Now()
+	m.stopping.Store(true)
+	if m.sleeping.Load() {
+		time.Sleep(ringDelay)
+		if m.sleeping.Load() {
+			_ = m.src.Close()
+		}
+	}
+}
+
+func (m *meter) loop() error {
+	wait := m.wait()
+	for {
+		m.sleeping.Store(wait > leastWait)
+		if m.stopping.Load() {
+			m.sleeping.Store(false)
+			return nil
+		}
+		data, err := m.src.Next(&m.frame, wait)
+		m.sleeping.Store(false)
+		switch {
+		case err == nil && m.late():
+			return nil
+		case err == nil:
+			m.add(data)
+			wait = busyWait
+		case errors.Is(err, capture.ErrTimeout):
+			m.due(time.Now().UnixNano())
+			wait = m.wait()
+		default:
+			return err
+		}
+		if m.count.emitErr != nil {
+			return m.count.emitErr
+		}
+	}
+}
+
+// late tells whether the frame came after the end was asked for.
+func (m *meter) late() bool { return m.stopping.Load() && m.frame.Timestamp.After(m.stopTime) }
+
+// drain takes what the ring still holds from before the end.
+func (m *meter) drain() {
+	for end := time.Now().Add(drainTime); time.Now().Before(end); {
+		data, err := m.src.Next(&m.frame, ringDelay)
+		if err != nil || m.late() {
+			return
+		}
+		m.add(data)
+	}
+}
+
+func (m *meter) add(data []byte) {
+	m.dec.Decode(data, &m.frame, &m.packet)
+	m.clock = m.packet.Time
+	if m.packet.Family != flow.FamilyNone && m.table.Add(&m.packet) || m.clock >= m.flushAt {
+		m.due(m.clock)
+	}
+}
+
+// due takes the records that are ready at now.
+func (m *meter) due(now int64) {
+	m.clock = now
+	for r := range m.table.Due(now) {
+		m.record(r)
+	}
+	if now >= m.flushAt || m.flushAt != math.MaxInt64 && now < m.flushAt-flushAfter { // the clock may have been set back
+		m.flush()
+	}
+	if d := now - m.told; d >= flushAfter || d < 0 {
+		m.tell()
+	}
+}
+
+func (m *meter) record(r *flow.Record) {
+	if m.own != nil && r.IsTCP() && m.own(netip.AddrPortFrom(r.SrcAddr(), r.SrcPort), netip.AddrPortFrom(r.DstAddr(), r.DstPort)) {
+		m.count.Own.Records++
+		m.count.Own.Packets += r.Side[0].Packets + r.Side[1].Packets
+		m.count.Own.Bytes += r.Side[0].Bytes + r.Side[1].Bytes
+		return
+	}
+	m.buf = m.enc.AppendFlow(m.buf, r)
+	m.n++
+	if m.flushAt == math.MaxInt64 {
+		m.flushAt = m.clock + flushAfter
+	}
+	if len(m.buf) >= flushSize {
+		m.flush()
+	}
+}
+
+func (m *meter) flush() {
+	records, n := m.buf, m.n
+	m.buf, m.n, m.flushAt = m.buf[:0], 0, math.MaxInt64
+	if n == 0 {
+		return
+	}
+	if err := m.emit(records, n); err != nil {
+		m.count.Lost += uint64(n)
+		m.count.emitErr = err
+		return
+	}
+	m.count.Records += uint64(n)
+	m.count.RecordBytes += uint64(len(records))
+}
+
+// wait is how long the source may sleep when no frame comes.
+func (m *meter) wait() time.Duration {
+	next := min(m.table.NextDue(), m.flushAt)
+	if next-m.clock >= int64(idleWait) {
+		return idleWait
+	}
+	return max(time.Duration(next-m.clock), leastWait)
+}
+
+func (m *meter) tell() {
+	m.told = m.clock
+	if m.state == nil {
+		return
+	}
+	m.count.frames = m.dec.Counts()
+	m.count.Table = m.table.Stats()
+	if s, err := m.src.Stats(); err == nil {
+		m.count.Dropped = s.Dropped
+	}
+	m.state(m.count)
+}

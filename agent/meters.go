@@ -1,0 +1,200 @@
+package agent
+
+import (
+	"context"
+	"maps"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/gofrs/uuid/v5"
+
+	"github.com/argus-endpoint/argus-endpoint/argus"
+	"github.com/argus-endpoint/argus-endpoint/flow"
+	"github.com/argus-endpoint/argus-endpoint/platform"
+)
+
+// meters keeps a meter on every interface that is wanted, as interfaces come and go.
+type meters struct {
+	config  *Config
+	log     *zap.Logger
+	monitor uuid.UUID
+	version argus.Version
+	emit    emitter
+	own     func(src, dst netip.AddrPort) bool
+	changed func()        // called on every change of the network; may be nil
+	ready   chan struct{} // closed when the first meters run
+
+	wg     sync.WaitGroup
+	mu     sync.Mutex // guards what follows
+	slots  map[slotKey]*slot
+	ending map[*slot]bool       // no longer in slots, but their last records are still to come
+	idle   []platform.Interface // not metered, with the reason
+	gone   Counters             // of interfaces that went away
+	fatal  error
+}
+
+// slotKey names an interface as long as it is the same: a new name is a new one to whoever reads the records.
+type slotKey struct {
+	index int
+	name  string
+}
+
+// run meters until ctx ends. It returns an error only when nothing can be metered for want of privileges or of support.
+func (ms *meters) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	changed := platform.Watch(ctx)
+	ms.update(ctx, cancel)
+	if ms.ready != nil {
+		close(ms.ready)
+	}
+	for range changed {
+		if ms.changed != nil {
+			ms.changed()
+		}
+		ms.update(ctx, cancel)
+	}
+	ms.wg.Wait()
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	return ms.fatal
+}
+
+// update starts and ends meters so that they fit the interfaces that are there now.
+func (ms *meters) update(ctx context.Context, cancel context.CancelFunc) {
+	list, err := platform.Interfaces()
+	if err != nil {
+		ms.log.Warn("interfaces not listed", zap.String("code", "interfaces"), zap.Error(err))
+		return
+	}
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	wanted := make(map[slotKey]bool, len(list))
+	ms.idle = ms.idle[:0]
+	var begin []platform.Interface
+	for _, in := range list {
+		key := slotKey{in.Index, in.Name}
+		want, reason := ms.config.wants(&in)
+		if !want {
+			in.Meter, in.Reason = false, reason
+			ms.idle = append(ms.idle, in)
+			continue
+		}
+		wanted[key] = true
+		if s := ms.slots[key]; s == nil {
+			begin = append(begin, in)
+		} else {
+			s.again()
+		}
+	}
+	for key, s := range ms.slots {
+		if !wanted[key] {
+			s.cancel()
+			delete(ms.slots, key)
+			ms.ending[s] = true
+		}
+	}
+	for _, in := range begin {
+		ms.begin(ctx, in, cancel)
+	}
+}
+
+// again ends a pause of the slot, if it is in one: the network has changed.
+func (s *slot) again() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.running {
+		select {
+		case s.kick <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (ms *meters) begin(ctx context.Context, in platform.Interface, stopAll context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	s := &slot{in: in, cancel: cancel, kick: make(chan struct{}, 1), since: time.Now()}
+	s.short = shortName(in.Name, func(name string) bool {
+		return name == manName || slices.ContainsFunc(slices.Collect(maps.Values(ms.slots)), func(o *slot) bool { return o.short == name })
+	})
+	ms.slots[slotKey{in.Index, in.Name}] = s
+	ms.log.Info("metering", zap.String("interface", in.Name), zap.String("kind", in.Kind))
+	ms.wg.Go(func() {
+		defer cancel()
+		err := s.run(ctx, ms.newMeter, ms.log)
+		ms.mu.Lock()
+		defer ms.mu.Unlock()
+		if err != nil {
+			// The slot stays, so that the reason is seen and the interface is not tried for ever.
+			ms.log.Error("interface is not metered", zap.String("code", "capture-refused"), zap.String("interface", in.Name), zap.Error(err))
+			if !ms.anyLeft() {
+				ms.fatal = err
+				stopAll()
+			}
+			return
+		}
+		done := s.counters()
+		ms.gone.add(&done)
+		delete(ms.ending, s)
+		if key := (slotKey{in.Index, in.Name}); ms.slots[key] == s {
+			delete(ms.slots, key)
+		}
+		ms.log.Info("metering ended", zap.String("interface", in.Name))
+	})
+}
+
+// anyLeft tells whether some interface may still be metered. The caller holds the lock.
+func (ms *meters) anyLeft() bool {
+	for _, s := range ms.slots {
+		s.mu.Lock()
+		ok := s.running || s.err == nil || s.restarts > 0
+		s.mu.Unlock()
+		if ok {
+			return true
+		}
+	}
+	return false
+}
+
+func (ms *meters) newMeter(s *slot) (*meter, error) {
+	src, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	c := flow.DefaultConfig()
+	c.StatusInterval = ms.config.StatusInterval
+	return &meter{
+		src:   src,
+		table: flow.NewTable(c),
+		enc:   argus.Encoder{Version: ms.version, Monitor: ms.monitor, Interface: s.short, Label: interfaceLabel(s.in.Name)},
+		own:   ms.own,
+		emit:  ms.emit,
+		state: s.told,
+		buf:   make([]byte, 0, flushSize+flushSize/4),
+	}, nil
+}
+
+// totals returns the counters of all interfaces since the start, and how many are metered now.
+func (ms *meters) totals() (c Counters, metered int) {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	c = ms.gone
+	for s := range ms.ending {
+		n := s.counters()
+		c.add(&n)
+	}
+	for _, s := range ms.slots {
+		n := s.counters()
+		c.add(&n)
+		s.mu.Lock()
+		if s.running {
+			metered++
+		}
+		s.mu.Unlock()
+	}
+	return c, metered
+}

@@ -1,0 +1,166 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/net/icmp"
+	"golang.org/x/net/ipv4"
+)
+
+// inNamespace runs the calling test once more in a process with a network namespace of its own. It returns true in that
+// process; in the first one it reports the outcome and returns false: the test then returns.
+func inNamespace(t *testing.T) bool {
+	t.Helper()
+	if os.Getenv("TEST_IN_NETNS") == t.Name() {
+		run(t, "ip", "link", "set", "lo", "up")
+		return true
+	}
+	if os.Geteuid() != 0 {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("needs root for a network namespace")
+		}
+		t.Skip("needs root for a network namespace")
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=120s")
+	cmd.Env = append(os.Environ(), "TEST_IN_NETNS="+t.Name())
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("in its namespace: %v\n%s", err, out)
+	}
+	for line := range strings.Lines(string(out)) {
+		if strings.Contains(line, "measured") {
+			t.Log(strings.TrimSpace(line))
+		}
+	}
+	return false
+}
+
+func run(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := exec.Command(args[0], args[1:]...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v: %s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// ip runs ip(8) with the words of a line.
+func ip(t *testing.T, line string, args ...any) {
+	t.Helper()
+	run(t, append([]string{"ip"}, strings.Fields(fmt.Sprintf(line, args...))...)...)
+}
+
+// peer is a second network namespace, alive until the test ends.
+type peer struct{ pid string }
+
+func newPeer(t *testing.T) peer {
+	t.Helper()
+	cmd := exec.Command("sleep", "1000")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	return peer{strconv.Itoa(cmd.Process.Pid)}
+}
+
+func (p peer) run(t *testing.T, line string, args ...any) string {
+	t.Helper()
+	return run(t, append([]string{"nsenter", "-n", "-t", p.pid}, strings.Fields(fmt.Sprintf(line, args...))...)...)
+}
+
+// link makes a veth pair between this namespace and the peer's, with addresses 10.N.0.1 and .2 and fd00:N::1 and ::2.
+func (p peer) link(t *testing.T, name string, n int) {
+	t.Helper()
+	ip(t, "link add %s type veth peer name %s netns %s", name, name, p.pid)
+	ip(t, "addr add 10.%d.0.1/24 dev %s", n, name)
+	ip(t, "addr add fd00:%d::1/64 dev %s nodad", n, name)
+	ip(t, "link set %s up", name)
+	p.run(t, "ip addr add 10.%d.0.2/24 dev %s", n, name)
+	p.run(t, "ip addr add fd00:%d::2/64 dev %s nodad", n, name)
+	p.run(t, "ip link set %s up", name)
+}
+
+// udp sends n datagrams of size octets from a new socket and returns its port.
+func udp(t *testing.T, to string, n, size int) uint16 {
+	t.Helper()
+	c, err := net.Dial("udp", to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for sent := 0; sent < n; {
+		_, err := c.Write(make([]byte, size))
+		if err == nil {
+			sent++
+		} else if !errors.Is(err, syscall.ECONNREFUSED) { // the answer to an earlier one; this one was not sent
+			t.Fatal(err)
+		}
+	}
+	return c.LocalAddr().(*net.UDPAddr).AddrPort().Port()
+}
+
+// refused sends to a closed port until the answer comes.
+func refused(t *testing.T, to string) {
+	t.Helper()
+	c, err := net.Dial("udp", to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	eventually(t, 5*time.Second, to+" answers", func() bool {
+		_, err := c.Write([]byte("x"))
+		return errors.Is(err, syscall.ECONNREFUSED)
+	})
+}
+
+// echo sends n ICMP echo requests with 56 octets of data and waits for each reply.
+func echo(t *testing.T, to string, n int) {
+	t.Helper()
+	c, err := net.ListenPacket("ip4:icmp", "0.0.0.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for seq := range n {
+		m := icmp.Message{Type: ipv4.ICMPTypeEcho, Body: &icmp.Echo{ID: 77, Seq: seq, Data: make([]byte, 56)}}
+		b, err := m.Marshal(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.WriteTo(b, &net.IPAddr{IP: net.ParseIP(to)}); err != nil {
+			t.Fatal(err)
+		}
+		c.SetReadDeadline(time.Now().Add(2 * time.Second))
+		for buf := make([]byte, 1500); ; {
+			k, _, err := c.ReadFrom(buf)
+			if err != nil {
+				t.Fatalf("no echo reply: %v", err)
+			}
+			if r, err := icmp.ParseMessage(1, buf[:k]); err == nil && r.Type == ipv4.ICMPTypeEchoReply {
+				break
+			}
+		}
+	}
+}
+
+// eventually waits until ok, asked every few milliseconds, is true.
+func eventually(t *testing.T, within time.Duration, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(within); !ok(); {
+		if time.Now().After(end) {
+			t.Fatalf("not within %s: %s", within, what)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}

@@ -1,0 +1,126 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/argus-endpoint/argus-endpoint/capture"
+	"github.com/argus-endpoint/argus-endpoint/platform"
+)
+
+const (
+	firstRetry = 100 * time.Millisecond
+	lastRetry  = time.Minute
+	calmRun    = time.Minute // a meter that lasted this long begins again with firstRetry
+)
+
+// errPanic is wrapped by the error of a meter that met a defect of ours.
+var errPanic = errors.New("internal error")
+
+// slot keeps one interface metered: it opens the source, and again when that was lost or its meter failed.
+type slot struct {
+	in     platform.Interface
+	short  string
+	cancel context.CancelFunc
+	kick   chan struct{} // ends a pause before the next try
+	since  time.Time
+
+	mu       sync.Mutex // guards what follows
+	past     Counters   // of the meters that have ended
+	now      Counters   // of the one that runs
+	running  bool
+	restarts uint64
+	panics   uint64
+	err      error // why the last meter ended
+}
+
+// run meters until ctx ends. make gives a new meter for the interface.
+func (s *slot) run(ctx context.Context, newMeter func(*slot) (*meter, error), log *zap.Logger) error {
+	retry := firstRetry
+	for {
+		began := time.Now()
+		err := s.once(ctx, newMeter)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if errors.Is(err, fs.ErrPermission) || errors.Is(err, errors.ErrUnsupported) {
+			return err // trying again does not help
+		}
+		if time.Since(began) >= calmRun {
+			retry = firstRetry
+		}
+		log.Warn("meter ended", zap.String("code", "meter-ended"), zap.String("interface", s.in.Name), zap.Error(err), zap.Duration("retry", retry))
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.kick:
+		case <-time.After(retry):
+		}
+		retry = min(2*retry, lastRetry)
+		s.mu.Lock()
+		s.restarts++
+		s.mu.Unlock()
+	}
+}
+
+// once runs one meter to its end. A panic in it ends that meter only; the records made so far are kept.
+func (s *slot) once(ctx context.Context, newMeter func(*slot) (*meter, error)) (err error) {
+	m, err := newMeter(s)
+	if err != nil {
+		s.ended(err)
+		return err
+	}
+	s.mu.Lock()
+	s.running = true
+	s.mu.Unlock()
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %v\n%s", errPanic, p, debug.Stack())
+		}
+		_ = m.src.Close()
+		s.ended(err)
+	}()
+	return m.run(ctx)
+}
+
+func (s *slot) ended(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	done := s.now.ended()
+	s.past.add(&done)
+	s.now, s.running, s.err = Counters{}, false, err
+	if errors.Is(err, errPanic) {
+		s.panics++
+	}
+}
+
+// told takes a meter's counters.
+func (s *slot) told(c Counters) {
+	s.mu.Lock()
+	s.now = c
+	s.mu.Unlock()
+}
+
+func (s *slot) counters() Counters {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.past
+	c.add(&s.now)
+	return c
+}
+
+// open returns a source for the slot's interface.
+func (s *slot) open() (capture.Source, error) {
+	src, err := capture.Open(s.in.Name, s.in.Index, capture.Options{})
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("%w: capturing needs root or CAP_NET_RAW (setcap cap_net_raw+ep, or AmbientCapabilities=CAP_NET_RAW in the unit)", err)
+	}
+	return src, err
+}

@@ -1,0 +1,141 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/argus-endpoint/argus-endpoint/internal/cli"
+	"github.com/argus-endpoint/argus-endpoint/platform"
+)
+
+// What stands in the state folder besides the host ID that platform keeps.
+const (
+	lockFile     = "lock"       // locked while an agent runs; holds its pid
+	runningFile  = "running"    // there from start to orderly end: found at start, the last run was cut off
+	tokenFile    = "token"      // an enrolment token that a package or an administrator put there
+	socketFile   = "agent.sock" // where local readers connect
+	identityDir  = "identity"   // keys and certificates
+	spoolDir     = "spool"
+	privatePerm  = 0o700
+	statePerm    = 0o750 // the service's group reaches the socket
+	maxTokenFile = 16 << 10
+)
+
+// state is the agent's folder, owned by this process alone.
+type state struct {
+	root    *os.Root
+	lock    *os.File
+	unclean bool // the last run did not end in order
+}
+
+// openState creates the folder where needed and takes it for this process. Another agent on it is an error that
+// names its pid and ends the program with cli.ExitRunning.
+func openState(dir string) (*state, error) {
+	if err := os.MkdirAll(dir, statePerm); err != nil {
+		return nil, fmt.Errorf("create the state folder: %w (run as root, or give a folder of your own with --state)", err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open the state folder: %w", err)
+	}
+	s := &state{root: root}
+	if err := s.own(); err != nil {
+		s.close(false)
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *state) own() (err error) {
+	s.lock, err = s.root.OpenFile(lockFile, os.O_RDWR|os.O_CREATE, 0o640)
+	if err != nil {
+		return fmt.Errorf("open the lock of the state folder: %w (run as root, or give a folder of your own with --state)", err)
+	}
+	if flock(s.lock) != nil {
+		pid, _ := io.ReadAll(io.LimitReader(s.lock, 32))
+		return cli.Exit(cli.ExitRunning, fmt.Errorf("another agent, pid %s, owns the state folder %s: stop it, or give this one another folder with --state",
+			strings.TrimSpace(string(pid)), s.root.Name()))
+	}
+	if err := s.lock.Truncate(0); err != nil {
+		return fmt.Errorf("write the lock of the state folder: %w", err)
+	}
+	if _, err := s.lock.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0); err != nil {
+		return fmt.Errorf("write the lock of the state folder: %w", err)
+	}
+	_, err = s.root.Stat(runningFile)
+	s.unclean = err == nil
+	if err := platform.WriteFile(s.root, runningFile, nil, 0o600); err != nil {
+		return fmt.Errorf("write to the state folder: %w", err)
+	}
+	for _, d := range []string{identityDir, spoolDir} {
+		if err := s.private(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// private creates a folder that only the owner may enter.
+func (s *state) private(name string) error {
+	if err := s.root.Mkdir(name, privatePerm); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("create the folder %s in the state folder: %w", name, err)
+	}
+	return nil
+}
+
+// setAside keeps the identity of another host away from this one, whose certificate would be a lie. The spool
+// does the same with the other host's records.
+func (s *state) setAside(h *platform.Host) error {
+	err := s.root.Rename(identityDir, identityDir+"."+h.Previous.String())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("set the other host's identity aside: %w", err)
+	}
+	if err := s.private(identityDir); err != nil {
+		return err
+	}
+	return h.Adopt(s.root)
+}
+
+func (s *state) path(name string) string { return filepath.Join(s.root.Name(), name) }
+
+// close gives the folder back; in order means that nothing was left undone.
+func (s *state) close(inOrder bool) {
+	if inOrder {
+		_ = s.root.Remove(runningFile)
+	}
+	if s.lock != nil {
+		_ = s.lock.Close()
+	}
+	_ = s.root.Close()
+}
+
+// findToken returns the enrolment token and where it is from: the configuration, the state folder or the configuration folder.
+func (s *state) findToken(c *Config) (token, origin string, err error) {
+	if c.Token != "" {
+		return c.Token, "configuration", nil
+	}
+	for _, path := range []string{s.path(tokenFile), filepath.Join(platform.DefaultDirs().Config, tokenFile)} {
+		f, err := os.Open(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return "", "", fmt.Errorf("read the enrolment token: %w", err)
+		}
+		b, err := io.ReadAll(io.LimitReader(f, maxTokenFile))
+		_ = f.Close()
+		if err != nil {
+			return "", "", fmt.Errorf("read the enrolment token %s: %w", path, err)
+		}
+		if token := strings.TrimSpace(string(b)); token != "" {
+			return token, path, nil
+		}
+	}
+	return "", "", nil
+}

@@ -1,0 +1,128 @@
+package agent
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+)
+
+// Status is what an agent says of itself on its local socket, as JSON.
+type Status struct {
+	Version        string            `json:"version"`
+	PID            int               `json:"pid"`
+	Monitor        uuid.UUID         `json:"monitor"`
+	MonitorOrigin  string            `json:"monitor_origin"`
+	Host           string            `json:"host"`
+	ClonedFrom     *uuid.UUID        `json:"cloned_from,omitempty"` // the state folder came from another host
+	Started        time.Time         `json:"started"`
+	Now            time.Time         `json:"now"`
+	UncleanRestart bool              `json:"unclean_restart"` // the last run did not end in order
+	State          string            `json:"state_folder"`
+	Interfaces     []InterfaceStatus `json:"interfaces"`
+	Totals         Accounts          `json:"totals"` // of all interfaces since the start, those that went away included
+	Spool          SpoolStatus       `json:"spool"`
+	Uplink         UplinkStatus      `json:"uplink"`
+	Readers        int               `json:"readers"` // local readers of live flows
+	SlowReaders    uint64            `json:"slow_readers_dropped"`
+}
+
+// InterfaceStatus is one interface of the host, metered or not.
+type InterfaceStatus struct {
+	Name     string     `json:"name"`
+	Short    string     `json:"inf,omitempty"` // its name in the records, at most 4 octets
+	Kind     string     `json:"kind"`
+	Metered  bool       `json:"metered"`
+	Reason   string     `json:"reason,omitempty"` // why it is not metered, or why its last meter ended
+	Since    *time.Time `json:"since,omitempty"`
+	Restarts uint64     `json:"restarts,omitempty"`
+	Panics   uint64     `json:"panics,omitempty"`
+	Accounts
+}
+
+// Accounts says what became of every frame and every record. The sums close:
+// captured = metered + unmetered, and records = own uplink's records + spooled + lost + those that are about to be spooled.
+type Accounts struct {
+	Captured    uint64            `json:"captured"`
+	RingDropped uint64            `json:"ring_dropped"` // never seen: the kernel's ring was full
+	Metered     uint64            `json:"metered"`
+	Unmetered   uint64            `json:"unmetered"` // no header of them was sound
+	Malformed   map[string]uint64 `json:"malformed,omitempty"`
+	OwnUplink   Own               `json:"own_uplink"` // metered but not sent: records that carried records
+	FlowsOpen   int               `json:"flows_open"`
+	Flows       uint64            `json:"flows"`
+	Evicted     uint64            `json:"evicted"` // flows that had to go because the table was full; their records were made
+	Records     uint64            `json:"records"`
+	Spooled     uint64            `json:"spooled"`
+	Lost        uint64            `json:"lost"` // records that the spool did not take
+	TableBytes  int               `json:"table_bytes"`
+}
+
+// SpoolStatus is the state of the queue on disk.
+type SpoolStatus struct {
+	Epoch       string `json:"epoch"`
+	Next        uint64 `json:"next"`    // the next record's sequence
+	Durable     uint64 `json:"durable"` // every sequence up to this one is in the collector's store, or counted as dropped
+	Pending     uint64 `json:"pending"`
+	Bytes       int64  `json:"bytes"`
+	Limit       int64  `json:"limit"`
+	Dropped     uint64 `json:"dropped"`
+	Quarantined uint64 `json:"quarantined"`
+	Degraded    string `json:"degraded,omitempty"` // why the queue is in memory
+}
+
+func accounts(c *Counters) Accounts {
+	captured := c.Captured()
+	return Accounts{
+		Captured: captured, RingDropped: c.Dropped, Metered: c.Metered(), Unmetered: captured - min(captured, c.Metered()),
+		Malformed: c.Malformed(), OwnUplink: c.Own, FlowsOpen: c.Table.Open, Flows: c.Table.Flows, Evicted: c.Table.Evicted,
+		Records: c.Table.Records, Spooled: c.Records, Lost: c.Lost, TableBytes: c.Table.Memory,
+	}
+}
+
+func (s *slot) status() InterfaceStatus {
+	c := s.counters()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := InterfaceStatus{
+		Name: s.in.Name, Short: s.short, Kind: s.in.Kind, Metered: s.running, Since: &s.since,
+		Restarts: s.restarts, Panics: s.panics, Accounts: accounts(&c),
+	}
+	if s.err != nil {
+		st.Reason = firstLine(s.err.Error())
+	}
+	return st
+}
+
+// status returns the interfaces by name: those that are metered first.
+func (ms *meters) status() []InterfaceStatus {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	list := make([]InterfaceStatus, 0, len(ms.slots)+len(ms.idle))
+	for _, s := range ms.slots {
+		list = append(list, s.status())
+	}
+	for _, in := range ms.idle {
+		list = append(list, InterfaceStatus{Name: in.Name, Kind: in.Kind, Reason: in.Reason})
+	}
+	slices.SortFunc(list, func(a, b InterfaceStatus) int {
+		if a.Metered != b.Metered {
+			if a.Metered {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(a.Name, b.Name)
+	})
+	return list
+}
+
+func firstLine(s string) string {
+	for i, r := range s {
+		if r == '\n' {
+			return s[:i]
+		}
+	}
+	return s
+}
