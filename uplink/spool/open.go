@@ -1,0 +1,221 @@
+package spool
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+const maxBad = 16 // files of each kind that are kept for a look
+
+// Open opens the spool in a folder, which it makes if it is missing. It refuses a folder that is a symbolic link, belongs to
+// another user or may be written by others; one that cannot be used now gives a spool in memory (Stats.Degraded).
+// Whatever the files hold, Open succeeds: it keeps what is sound, sets aside the rest and counts it.
+func Open(dir string, o Options) (*Spool, error) {
+	s := &Spool{o: o.withDefaults(), fs: o.fs, owner: ownerOf(o.Host), ready: make(chan struct{}, 1), kick: make(chan struct{}, 1), next: 1}
+	if s.fs == nil {
+		d, err := openDir(dir)
+		s.fs = d
+		if errors.Is(err, errRefused) {
+			return nil, err
+		}
+		s.degraded = err
+	}
+	s.epoch = s.o.epoch()
+	if s.degraded == nil {
+		s.degraded = s.load()
+	}
+	s.base = s.next
+	if s.degraded == nil {
+		s.degraded = s.writeFloor()
+	}
+	if s.degraded != nil {
+		s.degrade(s.degraded)
+	}
+	signal(s.ready)
+	return s, nil
+}
+
+// load reads the floor and the segments.
+func (s *Spool) load() error {
+	files, err := s.fs.list(".")
+	if err != nil {
+		return err
+	}
+	fl, known := s.readFloor()
+	doubt := !known
+	if known && fl.Host != s.o.Host {
+		known, doubt = false, true
+	}
+	if known {
+		s.epoch, s.next = fl.Epoch, fl.Next
+		s.stats.Unclean = fl.Running
+		s.stats.Dropped, s.stats.DroppedFrom, s.stats.DroppedTo = fl.Dropped, fl.DroppedFrom, fl.DroppedTo
+	} else if fl.Next > 0 {
+		s.next = fl.Next
+	}
+	newest, whole := s.loadSegments(files)
+	if n := len(s.segs); n > 0 && s.segs[n-1].next > s.next {
+		s.next = s.segs[n-1].next
+	}
+	// A number may have been used that nothing on disk tells of any more.
+	if doubt && len(files) > 0 || newest < fl.Newest || !whole {
+		s.epoch = s.o.epoch()
+	} else if n := len(s.segs); n > 0 && s.segs[n-1].first > fl.Newest {
+		s.epoch = s.segs[n-1].epoch
+	}
+	s.account(fl, known)
+	s.keepFew(files)
+	return nil
+}
+
+// loadSegments takes over every sound segment, in order. It returns the first sequence of the newest one that was whole, and
+// whether there is none after it.
+func (s *Spool) loadSegments(files []fs.FileInfo) (newest uint64, last bool) {
+	slices.SortFunc(files, func(a, b fs.FileInfo) int { return strings.Compare(a.Name(), b.Name()) })
+	end := ""
+	for _, f := range files {
+		if _, ok := parseName(f.Name()); ok {
+			end = f.Name()
+		}
+	}
+	var buf []byte
+	reached := uint64(1)
+	last = true
+	for _, f := range files {
+		first, ok := parseName(f.Name())
+		if !ok {
+			continue
+		}
+		s.next = max(s.next, first) // the name alone says that numbers up to here were given
+		var g *segment
+		g, buf, last = s.loadSegment(f, first, reached, f.Name() == end, buf)
+		if g != nil {
+			s.segs = append(s.segs, g)
+			reached = g.next
+		}
+		if last {
+			newest = first
+		}
+	}
+	return newest, last
+}
+
+// loadSegment reads one file and returns its sound part, nil when there is none, and whether all of it was sound.
+// The file is set aside, cut or removed as it deserves.
+func (s *Spool) loadSegment(info fs.FileInfo, first, reached uint64, last bool, buf []byte) (g *segment, _ []byte, whole bool) {
+	if last && info.Size() == 0 { // made just before a power cut
+		s.fs.remove(info.Name())
+		return nil, buf, false
+	}
+	f, err := s.fs.open(info.Name(), os.O_RDWR)
+	if err != nil {
+		s.stats.ReadErrors++
+		return nil, buf, false
+	}
+	defer f.Close()
+	g, buf, err = scan(f, info.Size(), buf)
+	switch {
+	case errors.Is(err, errNewer):
+		s.stats.Newer++
+		s.fs.rename(info.Name(), info.Name()+".newer")
+		return nil, buf, false
+	case g != nil && g.owner != s.owner:
+		s.stats.Foreign++
+		s.fs.rename(info.Name(), info.Name()+".foreign")
+		return nil, buf, false
+	case g == nil || g.first != first || first < reached || g.empty() && err != nil && !(last && errors.Is(err, errTorn)):
+		s.stats.Bad++
+		s.fs.rename(info.Name(), info.Name()+".bad")
+		return nil, buf, false
+	}
+	if err != nil {
+		s.cut(f, g, info, last && errors.Is(err, errTorn))
+	}
+	if g.empty() {
+		s.fs.remove(info.Name())
+		return nil, buf, err == nil
+	}
+	g.safe, g.to = g.size, info.ModTime()
+	return g, buf, err == nil
+}
+
+// cut ends a file where its sound part ends. A torn end of the newest segment is what a power cut leaves; anything else is kept as *.bad.
+func (s *Spool) cut(f file, g *segment, info fs.FileInfo, torn bool) {
+	if torn {
+		s.stats.Torn += info.Size() - g.size
+	} else {
+		s.stats.Bad++
+		s.copyOut(f, g.size, info)
+	}
+	if f.Truncate(g.size) != nil {
+		s.stats.WriteErrors++
+	}
+}
+
+func (s *Spool) copyOut(f file, from int64, info fs.FileInfo) {
+	rest := make([]byte, min(info.Size()-from, 2*maxFrame))
+	if n, err := f.ReadAt(rest, from); err != nil && err != io.EOF || n == 0 {
+		return
+	}
+	out, err := s.fs.open(info.Name()+".bad", os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+	if err != nil {
+		return
+	}
+	out.WriteAt(rest, 0)
+	out.Close()
+}
+
+// account works out what is durable and what is missing.
+func (s *Spool) account(fl floor, known bool) {
+	expect, missing := uint64(0), uint64(0)
+	if known {
+		expect = fl.Accounted
+	}
+	kept := s.segs[:0]
+	for _, g := range s.segs {
+		for _, m := range fl.Durable {
+			if known && m.Epoch == g.epoch && m.Next > g.first {
+				g.done = min(m.Next, g.next)
+			}
+		}
+		if expect > 0 && g.first > expect {
+			g.gap = g.first - expect
+			missing += g.unreportedGap()
+		}
+		expect = g.next
+		if g.spent() {
+			s.fs.remove(g.name()) // the floor was written, the unlink was not
+			continue
+		}
+		kept = append(kept, g)
+	}
+	s.segs = kept
+	if expect > 0 && s.next > expect {
+		s.gap = s.next - expect
+		missing += s.gap
+	}
+	if missing > fl.Missing { // what was missing when the floor was written is counted in it
+		s.countLoss(missing-fl.Missing, time.Now(), time.Now())
+	}
+}
+
+// keepFew removes all but the newest few of the files that were set aside.
+func (s *Spool) keepFew(files []fs.FileInfo) {
+	for _, kind := range []string{".bad", ".newer", ".foreign"} {
+		var names []string
+		for _, f := range files {
+			if strings.HasSuffix(f.Name(), kind) {
+				names = append(names, f.Name())
+			}
+		}
+		slices.Sort(names)
+		for i := 0; i < len(names)-maxBad; i++ {
+			s.fs.remove(names[i])
+		}
+	}
+}

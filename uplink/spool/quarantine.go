@@ -1,0 +1,75 @@
+package spool
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+)
+
+const (
+	quarantineDir   = "quarantine"
+	quarantineFiles = 16
+	quarantineBytes = 4 << 20
+)
+
+// Quarantine sets aside a batch that the collector will never take: its records go, after header, to a file of the folder
+// quarantine, which keeps the newest few, and are counted; the next batch reports them as dropped.
+func (s *Spool) Quarantine(b Batch, header []byte) error {
+	s.mu.Lock()
+	s.skips = append(s.skips, span{b.Epoch, b.First, b.Last + 1})
+	s.stats.Quarantined += b.Last - b.First + 1
+	if c := &s.cursor; c.sent == b.Last+1 {
+		c.missing += b.Dropped + b.Last - b.First + 1
+	}
+	s.mu.Unlock()
+
+	s.maint.Lock()
+	defer s.maint.Unlock()
+	if err := s.fs.mkdir(quarantineDir); err != nil {
+		return fmt.Errorf("quarantine: %w", err)
+	}
+	s.trimQuarantine(len(header) + len(b.Records))
+	name := fmt.Sprintf("%s/%016x-%016x.argus", quarantineDir, b.Epoch, b.First)
+	f, err := s.fs.open(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+	if err != nil {
+		return fmt.Errorf("quarantine: %w", err)
+	}
+	defer f.Close()
+	if _, err = f.WriteAt(header, 0); err == nil {
+		_, err = f.WriteAt(b.Records, int64(len(header)))
+	}
+	if err != nil {
+		return fmt.Errorf("quarantine: %w", err)
+	}
+	return nil
+}
+
+// trimQuarantine makes room for a file of n octets by removing the oldest ones.
+func (s *Spool) trimQuarantine(n int) {
+	files, err := s.fs.list(quarantineDir)
+	if err != nil {
+		return
+	}
+	slices.SortFunc(files, func(a, b os.FileInfo) int {
+		if d := a.ModTime().Compare(b.ModTime()); d != 0 {
+			return d
+		}
+		return strings.Compare(a.Name(), b.Name())
+	})
+	total := int64(n)
+	for _, f := range files {
+		total += f.Size()
+	}
+	for i := 0; i < len(files) && (len(files)-i >= quarantineFiles || total > quarantineBytes); i++ {
+		s.fs.remove(quarantineDir + "/" + files[i].Name())
+		total -= files[i].Size()
+	}
+}
+
+// skipped tells whether a frame belongs to a quarantined batch.
+func (s *Spool) skipped(epoch uint64, f frameInfo) bool {
+	return slices.ContainsFunc(s.skips, func(r span) bool {
+		return r.epoch == epoch && f.first >= r.first && f.next() <= r.next
+	})
+}
