@@ -66,20 +66,26 @@ func (s *Spool) currentFloor() floor {
 	return f
 }
 
-// writeFloor replaces the floor file: temporary file, sync, rename, sync of the folder. The caller holds maint and not mu.
+// writeFloor replaces the floor file: temporary file, sync, rename, sync of the folder. On a full disk it takes the place of
+// the oldest segments. The caller holds maint and not mu.
 func (s *Spool) writeFloor() error {
-	s.mu.Lock()
-	f := s.currentFloor()
-	s.floorOld = false
-	s.mu.Unlock()
-	err := s.replaceFloor(f)
-	if err != nil {
+	for try := 0; ; try++ {
+		s.mu.Lock()
+		f := s.currentFloor()
+		s.floorOld = false
+		s.mu.Unlock()
+		err := s.replaceFloor(f)
+		if err == nil {
+			return nil
+		}
 		s.mu.Lock()
 		s.floorOld = true
+		again := try < 3 && isFull(err) && s.dropOldest(false) > 0
 		s.mu.Unlock()
-		return fmt.Errorf("write the spool's floor: %w", err)
+		if !again {
+			return fmt.Errorf("write the spool's floor: %w", err)
+		}
 	}
-	return nil
 }
 
 func (s *Spool) replaceFloor(f floor) error {

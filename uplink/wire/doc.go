@@ -8,12 +8,16 @@
 //
 // The body of a batch is a complete Argus v5 stream: a START management record, then records.
 // The n-th record after the first START record has the sequence HeaderFirst+n, whatever its kind, up to HeaderLast: a
-// record's identity is (monitor, epoch, that sequence). HeaderDropped is the number of
-// sequences directly before the first that will never come (a full spool, a quarantined batch):
-// [First-Dropped, First-1] is a gap that the collector may close. It is 0 when nothing is missing, and the same
-// when a batch is repeated. A sequence has 64 bits; a record's transport DSR carries the lower 32.
-// Sequences count up from 1 over the life of a spool; an epoch may begin at any sequence, and a monitor whose
-// spool was in doubt may deliver the rest of an old epoch before a new one.
+// record's identity is (monitor, epoch, that sequence). A sequence has 64 bits; a record's transport DSR carries the lower 32.
+// After a restart the same records may come in batches of other sizes: a batch may overlap what was taken, and the
+// collector keeps of it what is new.
+//
+// HeaderDropped is the number of sequences directly before the first that never come (a full spool, a quarantined
+// batch): [First-Dropped, First-1] is a gap, which the watermark passes over as if it were durable. It is 0 when nothing is
+// missing, and the same when a batch is repeated.
+//
+// Sequences count up from 1 over the life of a spool. An epoch begins at any sequence, and a monitor whose spool was in
+// doubt delivers the rest of an old epoch before a new one.
 //
 //	204   journalled (a duplicate too); HeaderDurable is the store's watermark for the epoch that was asked about
 //	400, 413, 422   this batch will never be taken: the agent sets it aside and goes on
