@@ -34,8 +34,8 @@ func (row *Row) fill(r *argus.Record, names *names) {
 	row.Family, row.Proto, row.Type = uint8(f.Family), f.Proto, f.Type
 	row.SAddr, row.DAddr = names.address(f.Family, &f.Src), names.address(f.Family, &f.Dst)
 	row.SPort, row.DPort = f.SrcPort, f.DstPort
-	row.SPkts, row.SBytes, row.SIPBytes, row.SAppBytes = int64(s.Packets), int64(s.Bytes), int64(s.IPBytes), int64(s.Payload)
-	row.DPkts, row.DBytes, row.DIPBytes, row.DAppBytes = int64(d.Packets), int64(d.Bytes), int64(d.IPBytes), int64(d.Payload)
+	row.SPkts, row.SBytes, row.SL2Bytes, row.SAppBytes = int64(s.Packets), int64(s.Bytes), int64(s.Bytes-s.IPBytes), int64(s.Payload)
+	row.DPkts, row.DBytes, row.DL2Bytes, row.DAppBytes = int64(d.Packets), int64(d.Bytes), int64(d.Bytes-d.IPBytes), int64(d.Payload)
 	row.Cause, row.End, row.Initiator, row.FlowID = uint8(r.Cause), uint8(f.End), uint8(f.Initiator), f.ID
 	row.Label = names.text(string(r.Label))
 	if f.HasMAC {
@@ -52,15 +52,18 @@ func (row *Row) fill(r *argus.Record, names *names) {
 			row.Presence |= firstPresence << i
 		}
 	}
-	row.fillTCP(&f.TCP)
+	if f.IsTCP() {
+		row.fillTCP(&f.TCP)
+	}
 }
 
 // fillTCP stores what is predictable as its difference from the prediction, which is mostly 0.
 func (row *Row) fillTCP(t *flow.TCP) {
 	s, d := &t.Side[0], &t.Side[1]
-	row.TCPStatus, row.TCPOptions, row.SynAck, row.AckDat = t.Status, t.Options, t.SynAck, t.AckDat
-	row.SFlags, row.SFlagsNow, row.SBase, row.STCPBytes, row.SRetrans = s.Flags, s.Interval, s.Base, s.Payload, s.Retrans
-	row.DFlags, row.DFlagsNow, row.DBase, row.DTCPBytes, row.DRetrans = d.Flags, d.Interval, d.Base, d.Payload, d.Retrans
+	row.TCPStatus, row.TCPOptions, row.SynAck, row.AckDat = t.Status, t.Options, micro(t.SynAck), micro(t.AckDat)
+	row.SFlags, row.SFlagsNow, row.SBase, row.SRetrans = s.Flags, s.Interval, s.Base, s.Retrans
+	row.DFlags, row.DFlagsNow, row.DBase, row.DRetrans = d.Flags, d.Interval, d.Base, d.Retrans
+	row.SEarlier, row.DEarlier = int64(s.Payload-uint32(row.SAppBytes)), int64(d.Payload-uint32(row.DAppBytes))
 	row.SWin, row.SShift, row.SMSS = s.Window, s.Shift, s.MSS
 	row.DWin, row.DShift, row.DMSS = d.Window, d.Shift, d.MSS
 	row.SShort, row.DShort = int32(s.Next-s.Base-s.Payload), int32(d.Next-d.Base-d.Payload)
@@ -84,9 +87,9 @@ func (row *Row) record(r *argus.Record) {
 	parseAddress(row.SAddr, &f.Src)
 	parseAddress(row.DAddr, &f.Dst)
 	f.Start = (row.STime - row.Age) * 1000
-	*s = flow.Side{Packets: uint64(row.SPkts), Bytes: uint64(row.SBytes), IPBytes: uint64(row.SIPBytes), Payload: uint64(row.SAppBytes),
+	*s = flow.Side{Packets: uint64(row.SPkts), Bytes: uint64(row.SBytes), IPBytes: uint64(row.SBytes - row.SL2Bytes), Payload: uint64(row.SAppBytes),
 		TTL: row.STTL, TOS: row.STOS, IPID: row.SIPID, VLAN: row.SVLAN, MPLS: row.SMPLS, IPOptions: row.SIPOpts, Encaps: flow.Encaps(row.SEnc)}
-	*d = flow.Side{Packets: uint64(row.DPkts), Bytes: uint64(row.DBytes), IPBytes: uint64(row.DIPBytes), Payload: uint64(row.DAppBytes),
+	*d = flow.Side{Packets: uint64(row.DPkts), Bytes: uint64(row.DBytes), IPBytes: uint64(row.DBytes - row.DL2Bytes), Payload: uint64(row.DAppBytes),
 		TTL: row.DTTL, TOS: row.DTOS, IPID: row.DIPID, VLAN: row.DVLAN, MPLS: row.DMPLS, IPOptions: row.DIPOpts, Encaps: flow.Encaps(row.DEnc)}
 	if s.Packets > 0 || d.Packets == 0 {
 		s.First, s.Last = (row.STime+row.SrcAfter)*1000, (row.LTime-row.SrcBefore)*1000
@@ -100,15 +103,17 @@ func (row *Row) record(r *argus.Record) {
 	for i, set := range presence(f) {
 		*set = row.Presence&(firstPresence<<i) != 0
 	}
-	row.tcp(&f.TCP)
+	if f.IsTCP() {
+		row.tcp(&f.TCP)
+	}
 }
 
 func (row *Row) tcp(t *flow.TCP) {
 	s, d := &t.Side[0], &t.Side[1]
-	*t = flow.TCP{Status: row.TCPStatus, Options: row.TCPOptions, SynAck: row.SynAck, AckDat: row.AckDat}
-	*s = flow.TCPSide{Base: row.SBase, Payload: row.STCPBytes, Retrans: row.SRetrans, Window: row.SWin, MSS: row.SMSS,
+	*t = flow.TCP{Status: row.TCPStatus, Options: row.TCPOptions, SynAck: row.SynAck * 1000, AckDat: row.AckDat * 1000}
+	*s = flow.TCPSide{Base: row.SBase, Payload: uint32(row.SEarlier + row.SAppBytes), Retrans: row.SRetrans, Window: row.SWin, MSS: row.SMSS,
 		Shift: row.SShift, Flags: row.SFlags, Interval: row.SFlagsNow}
-	*d = flow.TCPSide{Base: row.DBase, Payload: row.DTCPBytes, Retrans: row.DRetrans, Window: row.DWin, MSS: row.DMSS,
+	*d = flow.TCPSide{Base: row.DBase, Payload: uint32(row.DEarlier + row.DAppBytes), Retrans: row.DRetrans, Window: row.DWin, MSS: row.DMSS,
 		Shift: row.DShift, Flags: row.DFlags, Interval: row.DFlagsNow}
 	s.Next, d.Next = s.Base+s.Payload+uint32(row.SShort), d.Base+d.Payload+uint32(row.DShort)
 	d.Ack, s.Ack = s.Next-uint32(row.SUnacked), d.Next-uint32(row.DUnacked)

@@ -31,8 +31,8 @@ type Row struct {
 	DPkts     int64 `parquet:"dpkts,dict"`
 	SBytes    int64 `parquet:"sbytes,dict"` // frames
 	DBytes    int64 `parquet:"dbytes,dict"`
-	SIPBytes  int64 `parquet:"sipbytes,dict"`
-	DIPBytes  int64 `parquet:"dipbytes,dict"`
+	SL2Bytes  int64 `parquet:"sl2bytes,dict"` // of them, those around the IP packets: sbytes - sl2bytes are the octets of IP
+	DL2Bytes  int64 `parquet:"dl2bytes,dict"`
 	SAppBytes int64 `parquet:"sappbytes,dict"` // payload
 	DAppBytes int64 `parquet:"dappbytes,dict"`
 
@@ -67,16 +67,16 @@ type Row struct {
 
 	TCPStatus  uint32 `parquet:"tcpstatus,dict"`
 	TCPOptions uint32 `parquet:"tcpopt,dict"`
-	SynAck     int64  `parquet:"synack,delta"` // nanoseconds
-	AckDat     int64  `parquet:"ackdat,delta"`
+	SynAck     int64  `parquet:"synack,delta"`   // SYN to SYN/ACK, microseconds
+	AckDat     int64  `parquet:"ackdat,delta"`   // SYN/ACK to ACK
 	SFlags     uint8  `parquet:"stcpflags,dict"` // whole flow
 	DFlags     uint8  `parquet:"dtcpflags,dict"`
 	SFlagsNow  uint8  `parquet:"stcpflagsnow,dict"` // this interval
 	DFlagsNow  uint8  `parquet:"dtcpflagsnow,dict"`
 	SBase      uint32 `parquet:"stcpb"` // initial sequence number
 	DBase      uint32 `parquet:"dtcpb"`
-	STCPBytes  uint32 `parquet:"stcpbytes,dict"` // payload so far, retransmissions included
-	DTCPBytes  uint32 `parquet:"dtcpbytes,dict"`
+	SEarlier   int64  `parquet:"stcpearlier,dict"` // payload of the flow before this interval, modulo 2^32
+	DEarlier   int64  `parquet:"dtcpearlier,dict"`
 	SGap       int32  `parquet:"sgap,dict"` // as readers of the record compute it
 	DGap       int32  `parquet:"dgap,dict"`
 	SShort     int32  `parquet:"sshort,dict"` // sequence space used less payload: what is missing or came twice

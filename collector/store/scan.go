@@ -118,7 +118,40 @@ func rowsOf(group parquet.RowGroup, monitor uuid.UUID) (first, last int64, err e
 			last = offsets.FirstRowIndex(page + 1)
 		}
 	}
-	return first, last, nil
+	return narrow(column, first, last, func(v parquet.Value) int { return compare(v, want) })
+}
+
+// narrow returns the part of the rows from first up to last of a sorted column for which compare is 0.
+// Looking at one column first is cheap: putting together a row of all of them is not.
+func narrow(column parquet.ColumnChunk, first, last int64, compare func(parquet.Value) int) (from, to int64, err error) {
+	pages := column.Pages()
+	defer pages.Close()
+	if err := pages.SeekToRow(first); err != nil {
+		return 0, 0, err
+	}
+	from, to = last, first
+	values := make([]parquet.Value, rowChunk)
+	for at := first; at < last; {
+		page, err := pages.ReadPage()
+		if err != nil {
+			return 0, 0, err
+		}
+		for reader, err := page.Values(), error(nil); err == nil; {
+			var n int
+			n, err = reader.ReadValues(values)
+			for _, v := range values[:n] {
+				if compare(v) == 0 {
+					from, to = min(from, at), at+1
+				}
+				at++
+			}
+			if err != nil && !errors.Is(err, io.EOF) {
+				return 0, 0, err
+			}
+		}
+		parquet.Release(page)
+	}
+	return from, to, nil
 }
 
 // rowsIn lends the rows from first up to last.

@@ -106,7 +106,8 @@ func (s *Store) removeOrphans() error {
 }
 
 // Add takes the records of b that the store does not have. They are durable, and their watermark rises,
-// with the next Commit. full asks for one now.
+// with the next Commit. full asks for one now. An error is about b, of which the records before the damage are taken:
+// the store goes on.
 func (s *Store) Add(b *Batch) (full bool, err error) {
 	key := epochKey{b.Monitor, b.Epoch}
 	mark := s.mark(key)
@@ -123,34 +124,41 @@ func (s *Store) Add(b *Batch) (full bool, err error) {
 		}
 		mark.Sequence = b.First - 1
 	}
-	if s.stream, err = s.unzip.DecodeAll(b.Body, s.stream[:0]); err != nil {
-		return false, fmt.Errorf("store: batch %s %s %d-%d: %w", b.Monitor, b.Epoch, b.First, b.Last, err)
-	}
-	next := b.First
-	started := false
-	for r, err := range argus.Records(s.stream) {
-		if err != nil {
-			return false, fmt.Errorf("store: batch %s %s %d-%d: %w", b.Monitor, b.Epoch, b.First, b.Last, err)
-		}
-		if !started { // the START record is not numbered
-			started = true
-			continue
-		}
-		if next > mark.Sequence {
-			s.add(b, next, r)
-			mark.Sequence = next
-			mark.Records++
-		} else {
-			mark.Repeated++
-		}
-		next++
-	}
 	if mark.First.IsZero() {
 		mark.First = b.Received
 	}
 	mark.Last = b.Received
-	s.pending.marks[key] = mark
-	return len(s.rows)+len(s.events) >= MaxPending, nil
+	err = s.addRecords(b, &mark)
+	s.pending.marks[key] = mark // after an error too: rows were added
+	if err != nil {
+		err = fmt.Errorf("store: batch %s %s %d-%d: %w", b.Monitor, b.Epoch, b.First, b.Last, err)
+	}
+	return s.Pending() >= MaxPending, err
+}
+
+// addRecords appends the rows of b above mark and raises it.
+func (s *Store) addRecords(b *Batch, mark *Mark) (err error) {
+	if s.stream, err = s.unzip.DecodeAll(b.Body, s.stream[:0]); err != nil {
+		return err
+	}
+	next, started := b.First, false
+	for r, err := range argus.Records(s.stream) {
+		switch {
+		case err != nil:
+			return err
+		case !started: // the START record is not numbered
+			started = true
+			continue
+		case next > mark.Sequence:
+			s.add(b, next, r)
+			mark.Sequence = next
+			mark.Records++
+		default:
+			mark.Repeated++
+		}
+		next++
+	}
+	return nil
 }
 
 // add appends the row of one record.

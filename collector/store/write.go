@@ -18,6 +18,8 @@ const (
 	tableEvents = "events"
 	// rowChunk rows are put in order at once on their way to the file.
 	rowChunk = 512
+	// pageBytes is the size of a page before compression: a query for one host decodes few rows of others.
+	pageBytes = 32 << 10
 	// bloomBits are the bits a value of the bloom filters: one look in a hundred is in vain.
 	bloomBits = 10
 )
@@ -120,6 +122,7 @@ func encode[T any](w io.Writer, rows []T, places []place) error {
 
 var writerOptions = []parquet.WriterOption{
 	parquet.Compression(&zstd.Codec{Level: zstd.SpeedDefault, Concurrency: 1}),
+	parquet.PageBufferSize(pageBytes),
 	parquet.SortingWriterConfig(parquet.SortingColumns(parquet.Ascending("monitor"), parquet.Ascending("stime"))),
 	parquet.BloomFilters(parquet.SplitBlockFilter(bloomBits, "monitor"), parquet.SplitBlockFilter(bloomBits, "saddr"), parquet.SplitBlockFilter(bloomBits, "daddr")),
 	parquet.CreatedBy("argus-collector", "1", ""),
