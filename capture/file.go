@@ -83,10 +83,10 @@ func (s *fileSource) Next(f *Frame, _ time.Duration) ([]byte, error) {
 		return nil, s.err
 	}
 	data, err := s.records.next(s, f)
+	if s.closed.Load() {
+		err = fmt.Errorf("capture file: %w", net.ErrClosed)
+	}
 	if err != nil {
-		if s.closed.Load() {
-			err = fmt.Errorf("capture file: %w", net.ErrClosed)
-		}
 		s.err = err
 		return nil, err
 	}

@@ -25,6 +25,7 @@ type pcapng struct {
 
 // begin checks the first section header, which next reads again.
 func (p *pcapng) begin(s *fileSource) error {
+	p.last = time.Unix(0, 0).UTC()
 	b, err := s.peek(12)
 	if err != nil {
 		return err
