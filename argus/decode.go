@@ -134,6 +134,7 @@ func (r *Record) transport(sub, qualifier uint8, d []byte) bool {
 	}
 	if sub&2 != 0 && len(d) >= 4 {
 		r.Sequence = be.Uint32(d)
+		r.Has |= HasSequence
 	}
 	return true
 }

@@ -80,6 +80,7 @@ func (r *Record) management(b []byte) {
 		Clients: u32(0x5c), Buffers: u32(0x60), Memory: u32(0x64), SrcData: u16(0x68), DstData: u16(0x6a),
 	}
 	r.Sequence = r.Management.Sequence
+	r.Has |= HasSequence
 	r.Monitor.set(marKind(u32(0x04)), b[0x6c:0x7c])
 	if r.Version == V3 {
 		r.Monitor.set(marKind(u32(0x04)), b[0x78:0x7c])

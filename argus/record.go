@@ -21,10 +21,10 @@ const (
 	KindOther                      // only the header and what a transport DSR says
 )
 
-// Has tells which optional parts of a flow record were there: a zero in Flow may be a value or an absence.
+// Has tells which optional parts of a record were there: a zero may be a value or an absence.
 type Has uint16
 
-// The optional parts of a flow record.
+// The optional parts of a record.
 const (
 	HasSrc        Has = 1 << iota // the source's IP attributes
 	HasDst                        // the destination's
@@ -33,6 +33,7 @@ const (
 	HasTCPPerf                    // Flow.TCP whole: a performance DSR
 	HasMultiMAC                   // more than one pair of MAC addresses was seen
 	HasExtension                  // our extension: Flow has nothing missing
+	HasSequence                   // Sequence, of any kind of record
 )
 
 // Record is what anyone wrote, decoded. It is borrowed until the next step of the reader that lends it.

@@ -26,7 +26,7 @@ func state(r *argus.Record) string {
 		return "CON"
 	case r.Has&argus.HasTCP != 0:
 		return "INT"
-	case src && r.Cause&0x10 != 0:
+	case src && (r.Cause&0x10 != 0 || f.Family == flow.FamilyARP || f.Family == flow.FamilyRARP):
 		return "INT"
 	case src:
 		return "REQ"
@@ -134,10 +134,12 @@ func appendFlags(b []byte, r *argus.Record) []byte {
 		cols[1] = 'M'
 	case bits.OnesCount32(uint32(union)) > 1:
 		cols[1] = '*'
-	default:
-		if letter := appendEncaps(nil, union); len(letter) > 0 {
-			cols[1] = letter[0]
+	case union != 0:
+		if i := bits.TrailingZeros32(uint32(union)); i < len(encapsLetters) {
+			cols[1] = encapsLetters[i]
 		}
+	case f.HasMAC:
+		cols[1] = 'e'
 	}
 	if r.ICMP != 0 {
 		cols[2] = r.ICMP

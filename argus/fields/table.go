@@ -58,7 +58,7 @@ var table = []field{
 	{name: "srcid", title: "SrcId", width: 18, value: appendSource},
 	{name: "sid", title: "Sid", width: 18, value: func(b []byte, r *argus.Record) []byte { b, _ = r.Monitor.AppendText(b); return b }},
 	{name: "inf", title: "Inf", width: 6, value: func(b []byte, r *argus.Record) []byte { return append(b, r.InterfaceName()...) }},
-	{name: "seq", title: "Seq", width: 12, kind: number, value: func(b []byte, r *argus.Record) []byte { return strconv.AppendUint(b, uint64(r.Sequence), 10) }},
+	{name: "seq", title: "Seq", width: 12, kind: number, value: appendSequence},
 	{name: "type", title: "Type", width: 5, value: func(b []byte, _ *argus.Record) []byte { return append(b, "flo"...) }},
 	{name: "cause", title: "Cause", width: 7, value: func(b []byte, r *argus.Record) []byte { return append(b, cause(r.Cause)...) }},
 	{name: "smac", title: "SrcMac", width: 18, value: func(b []byte, r *argus.Record) []byte { return appendMAC(b, r.Flow.HasMAC, &r.Flow.SrcMAC) }},

@@ -202,3 +202,10 @@ func appendFlowID(b []byte, r *argus.Record) []byte {
 	}
 	return b
 }
+
+func appendSequence(b []byte, r *argus.Record) []byte {
+	if r.Has&argus.HasSequence == 0 {
+		return b
+	}
+	return strconv.AppendUint(b, uint64(r.Sequence), 10)
+}
