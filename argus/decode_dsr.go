@@ -1,6 +1,10 @@
 package argus
 
-import "github.com/argus-endpoint/argus-endpoint/flow"
+import (
+	"math/bits"
+
+	"github.com/argus-endpoint/argus-endpoint/flow"
+)
 
 // times is a time DSR, ns since 1970; settled once the packet counts are known.
 type times struct {
@@ -10,47 +14,45 @@ type times struct {
 
 func instant(sec, fraction uint32, unit int64) int64 { return int64(sec)*1e9 + int64(fraction)*unit }
 
-// decode reads all forms of section 2.3 but the relative ones, which no sensor is known to write.
+// decode reads all forms of section 2.3. In the relative ones, which the clients write, the first time is whole
+// and the others are signed distances from it: told apart by the length, as the readers do.
 func (t *times) decode(sub, qualifier uint8, d []byte) bool {
-	unit := int64(1000)
-	switch qualifier {
-	case 0x18:
-	case 0x19:
-		unit = 1
-	default:
+	if qualifier < 0x18 || qualifier > 0x1b || len(d) < 8 {
 		return false
 	}
-	take := func(v *int64) bool {
-		if len(d) < 8 {
-			return false
-		}
-		*v = instant(be.Uint32(d), be.Uint32(d[4:]), unit)
-		d = d[8:]
-		return true
+	unit := int64(1000)
+	if qualifier&1 != 0 { // nanoseconds
+		unit = 1
 	}
 	*t = times{}
-	if sub&0x78 == 0 { // legacy: no presence bits
-		t.hasS0 = take(&t.s0)
+	if sub&0x78 == 0 { // no presence bits: one time or a range of the source
+		sub = 0x08
+		if len(d) >= 12 {
+			sub = 0x18
+		}
+	}
+	n := bits.OnesCount8(sub & 0x78)
+	relative := n > 1 && len(d) < 8*n
+	if len(d) < 8+4*(n-1) {
+		return false
+	}
+	first := instant(be.Uint32(d), be.Uint32(d[4:]), unit)
+	v, at := [4]int64{}, 0
+	for i := range v {
 		switch {
-		case sub == 2:
-			t.hasS1 = take(&t.s1)
-		case sub == 3 && len(d) >= 4:
-			t.s1, t.hasS1 = t.s0+int64(be.Uint32(d))*unit, true
-		}
-		return t.hasS0
-	}
-	ok := true
-	for _, f := range [...]struct {
-		bit uint8
-		v   *int64
-		has *bool
-	}{{0x08, &t.s0, &t.hasS0}, {0x10, &t.s1, &t.hasS1}, {0x20, &t.d0, &t.hasD0}, {0x40, &t.d1, &t.hasD1}} {
-		if sub&f.bit != 0 {
-			*f.has = take(f.v)
-			ok = ok && *f.has
+		case sub>>i&0x08 == 0:
+			continue
+		case at == 0:
+			v[i], at = first, 8
+		case relative:
+			v[i], at = max(first+int64(int32(be.Uint32(d[at:])))*unit, 0), at+4
+		default:
+			v[i], at = instant(be.Uint32(d[at:]), be.Uint32(d[at+4:]), unit), at+8
 		}
 	}
-	return ok
+	t.s0, t.s1, t.d0, t.d1 = v[0], v[1], v[2], v[3]
+	t.hasS0, t.hasS1, t.hasD0, t.hasD1 = sub&0x08 != 0, sub&0x10 != 0, sub&0x20 != 0, sub&0x40 != 0
+	return true
 }
 
 // settle gives the times to the sides: an end that is missing is that of the start and the other way round,
