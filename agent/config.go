@@ -64,8 +64,8 @@ const (
 	minSpool    = 1 << 20
 )
 
-// wants tells whether the interface is to be metered, and why not.
-func (c *Config) wants(in *platform.Interface) (bool, string) {
+// Wants tells whether the interface is to be metered, and why not.
+func (c *Config) Wants(in *platform.Interface) (bool, string) {
 	switch {
 	case len(c.Interfaces) == 0:
 		return in.Meter, in.Reason

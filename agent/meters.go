@@ -78,7 +78,7 @@ func (ms *meters) update(ctx context.Context, cancel context.CancelFunc) {
 	var begin []platform.Interface
 	for _, in := range list {
 		key := slotKey{in.Index, in.Name}
-		want, reason := ms.config.wants(&in)
+		want, reason := ms.config.Wants(&in)
 		if !want {
 			in.Meter, in.Reason = false, reason
 			ms.idle = append(ms.idle, in)

@@ -33,17 +33,20 @@ type Host struct {
 // a UUID, `hostuuid`, `hostname`, an IPv4 address, a number or a "string"; what is not a UUID is turned into one,
 // the same on every start), else the system's own machine ID, so that the Argus sensor on the same
 // host has the same one. A machine ID that cannot be unique (all zero, all one, a known placeholder) is refused
-// for a random one, which state keeps. The ID is recorded in state at the first start.
+// for a random one, which state keeps. The ID is recorded in state at the first start; with a nil state nothing is kept.
 func Identify(override string, state *os.Root) (Host, error) {
 	return identify(override, state, systemIDs())
 }
 
-func identify(override string, state *os.Root, ids iter.Seq2[string, string]) (Host, error) {
-	var h Host
+func identify(override string, state *os.Root, ids iter.Seq2[string, string]) (h Host, err error) {
 	h.Name, _ = os.Hostname()
-	recorded, recordedOrigin, err := readHost(state)
-	if err != nil {
-		return h, err
+	var recorded uuid.UUID
+	var recordedOrigin string
+	if state != nil {
+		recorded, recordedOrigin, err = readHost(state)
+		if err != nil {
+			return h, err
+		}
 	}
 	if override != "" {
 		h.ID, h.Origin, err = monitorID(override, h.Name)
@@ -63,9 +66,9 @@ func identify(override string, state *os.Root, ids iter.Seq2[string, string]) (H
 		}
 		h.Origin = originRandom
 	}
-	switch recorded {
-	case h.ID:
-	case uuid.Nil:
+	switch {
+	case state == nil || recorded == h.ID:
+	case recorded.IsNil():
 		return h, h.Adopt(state)
 	default:
 		h.Previous = recorded

@@ -1,0 +1,31 @@
+// Command argus-endpoint is the network flow sensor of a laptop or server: it meters every interface, with nothing to configure.
+package main
+
+import (
+	"flag"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"github.com/argus-endpoint/argus-endpoint/agent"
+	"github.com/argus-endpoint/argus-endpoint/internal/cli"
+)
+
+func main() { cli.Main(root()) }
+
+// root is the command line. Without a command it runs the agent.
+func root() *ffcli.Command {
+	config := agent.DefaultConfig()
+	flags := flag.NewFlagSet("argus-endpoint", flag.ContinueOnError)
+	config.Flags(flags)
+	r := &ffcli.Command{
+		Name:       "argus-endpoint",
+		ShortUsage: "argus-endpoint [flags] [run]\nargus-endpoint COMMAND [flags]",
+		ShortHelp:  "what this host says to the network, as Argus flow records",
+		FlagSet:    flags,
+		LongHelp:   runHelp,
+		Exec:       runExec(&config, flags),
+	}
+	r.Subcommands = []*ffcli.Command{runCommand(&config, flags), flowsCommand(), statusCommand(), doctorCommand(), versionCommand()}
+	r.Subcommands = append(r.Subcommands, cli.Completion(r))
+	return r
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"github.com/argus-endpoint/argus-endpoint/agent"
+	"github.com/argus-endpoint/argus-endpoint/internal/cli"
+)
+
+func statusCommand() *ffcli.Command {
+	config := agent.DefaultConfig()
+	flags := flag.NewFlagSet("status", flag.ContinueOnError)
+	config.StateFlags(flags)
+	asJSON := flags.Bool("json", false, "print everything as one JSON object")
+	return &ffcli.Command{
+		Name:       "status",
+		ShortUsage: "argus-endpoint status [--json]",
+		ShortHelp:  "how the running agent is: interfaces, counters, spool, collector",
+		FlagSet:    flags,
+		LongHelp: `Reading the status needs root, or membership of the group argus-endpoint.
+
+Examples:
+  sudo argus-endpoint status
+  sudo argus-endpoint status --json | jq .totals`,
+		Exec: func(ctx context.Context, args []string) error {
+			if len(args) > 0 {
+				return cli.Usagef("status takes no arguments, not %q", args[0])
+			}
+			if err := config.Load(flags, func(string) {}); err != nil {
+				return err
+			}
+			s, err := agent.ReadStatus(ctx, config.State)
+			if err != nil {
+				return fmt.Errorf("status: %w", err)
+			}
+			if *asJSON {
+				out := json.NewEncoder(os.Stdout)
+				out.SetIndent("", "  ")
+				return out.Encode(s)
+			}
+			return writeStatus(os.Stdout, s)
+		},
+	}
+}
+
+// writeStatus prints what a person wants to know first.
+func writeStatus(out io.Writer, s *agent.Status) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "agent\t%s, pid %d, running for %s\n", s.Version, s.PID, s.Now.Sub(s.Started).Round(time.Second))
+	fmt.Fprintf(w, "monitor\t%s (%s), host %s\n", s.Monitor, s.MonitorOrigin, s.Host)
+	if s.UncleanRestart {
+		fmt.Fprintf(w, "\tthe last run did not end in order\n")
+	}
+	if s.ClonedFrom != nil {
+		fmt.Fprintf(w, "\tthe state folder came from the host %s: its identity and records were set aside\n", s.ClonedFrom)
+	}
+	fmt.Fprintf(w, "collector\t%s\n", strings.TrimSpace(s.Uplink.State+" "+s.Uplink.Collector))
+	if s.Uplink.Error != "" {
+		fmt.Fprintf(w, "\t%s\n", s.Uplink.Error)
+	}
+	fmt.Fprintf(w, "spool\t%d records waiting, %s of %s; durable up to %d of %d\n", s.Spool.Pending,
+		octets(s.Spool.Bytes), octets(s.Spool.Limit), s.Spool.Durable, s.Spool.Next-min(s.Spool.Next, 1))
+	if s.Spool.Dropped+s.Spool.Quarantined > 0 {
+		fmt.Fprintf(w, "\tlost %d records to its limits, %d refused by the collector\n", s.Spool.Dropped, s.Spool.Quarantined)
+	}
+	if s.Spool.Degraded != "" {
+		fmt.Fprintf(w, "\tin memory only: %s\n", s.Spool.Degraded)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return writeInterfaces(out, s)
+}
+
+func writeInterfaces(out io.Writer, s *agent.Status) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "\ninterface\tkind\tcaptured\tdropped\tmetered\tmalformed\town uplink\tflows open\trecords\tspooled")
+	for _, in := range s.Interfaces {
+		if !in.Metered {
+			fmt.Fprintf(w, "%s\t%s\tnot metered: %s\n", in.Name, in.Kind, in.Reason)
+			continue
+		}
+		writeAccounts(w, in.Name, in.Kind, &in.Accounts)
+	}
+	writeAccounts(w, "all", "", &s.Totals)
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, reason := range slices.Sorted(maps.Keys(s.Totals.Malformed)) {
+		if _, err := fmt.Fprintf(out, "malformed: %d frames: %s\n", s.Totals.Malformed[reason], reason); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeAccounts(w io.Writer, name, kind string, a *agent.Accounts) {
+	malformed := uint64(0)
+	for _, n := range a.Malformed {
+		malformed += n
+	}
+	fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\n", name, kind, a.Captured, a.RingDropped, a.Metered, malformed,
+		a.OwnUplink.Packets, a.FlowsOpen, a.Records, a.Spooled)
+}
+
+// octets prints a size for a person.
+func octets(n int64) string {
+	switch {
+	case n >= 1<<30:
+		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+	case n >= 1<<20:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	case n >= 1<<10:
+		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+	}
+	return fmt.Sprintf("%d octets", n)
+}
