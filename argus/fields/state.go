@@ -9,8 +9,8 @@ import (
 
 const causeError flow.Cause = 0x80
 
-// state names the state of a flow (section 5.5 of the Argus record format).
-func state(r *argus.Record) string {
+// State names the state of a flow as ra does (section 5.5 of the Argus record format).
+func State(r *argus.Record) string {
 	f := &r.Flow
 	src, dst := f.Side[0].Packets > 0, f.Side[1].Packets > 0
 	switch {

@@ -54,7 +54,7 @@ var table = []field{
 	count("dappbytes", "DAppBytes", 12, func(_, d *flow.Side) uint64 { return d.Payload }),
 	extended(count("sipbytes", "SIPBytes", 12, func(s, _ *flow.Side) uint64 { return s.IPBytes })),
 	extended(count("dipbytes", "DIPBytes", 12, func(_, d *flow.Side) uint64 { return d.IPBytes })),
-	{name: "state", title: "State", width: 5, value: func(b []byte, r *argus.Record) []byte { return append(b, state(r)...) }},
+	{name: "state", title: "State", width: 5, value: func(b []byte, r *argus.Record) []byte { return append(b, State(r)...) }},
 	{name: "srcid", title: "SrcId", width: 18, value: appendSource},
 	{name: "sid", title: "Sid", width: 18, value: func(b []byte, r *argus.Record) []byte { b, _ = r.Monitor.AppendText(b); return b }},
 	{name: "inf", title: "Inf", width: 6, value: func(b []byte, r *argus.Record) []byte { return append(b, r.InterfaceName()...) }},
