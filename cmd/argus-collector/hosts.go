@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/argus-endpoint/argus-endpoint/collector"
+	"github.com/argus-endpoint/argus-endpoint/collector/pki"
+	"github.com/argus-endpoint/argus-endpoint/internal/cli"
+	"github.com/gofrs/uuid/v5"
+	"github.com/peterbourgon/ff/v3/ffcli"
+)
+
+func hostsCommand() *ffcli.Command {
+	list := hostsList()
+	return &ffcli.Command{
+		Name:       "hosts",
+		ShortUsage: "argus-collector hosts [list|approve|revoke] [flags]",
+		ShortHelp:  "print the hosts that send, approve those that wait, revoke others",
+		LongHelp: `Without a command it prints the list: name, monitor UUID, state, when its last batch came, records in the store,
+and records that are known to be missing. A host is pending when it asked without a token, or with another key than before.
+
+Examples:
+  argus-collector hosts
+  argus-collector hosts --json | jq 'select(.lost > 0)'
+  argus-collector hosts approve 0b6e4a57-2a3c-4f0e-9d3e-6f1e2d3c4b5a`,
+		FlagSet:     list.FlagSet,
+		Options:     stateOption(),
+		Exec:        list.Exec,
+		Subcommands: []*ffcli.Command{hostsList(), hostsChange("approve", "let a host that waits use its key, or one that was revoked send again", (*pki.Authority).Approve), hostsChange("revoke", "refuse a host from now on", (*pki.Authority).Revoke)},
+	}
+}
+
+func hostsList() *ffcli.Command {
+	fs, state := stateFlags("list")
+	asJSON := fs.Bool("json", false, "print one JSON object a line")
+	return &ffcli.Command{
+		Name:       "list",
+		ShortUsage: "argus-collector hosts list [--json]",
+		ShortHelp:  "print all hosts",
+		FlagSet:    fs,
+		Options:    stateOption(),
+		Exec: func(ctx context.Context, args []string) error {
+			if len(args) > 0 {
+				return cli.Usagef("hosts knows list, approve and revoke, not %q", args[0])
+			}
+			hosts, err := collector.Hosts(ctx, *state)
+			if err != nil {
+				return err
+			}
+			if *asJSON {
+				return printJSON(hosts)
+			}
+			w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+			fmt.Fprintln(w, "NAME\tMONITOR\tSTATE\tLAST\tRECORDS\tLOST")
+			for _, h := range hosts {
+				last := "never"
+				if !h.Last.IsZero() {
+					last = h.Last.Local().Format(time.DateTime)
+				}
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\n", h.Name, h.Monitor, h.State, last, h.Records, h.Lost)
+			}
+			return w.Flush()
+		},
+	}
+}
+
+// hostsChange is a command that does one thing to one monitor.
+func hostsChange(name, short string, change func(*pki.Authority, uuid.UUID) error) *ffcli.Command {
+	fs, state := stateFlags(name)
+	return &ffcli.Command{
+		Name:       name,
+		ShortUsage: fmt.Sprintf("argus-collector hosts %s UUID", name),
+		ShortHelp:  short,
+		FlagSet:    fs,
+		Options:    stateOption(),
+		Exec: func(_ context.Context, args []string) error {
+			if len(args) != 1 {
+				return cli.Usagef("hosts %s wants one argument: the monitor's UUID (see: argus-collector hosts)", name)
+			}
+			id, err := uuid.FromString(args[0])
+			if err != nil {
+				return cli.Usagef("%q is not a UUID: see argus-collector hosts", args[0])
+			}
+			authority, err := collector.FindAuthority(*state)
+			if err != nil {
+				return err
+			}
+			defer authority.Close()
+			if err := change(authority, id); err != nil {
+				return err
+			}
+			fmt.Fprintf(os.Stderr, "%s: %sd\n", id, strings.TrimSuffix(name, "d"))
+			return nil
+		},
+	}
+}
+
+func printJSON[T any](list []T) error {
+	enc := json.NewEncoder(os.Stdout)
+	for _, v := range list {
+		if err := enc.Encode(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,44 @@
+// Command argus-collector receives, keeps and shows the flow records of many argus-endpoint sensors.
+package main
+
+import (
+	"flag"
+
+	"github.com/argus-endpoint/argus-endpoint/collector"
+	"github.com/argus-endpoint/argus-endpoint/internal/cli"
+	"github.com/peterbourgon/ff/v3"
+	"github.com/peterbourgon/ff/v3/ffcli"
+)
+
+func main() { cli.Main(root()) }
+
+func root() *ffcli.Command {
+	r := &ffcli.Command{
+		Name:       "argus-collector",
+		ShortUsage: "argus-collector COMMAND [flags]",
+		ShortHelp:  "receives, keeps and shows the flow records of argus-endpoint sensors",
+		LongHelp: `Examples:
+  argus-collector run                            collect; agents come to port 4561
+  argus-collector token create                   print a token: give it to argus-endpoint --token
+  argus-collector hosts                          who sends, since when, how much
+  argus-collector flows --follow                 what happens now
+  argus-collector flows --since 1h port 443      what happened in the last hour
+
+Exit codes: 0 done, 1 failed, 2 wrong flag or configuration, 3 another collector owns the state folder.`,
+	}
+	r.Subcommands = []*ffcli.Command{runCommand(), tokenCommand(), hostsCommand(), flowsCommand(), versionCommand()}
+	r.Subcommands = append(r.Subcommands, cli.Completion(r))
+	return r
+}
+
+// stateFlags returns a flag set with --state, which ARGUS_STATE sets too. The others have no variables:
+// a forgotten ARGUS_N must not change what a command prints.
+func stateFlags(name string) (fs *flag.FlagSet, state *string) {
+	fs = flag.NewFlagSet(name, flag.ContinueOnError)
+	return fs, fs.String("state", collector.DefaultConfig().State, "the collector's `folder` (ARGUS_STATE)")
+}
+
+// stateOption lets the environment name the state folder.
+func stateOption() []ff.Option {
+	return []ff.Option{ff.WithEnvVarPrefix("ARGUS"), ff.WithEnvVarSplit("\x00")}
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"github.com/argus-endpoint/argus-endpoint/collector"
+	"github.com/argus-endpoint/argus-endpoint/internal/cli"
+	"github.com/peterbourgon/ff/v3/ffcli"
+)
+
+func tokenCommand() *ffcli.Command {
+	return &ffcli.Command{
+		Name:        "token",
+		ShortUsage:  "argus-collector token create|list|revoke [flags]",
+		ShortHelp:   "make, list and revoke the tokens that agents enrol with",
+		Subcommands: []*ffcli.Command{tokenCreate(), tokenList(), tokenRevoke()},
+	}
+}
+
+func tokenCreate() *ffcli.Command {
+	fs, state := stateFlags("create")
+	var to addresses
+	fs.Var(&to, "address", "agents reach the collector as `host:port` (repeat it, or separate by commas); what the running collector advertises when left out")
+	life := fs.Duration("expires", 7*24*time.Hour, "no agent enrols with it after this `time`")
+	uses := fs.Int("uses", 0, "at most this `number` of agents enrol with it; 0 is no limit")
+	label := fs.String("label", "", "a `text` for your own list, such as a site")
+	return &ffcli.Command{
+		Name:       "create",
+		ShortUsage: "argus-collector token create [flags]",
+		ShortHelp:  "print a new token; it is shown once",
+		LongHelp: `A token carries the collector's addresses, the fingerprint of its authority and a secret: an agent needs nothing else.
+
+Examples:
+  argus-collector token create --label berlin --uses 200 --expires 72h
+  argus-endpoint --token "$(argus-collector token create)"`,
+		FlagSet: fs,
+		Options: stateOption(),
+		Exec: func(ctx context.Context, args []string) error {
+			if len(args) > 0 {
+				return cli.Usagef("token create takes no argument, got %q", args[0])
+			}
+			if *life <= 0 || *uses < 0 {
+				return cli.Usagef("--expires must be above 0 and --uses not below: got %v and %d", *life, *uses)
+			}
+			if len(to) == 0 {
+				to = advertised(ctx, *state)
+			}
+			authority, err := collector.OpenAuthority(*state)
+			if err != nil {
+				return err
+			}
+			defer authority.Close()
+			token, info, err := authority.CreateToken(to, *life, *uses, *label)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(os.Stderr, "token %.8s for %s, good until %s; it is not shown again:\n", info.ID, to.String(), info.Expires.Local().Format(time.DateTime))
+			_, err = fmt.Println(token)
+			return err
+		},
+	}
+}
+
+// advertised returns the addresses of the running collector, or those that it would have by default.
+func advertised(ctx context.Context, state string) []string {
+	if st, err := collector.ReadStatus(ctx, state); err == nil {
+		return st.Advertise
+	}
+	return collector.Advertised(collector.DefaultConfig().Listen, nil)
+}
+
+func tokenList() *ffcli.Command {
+	fs, state := stateFlags("list")
+	asJSON := fs.Bool("json", false, "print one JSON object a line")
+	return &ffcli.Command{
+		Name:       "list",
+		ShortUsage: "argus-collector token list [--json]",
+		ShortHelp:  "print what is known of all tokens; never their secrets",
+		LongHelp:   "Examples:\n  argus-collector token list --json | jq 'select(.used > 0)'",
+		FlagSet:    fs,
+		Options:    stateOption(),
+		Exec: func(_ context.Context, args []string) error {
+			if len(args) > 0 {
+				return cli.Usagef("token list takes no argument, got %q", args[0])
+			}
+			authority, err := collector.FindAuthority(*state)
+			if err != nil {
+				return err
+			}
+			defer authority.Close()
+			list, err := authority.Tokens()
+			if err != nil {
+				return err
+			}
+			if *asJSON {
+				return printJSON(list)
+			}
+			w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+			fmt.Fprintln(w, "TOKEN\tSTATE\tUSED\tEXPIRES\tLABEL")
+			for _, t := range list {
+				used := fmt.Sprint(t.Used)
+				if t.Uses > 0 {
+					used = fmt.Sprintf("%d of %d", t.Used, t.Uses)
+				}
+				fmt.Fprintf(w, "%.8s\t%s\t%s\t%s\t%s\n", t.ID, t.State(time.Now()), used, t.Expires.Local().Format(time.DateTime), t.Label)
+			}
+			return w.Flush()
+		},
+	}
+}
+
+func tokenRevoke() *ffcli.Command {
+	fs, state := stateFlags("revoke")
+	return &ffcli.Command{
+		Name:       "revoke",
+		ShortUsage: "argus-collector token revoke TOKEN",
+		ShortHelp:  "let no more agents enrol with a token; those enrolled stay",
+		LongHelp:   "TOKEN is the beginning of its ID, as in the list.\n\nExamples:\n  argus-collector token revoke 3f2a91bc",
+		FlagSet:    fs,
+		Options:    stateOption(),
+		Exec: func(_ context.Context, args []string) error {
+			if len(args) != 1 {
+				return cli.Usagef("token revoke wants one argument: the beginning of the token's ID (see: argus-collector token list)")
+			}
+			authority, err := collector.FindAuthority(*state)
+			if err != nil {
+				return err
+			}
+			defer authority.Close()
+			info, err := authority.RevokeToken(args[0])
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(os.Stderr, "token %.8s is revoked\n", info.ID)
+			return nil
+		},
+	}
+}

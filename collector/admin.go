@@ -1,0 +1,134 @@
+package collector
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/argus-endpoint/argus-endpoint/collector/journal"
+	"github.com/argus-endpoint/argus-endpoint/collector/receive"
+	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
+	"github.com/gofrs/uuid/v5"
+	"github.com/klauspost/compress/zstd"
+)
+
+// The paths of the local socket.
+const (
+	pathFollow = "/v1/follow" // GET, ?host=UUID: what arrives, as an Argus v5 stream
+	pathFlush  = "/v1/flush"  // POST: all that has arrived goes into the store
+	pathStatus = "/v1/status" // GET: Status as JSON
+)
+
+// followTimeout is for a follower that does not read.
+const followTimeout = 10 * time.Second
+
+// Status is what a running collector says of itself.
+type Status struct {
+	Listen    string        `json:"listen"`
+	Advertise []string      `json:"advertise"`
+	Receive   receive.Stats `json:"receive"`
+	Journal   journal.State `json:"journal"`
+}
+
+// listenAdmin opens the local socket. The caller owns the state folder, so that what is there is left from a crash.
+func listenAdmin(state string) (net.Listener, error) {
+	path := filepath.Join(state, socketFile)
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("local socket: %w", err)
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("local socket: %w", err)
+	}
+	if err := os.Chmod(path, 0o660); err != nil {
+		return nil, errors.Join(fmt.Errorf("local socket: %w", err), l.Close())
+	}
+	return l, nil
+}
+
+// serveAdmin answers on the local socket until ctx ends. It closes l.
+func (s *Server) serveAdmin(ctx context.Context, l net.Listener) error {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+pathFollow, s.follow)
+	mux.HandleFunc("POST "+pathFlush, func(w http.ResponseWriter, r *http.Request) {
+		if err := s.writer.flush(r.Context()); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("GET "+pathStatus, s.status)
+	srv := http.Server{Handler: mux, ReadHeaderTimeout: followTimeout, BaseContext: func(net.Listener) context.Context { return ctx }}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		<-ctx.Done() // the requests' contexts end with it
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 500*time.Millisecond)
+		defer cancel()
+		if srv.Shutdown(grace) != nil {
+			srv.Close()
+		}
+	})
+	err := srv.Serve(l)
+	if ctx.Err() == nil {
+		return fmt.Errorf("local socket: %w", err)
+	}
+	wg.Wait()
+	return nil
+}
+
+func (s *Server) status(w http.ResponseWriter, r *http.Request) {
+	st, err := s.journal.State(r.Context())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	w.Header().Set("Content-Type", wire.ContentJSON)
+	json.NewEncoder(w).Encode(Status{s.addr.String(), s.Advertised(), s.receiver.Stats(), st}) // a reader that went away needs no answer
+}
+
+// follow streams the batches that arrive from now on. Each is an Argus stream of its own, which readers take one after another.
+func (s *Server) follow(w http.ResponseWriter, r *http.Request) {
+	var only uuid.UUID
+	if host := r.FormValue("host"); host != "" {
+		var err error
+		if only, err = uuid.FromString(host); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+	}
+	unzip, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(wire.MaxDecompressed))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	defer unzip.Close()
+	out := http.NewResponseController(w)
+	ready := func() {
+		w.Header().Set("Content-Type", wire.ContentFlows)
+		out.Flush() // a reader that went away is noticed at the first batch
+	}
+	var stream []byte
+	for e, err := range s.journal.Follow(r.Context(), ready) {
+		if err != nil {
+			return
+		}
+		if !only.IsNil() && e.Monitor != only {
+			continue
+		}
+		if stream, err = unzip.DecodeAll(e.Body, stream[:0]); err != nil {
+			continue // the writer reports it
+		}
+		out.SetWriteDeadline(time.Now().Add(followTimeout))
+		if _, err := w.Write(stream); err != nil || out.Flush() != nil {
+			return
+		}
+	}
+}

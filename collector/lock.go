@@ -1,0 +1,33 @@
+package collector
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// ErrRunning tells that another collector owns the state folder.
+var ErrRunning = errors.New("another collector is running")
+
+// lock makes the state folder and takes it; closing the file gives it back. A crash does too.
+func lock(state string) (*os.File, error) {
+	if err := os.MkdirAll(state, 0o750); err != nil {
+		return nil, fmt.Errorf("state folder: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(state, lockFile), os.O_RDWR|os.O_CREATE, 0o640)
+	if err != nil {
+		return nil, fmt.Errorf("state folder: %w", err)
+	}
+	if err := flock(f); err != nil {
+		owner, _ := io.ReadAll(io.LimitReader(f, 20)) // only for the message
+		f.Close()
+		return nil, fmt.Errorf("%w on the state folder %s (pid %s): %w", ErrRunning, state, strings.TrimSpace(string(owner)), err)
+	}
+	if err := f.Truncate(0); err == nil {
+		fmt.Fprintln(f, os.Getpid())
+	}
+	return f, nil
+}

@@ -1,0 +1,231 @@
+package collector
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/argus-endpoint/argus-endpoint/collector/journal"
+	"github.com/argus-endpoint/argus-endpoint/collector/store"
+	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
+	"github.com/gofrs/uuid/v5"
+	"go.uber.org/zap"
+)
+
+const (
+	// writeRetry is the wait after a failed commit: a full disk is not emptied faster.
+	writeRetry = 5 * time.Second
+	// readAhead batches are decoded from the journal while one is being stored.
+	readAhead = 16
+	// lastCommit bounds the commit at the end; what it does not reach stays in the journal.
+	lastCommit = time.Second
+)
+
+// writer moves batches from the journal to the store. The store is the writer's alone, except for its watermarks.
+type writer struct {
+	dir     string
+	config  *Config
+	journal *journal.Journal
+	log     *zap.Logger
+	flushes chan flush
+
+	store  atomic.Pointer[store.Store]
+	failed bool   // the store must be opened anew
+	added  uint64 // the last entry added to the store
+}
+
+// flush asks for a commit of everything up to an entry of the journal.
+type flush struct {
+	upTo uint64
+	done chan error
+}
+
+func newWriter(dir string, c *Config, j *journal.Journal, log *zap.Logger) (*writer, error) {
+	w := &writer{dir: dir, config: c, journal: j, log: log, flushes: make(chan flush)}
+	return w, w.open()
+}
+
+func (w *writer) open() error {
+	s, damaged, err := store.Open(w.dir, w.config.Columns)
+	if err != nil {
+		return err
+	}
+	if damaged > 0 {
+		w.log.Warn("the store's manifest had damaged lines: the end of a commit that a crash cut off, or a failing disk", zap.Int("lines", damaged))
+	}
+	w.store.Store(s)
+	w.failed = false
+	return nil
+}
+
+func (w *writer) close() error { return w.store.Load().Close() }
+
+func (w *writer) watermark(monitor uuid.UUID, epoch wire.Epoch) uint64 {
+	return w.store.Load().Watermark(monitor, epoch)
+}
+
+// run writes until ctx ends. A failure is logged and everything not committed begins again from the journal.
+func (w *writer) run(ctx context.Context) {
+	for {
+		err := w.write(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		w.log.Error("nothing is stored now; agents keep what is not durable, the journal what they sent", zap.Error(err), zap.Duration("again in", writeRetry))
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(writeRetry):
+		}
+	}
+}
+
+// write moves batches until something fails or ctx ends; then it commits what it has.
+func (w *writer) write(ctx context.Context) error {
+	if w.failed {
+		old := w.store.Load()
+		if err := w.open(); err != nil {
+			return err
+		}
+		old.Close() // its commit failed: nothing of it counts
+	}
+	reading, stop := context.WithCancel(ctx)
+	entries, failure := w.read(reading)
+	defer func() {
+		stop()
+		for range entries { // until the reader has ended
+		}
+	}()
+	w.added = 0
+	var due <-chan time.Time // set while something waits for a commit
+	var waiting []flush
+	defer func() {
+		for _, f := range waiting {
+			f.done <- context.Canceled
+		}
+	}()
+	for {
+		commit := false
+		select {
+		case e, ok := <-entries:
+			if !ok {
+				return w.end(ctx, <-failure)
+			}
+			if due == nil {
+				due = time.After(w.config.CommitInterval)
+			}
+			commit = w.add(&e)
+		case f := <-w.flushes:
+			waiting = append(waiting, f)
+		case <-due:
+			commit = true
+		}
+		for i := range waiting {
+			commit = commit || waiting[i].upTo <= w.added
+		}
+		if !commit {
+			continue
+		}
+		if err := w.commit(ctx); err != nil {
+			return err
+		}
+		due = nil
+		waiting = answer(waiting, w.added)
+	}
+}
+
+// answer tells those whose entries are committed, and returns the others.
+func answer(waiting []flush, added uint64) (left []flush) {
+	for _, f := range waiting {
+		if f.upTo <= added {
+			f.done <- nil
+		} else {
+			left = append(left, f)
+		}
+	}
+	return left
+}
+
+// read gives the journal's entries to a channel, closes it at the end and then gives the reason.
+func (w *writer) read(ctx context.Context) (<-chan journal.Entry, <-chan error) {
+	entries, failure := make(chan journal.Entry, readAhead), make(chan error, 1)
+	go func() {
+		defer close(entries)
+		for e, err := range w.journal.Batches(ctx) {
+			if err != nil {
+				failure <- err
+				return
+			}
+			select {
+			case entries <- e:
+			case <-ctx.Done():
+				failure <- ctx.Err()
+				return
+			}
+		}
+		failure <- ctx.Err()
+	}()
+	return entries, failure
+}
+
+// add gives an entry to the store. A batch that cannot be read is logged and left: reading it again would not help.
+func (w *writer) add(e *journal.Entry) (full bool) {
+	b := store.Batch(e.Batch)
+	full, err := w.store.Load().Add(&b)
+	if err != nil {
+		w.log.Error("a batch in the journal is damaged; what is missing of it will show as a gap", zap.Error(err))
+	}
+	w.added = e.Seq
+	return full
+}
+
+// commit makes everything added durable, and then lets the journal forget it.
+func (w *writer) commit(ctx context.Context) error {
+	begin := time.Now()
+	s := w.store.Load()
+	rows := s.Pending()
+	if err := s.Commit(); err != nil {
+		w.failed = true
+		return err
+	}
+	w.log.Debug("committed", zap.Int("records", rows), zap.Duration("took", time.Since(begin)))
+	if w.added == 0 {
+		return nil
+	}
+	return w.journal.Discard(ctx, w.added)
+}
+
+// end commits what was added when the reading has ended.
+func (w *writer) end(ctx context.Context, reason error) error {
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastCommit)
+	defer cancel()
+	if err := w.commit(last); err != nil {
+		w.log.Error("last commit", zap.Error(err))
+		return err
+	}
+	return reason
+}
+
+// flush returns when everything that the journal holds now is in the store.
+func (w *writer) flush(ctx context.Context) error {
+	st, err := w.journal.State(ctx)
+	if err != nil {
+		return err
+	}
+	if st.Last < st.First { // nothing waits
+		return nil
+	}
+	f := flush{st.Last, make(chan error, 1)}
+	select {
+	case w.flushes <- f:
+	case <-ctx.Done():
+		return fmt.Errorf("flush: %w", context.Cause(ctx))
+	}
+	select {
+	case err := <-f.done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("flush: %w", context.Cause(ctx))
+	}
+}
