@@ -36,7 +36,7 @@ func (r *Record) decode(b []byte) {
 		r.finish(&w)
 	case KindEvent:
 		r.Event.Cause = r.Cause
-		r.Event.Start, r.Event.End = w.times.s0, w.times.s1
+		r.Event.Start, r.Event.End = w.times[0].first, w.times[0].last
 	}
 }
 
@@ -64,22 +64,22 @@ func (r *Record) dsrs(b []byte, w *raw) {
 // dsr takes one DSR in; false: it was not understood.
 func (r *Record) dsr(b []byte, w *raw) bool {
 	sub, qualifier, d := b[1], b[2], b[4:]
-	switch b[0] {
-	case dsrTransport:
+	switch {
+	case b[0] == dsrTransport:
 		return r.transport(sub, qualifier, d)
-	case dsrTime:
+	case b[0] == dsrTime:
 		return w.times.decode(sub, qualifier, d)
-	case dsrUserData:
-		if r.Kind == KindEvent {
-			return r.eventData(sub, d)
-		}
-		r.Skipped++
-		return true
+	case b[0] == dsrUserData && r.Kind == KindEvent:
+		return r.eventData(sub, d)
+	case r.Kind == KindFlow:
+		return r.flowDSR(b, w)
 	}
-	if r.Kind != KindFlow {
-		r.Skipped++
-		return true
-	}
+	r.Skipped++
+	return true
+}
+
+func (r *Record) flowDSR(b []byte, w *raw) bool {
+	sub, qualifier, d := b[1], b[2], b[4:]
 	switch b[0] {
 	case dsrFlow:
 		return decodeKey(&r.Flow.Key, sub, qualifier, d)
@@ -98,23 +98,21 @@ func (r *Record) dsr(b []byte, w *raw) bool {
 	case dsrMAC:
 		return r.mac(qualifier, d)
 	case dsrEncaps:
-		if len(d) < 8 {
-			return false
-		}
-		r.Flow.Side[0].Encaps, r.Flow.Side[1].Encaps = flow.Encaps(be.Uint32(d)), flow.Encaps(be.Uint32(d[4:]))
+		return decodeEncaps(&r.Flow.Side, d)
 	case dsrLabel:
 		r.Label, _, _ = bytes.Cut(d, []byte{0})
+		return true
 	case dsrExtension:
-		if sub != extLayout || qualifier != extOwner || len(b) < extWords*4 {
+		if sub < extLayout || qualifier != extOwner || len(b) < extWords*4 {
 			return false
 		}
 		w.ext = d
-	case 0x07, 0x12, 0x32, 0x41, 0x43, 0x45, 0x46, 0x54, 0x55, 0x60, 0x62, 0x64, 0x68, 0x6a:
-		r.Skipped++ // hash, packet size, ASN, GRE, VXLAN, GENEVE, jitter, behaviour, score, aggregation, ...
-	default:
-		return false
+		return true
+	case dsrUserData, 0x07, 0x12, 0x32, 0x41, 0x43, 0x45, 0x46, 0x54, 0x55, 0x60, 0x62, 0x64, 0x68, 0x6a:
+		r.Skipped++ // user data, hash, packet size, ASN, GRE, VXLAN, GENEVE, jitter, behaviour, score, aggregation, ...
+		return true
 	}
-	return true
+	return false
 }
 
 // transport takes the sensor's identity and the sequence number (section 2.1).

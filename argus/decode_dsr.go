@@ -1,93 +1,6 @@
 package argus
 
-import (
-	"math/bits"
-
-	"github.com/argus-endpoint/argus-endpoint/flow"
-)
-
-// times is a time DSR, ns since 1970; settled once the packet counts are known.
-type times struct {
-	s0, s1, d0, d1             int64
-	hasS0, hasS1, hasD0, hasD1 bool
-}
-
-func instant(sec, fraction uint32, unit int64) int64 { return int64(sec)*1e9 + int64(fraction)*unit }
-
-// decode reads all forms of section 2.3. In the relative ones, which the clients write, the first time is whole
-// and the others are signed distances from it: told apart by the length, as the readers do.
-func (t *times) decode(sub, qualifier uint8, d []byte) bool {
-	if qualifier < 0x18 || qualifier > 0x1b || len(d) < 8 {
-		return false
-	}
-	unit := int64(1000)
-	if qualifier&1 != 0 { // nanoseconds
-		unit = 1
-	}
-	*t = times{}
-	if sub&0x78 == 0 { // no presence bits: one time or a range of the source
-		sub = 0x08
-		if len(d) >= 12 {
-			sub = 0x18
-		}
-	}
-	n := bits.OnesCount8(sub & 0x78)
-	relative := n > 1 && len(d) < 8*n
-	if len(d) < 8+4*(n-1) {
-		return false
-	}
-	first := instant(be.Uint32(d), be.Uint32(d[4:]), unit)
-	v, at := [4]int64{}, 0
-	for i := range v {
-		switch {
-		case sub>>i&0x08 == 0:
-			continue
-		case at == 0:
-			v[i], at = first, 8
-		case relative:
-			v[i], at = max(first+int64(int32(be.Uint32(d[at:])))*unit, 0), at+4
-		default:
-			v[i], at = instant(be.Uint32(d[at:]), be.Uint32(d[at+4:]), unit), at+8
-		}
-	}
-	t.s0, t.s1, t.d0, t.d1 = v[0], v[1], v[2], v[3]
-	t.hasS0, t.hasS1, t.hasD0, t.hasD1 = sub&0x08 != 0, sub&0x10 != 0, sub&0x20 != 0, sub&0x40 != 0
-	return true
-}
-
-// settle gives the times to the sides: an end that is missing is that of the start and the other way round,
-// a side without packets has none, ends stand after starts.
-func (t *times) settle(f *flow.Record) {
-	fill := func(a, b *int64, hasA, hasB *bool) {
-		if !*hasB {
-			*b = *a
-		} else if !*hasA {
-			*a = *b
-		}
-		if *b < *a {
-			*a, *b = *b, *a
-		}
-		*hasA = *hasA || *hasB
-	}
-	fill(&t.s0, &t.s1, &t.hasS0, &t.hasS1)
-	fill(&t.d0, &t.d1, &t.hasD0, &t.hasD1)
-	s, d := &f.Side[0], &f.Side[1]
-	if s.Packets > 0 || d.Packets == 0 || !t.hasD0 {
-		s.First, s.Last = t.s0, t.s1
-		if !t.hasS0 {
-			s.First, s.Last = t.d0, t.d1
-		}
-	}
-	if d.Packets > 0 {
-		d.First, d.Last = t.d0, t.d1
-		if !t.hasD0 {
-			d.First, d.Last = t.s0, t.s1
-		}
-		if s.Packets == 0 {
-			s.First, s.Last = 0, 0
-		}
-	}
-}
+import "github.com/argus-endpoint/argus-endpoint/flow"
 
 // decodeMetric reads packets, bytes and in subtype 4 application bytes (section 2.4).
 func decodeMetric(side *[2]flow.Side, sub, qualifier uint8, d []byte) bool {
@@ -150,6 +63,15 @@ func decodeMPLS(side *[2]flow.Side, qualifier uint8, d []byte) bool {
 		side[i].HasMPLS, side[i].MPLS = true, be.Uint32(d)
 		d = d[4*labels:]
 	}
+	return true
+}
+
+// decodeEncaps reads section 2.12.
+func decodeEncaps(side *[2]flow.Side, d []byte) bool {
+	if len(d) < 8 {
+		return false
+	}
+	side[0].Encaps, side[1].Encaps = flow.Encaps(be.Uint32(d)), flow.Encaps(be.Uint32(d[4:]))
 	return true
 }
 

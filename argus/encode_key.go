@@ -64,13 +64,13 @@ func appendIPv4(b []byte, r *flow.Record) []byte {
 		b[start+2] |= flowMasks
 		return be.AppendUint16(be.AppendUint16(append(b, 0, 0), k.SrcPort), k.DstPort)
 	}
-	if k.SrcPort|k.DstPort == 0 && hasPorts(k.Proto) && (r.Side[0].Fragments || r.Side[1].Fragments) {
-		b[start+2] |= flowFragment
-		id := r.Side[0].IPID
-		if r.Side[0].Packets == 0 {
-			id = r.Side[1].IPID
+	if k.SrcPort|k.DstPort == 0 && hasPorts(k.Proto) {
+		for i := range r.Side {
+			if s := &r.Side[i]; s.Packets > 0 && s.Fragments {
+				b[start+2] |= flowFragment
+				return be.AppendUint16(append(b, 0, 0, 0, 0), s.IPID)
+			}
 		}
-		return be.AppendUint16(append(b, 0, 0, 0, 0), id)
 	}
 	return append(be.AppendUint16(be.AppendUint16(b, k.SrcPort), k.DstPort), 0, 0)
 }

@@ -77,7 +77,7 @@ func (p *textPrinter) Print(r *argus.Record) error {
 func (p *textPrinter) head() {
 	for i := range p.columns {
 		c := &p.columns[i]
-		p.line = align(p.line, []byte(c.title), c.width, false)
+		p.line = align(p.line, []byte(c.title[:min(len(c.title), c.width)]), c.width, false)
 		p.line = append(p.line, ' ')
 	}
 	p.line = append(p.line, '\n')
