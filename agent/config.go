@@ -8,6 +8,7 @@ import (
 
 	"github.com/argus-endpoint/argus-endpoint/flow"
 	"github.com/argus-endpoint/argus-endpoint/platform"
+	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
 )
 
 // Config is what can be said to an agent. Its zero configuration is DefaultConfig: everything works without being told.
@@ -46,6 +47,16 @@ func (c *Config) check() error {
 	}
 	if c.SpoolSize < minSpool {
 		return fmt.Errorf("a spool of %d octets is too small: give at least %d (1M)", c.SpoolSize, minSpool)
+	}
+	for _, a := range c.Collectors {
+		if err := wire.CheckAddress(a); err != nil {
+			return err
+		}
+	}
+	if c.Token != "" {
+		if _, err := wire.ParseToken(c.Token); err != nil {
+			return err
+		}
 	}
 	for _, i := range []struct {
 		flag  string

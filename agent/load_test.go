@@ -1,0 +1,160 @@
+package agent
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/argus-endpoint/argus-endpoint/internal/cli"
+	"github.com/argus-endpoint/argus-endpoint/platform"
+)
+
+// load reads a configuration as the program does.
+func load(t *testing.T, args []string, env map[string]string, file string) (Config, []string, error) {
+	t.Helper()
+	for k, v := range env {
+		t.Setenv(k, v)
+	}
+	if file != "" {
+		path := filepath.Join(t.TempDir(), "argus.conf")
+		if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args = append([]string{"--config", path}, args...)
+	}
+	c := DefaultConfig()
+	set := flag.NewFlagSet("test", flag.ContinueOnError)
+	c.Flags(set)
+	if err := set.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	var warnings []string
+	err := c.Load(set, func(w string) { warnings = append(warnings, w) })
+	return c, warnings, err
+}
+
+func TestLoad(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		args    []string
+		env     map[string]string
+		file    string
+		want    func(*Config)
+		warning string
+	}{
+		{name: "nothing said", want: func(*Config) {}},
+		{name: "flags", args: []string{"--interface", "eth0,eth1", "--interface", "lo", "--state", "/s", "--batch-interval", "2s", "--spool-size", "2G"},
+			want: func(c *Config) {
+				c.Interfaces, c.State, c.BatchInterval, c.SpoolSize = []string{"eth0", "eth1", "lo"}, "/s", 2*time.Second, 2<<30
+			}},
+		{name: "environment", env: map[string]string{"ARGUS_COLLECTOR": "a:1, b:2", "ARGUS_FLOW_STATUS_INTERVAL": "7", "ARGUS_LOG_LEVEL": "DEBUG"},
+			want: func(c *Config) {
+				c.Collectors, c.StatusInterval, c.LogLevel = []string{"a:1", "b:2"}, 7*time.Second, "debug"
+			}},
+		{name: "an argus.conf", file: "# Argus\nARGUS_DAEMON=no\nARGUS_MONITOR_ID=`hostuuid`  # this host\nARGUS_FLOW_STATUS_INTERVAL=\"3\"\nARGUS_MAR_STATUS_INTERVAL=300\nARGUS_INTERFACE=ind:eth0/192.168.0.68,en2/\"x\"\n",
+			want: func(c *Config) {
+				c.MonitorID, c.StatusInterval, c.MARInterval, c.Interfaces = "`hostuuid`", 3*time.Second, 5*time.Minute, []string{"eth0", "en2"}
+			}, warning: `argus.conf:2: unknown setting "ARGUS_DAEMON"`},
+		{name: "any interface", file: "ARGUS_INTERFACE=any", want: func(*Config) {}},
+		{name: "empty file", file: "\n", want: func(*Config) {}},
+		{name: "order", args: []string{"--status-interval", "1"}, env: map[string]string{"ARGUS_STATE": "/env", "ARGUS_INTERFACE": "env0"},
+			file: "ARGUS_STATE=/file\nARGUS_BATCH_INTERVAL=9\nARGUS_INTERFACE=file0",
+			want: func(c *Config) {
+				c.StatusInterval, c.State, c.BatchInterval, c.Interfaces = time.Second, "/env", 9*time.Second, []string{"env0"}
+			}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, warnings, err := load(t, c.args, c.env, c.file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := DefaultConfig()
+			c.want(&want)
+			want.File = got.File
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("%+v\nwant %+v", got, want)
+			}
+			if all := strings.Join(warnings, "\n"); !strings.Contains(all, c.warning) || (all == "") != (c.warning == "") {
+				t.Errorf("warnings %q, want %q", all, c.warning)
+			}
+		})
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	for _, c := range []struct {
+		name, file, want string
+		env              map[string]string
+		args             []string
+	}{
+		{name: "bad value in the file", file: "# x\n\nARGUS_FLOW_STATUS_INTERVAL=often\n", want: "argus.conf:3: bad value \"often\" for ARGUS_FLOW_STATUS_INTERVAL"},
+		{name: "open quotes", file: "ARGUS_STATE=\"/var", want: "argus.conf:1: the quotes of ARGUS_STATE do not close"},
+		{name: "no file", args: []string{"--config", "/nonexistent.conf"}, want: "/nonexistent.conf"},
+		{name: "bad environment", env: map[string]string{"ARGUS_SPOOL_SIZE": "lots"}, want: "want a number of octets"},
+		{name: "interval too short", env: map[string]string{"ARGUS_MAR_STATUS_INTERVAL": "0"}, want: "mar-status-interval of 0s: want a time from"},
+		{name: "spool too small", args: []string{"--spool-size", "1K"}, want: "too small"},
+		{name: "no state folder", args: []string{"--state", ""}, want: "--state"},
+		{name: "collector without a port", env: map[string]string{"ARGUS_COLLECTOR": "soc.example.org"}, want: "not host:port"},
+		{name: "no token", args: []string{"--token", "secret"}, want: "not an enrolment token"},
+		{name: "bad level", env: map[string]string{"ARGUS_LOG_LEVEL": "loud"}, want: "want debug, info, warn or error"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, _, err := load(t, c.args, c.env, c.file)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Fatalf("%v, want %q", err, c.want)
+			}
+			if code := exitCode(err); code != cli.ExitUsage {
+				t.Errorf("exit code %d", code)
+			}
+		})
+	}
+}
+
+func TestWants(t *testing.T) {
+	up, down := platform.Interface{Name: "eth0", Up: true, Meter: true}, platform.Interface{Name: "eth1", Reason: "down"}
+	port := platform.Interface{Name: "eth2", Up: true, Reason: "port of br0"}
+	all, some := Config{}, Config{Interfaces: []string{"eth1", "eth2"}}
+	for _, c := range []struct {
+		config *Config
+		in     *platform.Interface
+		want   bool
+		reason string
+	}{
+		{&all, &up, true, ""}, {&all, &down, false, "down"}, {&all, &port, false, "port of br0"},
+		{&some, &up, false, "not among the chosen interfaces (eth1, eth2)"}, {&some, &down, false, "down"}, {&some, &port, true, ""},
+	} {
+		if got, reason := c.config.Wants(c.in); got != c.want || reason != c.reason {
+			t.Errorf("%s: %v %q, want %v %q", c.in.Name, got, reason, c.want, c.reason)
+		}
+	}
+}
+
+// FuzzLoad holds that no configuration file makes the loader fail in another way than with an error, and that what it takes is within bounds.
+func FuzzLoad(f *testing.F) {
+	f.Add("ARGUS_FLOW_STATUS_INTERVAL=5\nARGUS_INTERFACE=ind:eth0/1,eth1\nARGUS_SPOOL_SIZE=5G # x\n")
+	f.Add("ARGUS_STATE=\"/a b\"\nARGUS_MONITOR_ID=`hostuuid`\nARGUS_BATCH_INTERVAL=1e3\nstatus_interval=NaN")
+	f.Add("ARGUS_COLLECTOR=a:1,,b\nARGUS_LOG_LEVEL=debug\nARGUS_SPOOL_SIZE=9223372036854775807G")
+	path := filepath.Join(f.TempDir(), "argus.conf")
+	f.Fuzz(func(t *testing.T, text string) {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c := DefaultConfig()
+		set := flag.NewFlagSet("test", flag.ContinueOnError)
+		c.Flags(set)
+		c.File = path
+		if err := set.Parse([]string{"--config", path}); err != nil {
+			t.Fatal(err)
+		}
+		if c.Load(set, func(string) {}) != nil {
+			return
+		}
+		if c.StatusInterval < minInterval || c.BatchInterval > maxInterval || c.SpoolSize < minSpool || c.State == "" {
+			t.Errorf("%+v", c)
+		}
+	})
+}

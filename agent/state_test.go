@@ -1,0 +1,100 @@
+package agent
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gofrs/uuid/v5"
+
+	"github.com/argus-endpoint/argus-endpoint/platform"
+)
+
+func TestStateIsPrivateAndRemembersItsEnd(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	for i, c := range []struct{ inOrder, unclean bool }{{true, false}, {false, false}, {true, true}, {true, false}} {
+		s, err := openState(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.unclean != c.unclean {
+			t.Errorf("start %d: unclean %v", i, s.unclean)
+		}
+		s.close(c.inOrder)
+	}
+	for name, want := range map[string]os.FileMode{".": 0o750, identityDir: 0o700, spoolDir: 0o700} {
+		i, err := os.Stat(filepath.Join(dir, name))
+		if err != nil || i.Mode().Perm() != want {
+			t.Errorf("%s: %v %v, want %v", name, i.Mode(), err, want)
+		}
+	}
+}
+
+func TestStateSetsAnotherHostsIdentityAside(t *testing.T) {
+	s, err := openState(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close(true)
+	const key = identityDir + "/key.pem"
+	if err := s.root.WriteFile(key, []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	old, _ := uuid.NewV4()
+	id, _ := uuid.NewV4()
+	h := platform.Host{ID: id, Previous: old}
+	if err := s.setAside(&h); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.root.Stat(key); err == nil {
+		t.Error("the other host's key is still in use")
+	}
+	if b, err := s.root.ReadFile(identityDir + "." + old.String() + "/key.pem"); err != nil || string(b) != "secret" {
+		t.Error("the other host's key is gone", err)
+	}
+	if !h.Previous.IsNil() {
+		t.Error("not adopted")
+	}
+}
+
+func TestFindToken(t *testing.T) {
+	s, err := openState(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close(true)
+	if token, origin, err := s.findToken(&Config{}); token != "" || err != nil {
+		t.Skipf("this machine has a token: %s %v", origin, err)
+	}
+	if err := s.root.WriteFile(tokenFile, []byte(" argus1.x\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if token, origin, err := s.findToken(&Config{}); token != "argus1.x" || !strings.HasSuffix(origin, tokenFile) || err != nil {
+		t.Errorf("%q from %q: %v", token, origin, err)
+	}
+	if token, _, err := s.findToken(&Config{Token: "argus1.y"}); token != "argus1.y" || err != nil {
+		t.Errorf("%q: %v", token, err)
+	}
+}
+
+func TestShortNamesAreUniqueAndFit(t *testing.T) {
+	used := map[string]bool{manName: true}
+	for i, name := range []string{"lo", "eth0", "enp0s31f6", "enp0s20f0u1", "wlan0", "man0", "docker0", "br-6f1a2b3c", "br-6f1a9a3c", "br-6f2b993c"} {
+		s := shortName(name, func(n string) bool { return used[n] })
+		if used[s] || len(s) == 0 || len(s) > shortNameLen {
+			t.Errorf("%s: %q", name, s)
+		}
+		if i < 2 && s != name {
+			t.Errorf("%s became %q", name, s)
+		}
+		used[s] = true
+	}
+	for i := range 2000 {
+		s := shortName("veth"+strings.Repeat("x", i%9)+string(rune('a'+i%26)), func(n string) bool { return used[n] })
+		if used[s] || len(s) > shortNameLen {
+			t.Fatalf("%d: %q", i, s)
+		}
+		used[s] = true
+	}
+}
