@@ -29,6 +29,7 @@ type writer struct {
 	journal *journal.Journal
 	log     *zap.Logger
 	flushes chan flush
+	retry   time.Duration
 
 	store  atomic.Pointer[store.Store]
 	failed bool   // the store must be opened anew
@@ -42,7 +43,7 @@ type flush struct {
 }
 
 func newWriter(dir string, c *Config, j *journal.Journal, log *zap.Logger) (*writer, error) {
-	w := &writer{dir: dir, config: c, journal: j, log: log, flushes: make(chan flush)}
+	w := &writer{dir: dir, config: c, journal: j, log: log, flushes: make(chan flush), retry: writeRetry}
 	return w, w.open()
 }
 
@@ -72,11 +73,11 @@ func (w *writer) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		w.log.Error("nothing is stored now; agents keep what is not durable, the journal what they sent", zap.Error(err), zap.Duration("again in", writeRetry))
+		w.log.Error("nothing is stored now; agents keep what is not durable, the journal what they sent", zap.Error(err), zap.Duration("again in", w.retry))
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(writeRetry):
+		case <-time.After(w.retry):
 		}
 	}
 }

@@ -1,0 +1,400 @@
+package collector
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/argus-endpoint/argus-endpoint/argus"
+	"github.com/argus-endpoint/argus-endpoint/collector/store"
+	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
+	"github.com/gofrs/uuid/v5"
+	"go.uber.org/zap"
+)
+
+func testConfig(t testing.TB) Config {
+	c := DefaultConfig()
+	c.State = filepath.Join(t.TempDir(), "state")
+	c.Listen = "127.0.0.1:0"
+	c.CommitInterval = 30 * time.Second // tests flush when they want a commit
+	c.Rate = 0
+	return c
+}
+
+// start runs a collector; stop ends it and fails the test when that fails or takes too long.
+func start(t testing.TB, c Config) (s *Server, stop func()) {
+	t.Helper()
+	s = New(c, zap.NewNop())
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	select {
+	case <-s.Ready():
+	case err := <-ended:
+		t.Fatal(err)
+	}
+	stop = sync.OnceFunc(func() {
+		begin := time.Now()
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(begin); took > 2*time.Second {
+			t.Errorf("Run ended %v after its context", took)
+		}
+	})
+	t.Cleanup(stop)
+	return s, stop
+}
+
+// token makes an enrolment token for a running collector.
+func token(t testing.TB, s *Server) string {
+	t.Helper()
+	a, err := OpenAuthority(s.config.State)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	tok, _, err := a.CreateToken([]string{s.Addr().String()}, time.Hour, 0, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tok.String()
+}
+
+func flushAll(t testing.TB, s *Server) {
+	t.Helper()
+	if err := Flush(t.Context(), s.config.State); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// stored returns, sorted, the packet counts of a monitor's flows in the store: 1, 2, 3 ... as agent.batch makes them.
+func stored(t testing.TB, state string, id uuid.UUID) (counts []uint64) {
+	t.Helper()
+	v, err := store.OpenView(t.Context(), StoreDir(state))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	for r, err := range v.Scan(store.Query{Monitor: id}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		counts = append(counts, r.Flow.Side[0].Packets)
+	}
+	slices.Sort(counts)
+	return counts
+}
+
+// wantOneToN fails unless the store has the flows 1 to n of a monitor, each once.
+func wantOneToN(t testing.TB, state string, id uuid.UUID, n uint64) {
+	t.Helper()
+	got := stored(t, state, id)
+	for i, v := range got {
+		if v != uint64(i)+1 {
+			t.Fatalf("record %d of the store is number %d: lost or doubled", i+1, v)
+		}
+	}
+	if uint64(len(got)) != n {
+		t.Errorf("%d records in the store, want %d", len(got), n)
+	}
+}
+
+func TestFromEnrolmentToParquet(t *testing.T) {
+	s, stop := start(t, testConfig(t))
+	a := newAgent(t, token(t, s))
+	first, second := a.batch(100), a.batch(50)
+	if got := a.post(first); got != 0 {
+		t.Errorf("watermark %d before any commit", got)
+	}
+	a.post(first) // an answer that got lost
+	a.post(second)
+	flushAll(t, s)
+	if got := a.durable(); got != 150 {
+		t.Errorf("watermark %d after the commit, want 150", got)
+	}
+	if got := a.post(second); got != 150 {
+		t.Errorf("a repeated batch is answered with %d, want 150", got)
+	}
+	wantOneToN(t, s.config.State, a.id, 150)
+	if st, err := s.journal.State(t.Context()); err != nil || st.Last-st.First+1 > 1 {
+		t.Errorf("the journal holds %+v (%v) after the commit", st, err)
+	}
+	a.post(a.batch(7)) // not flushed: the end commits it
+	stop()
+	wantOneToN(t, s.config.State, a.id, 157)
+
+	hosts, err := Hosts(t.Context(), s.config.State)
+	if err != nil || len(hosts) != 1 {
+		t.Fatalf("hosts %+v, %v", hosts, err)
+	}
+	if h := hosts[0]; h.Name != "made-by-hand" || h.State != "enrolled" || h.Records != 157 || h.Sequence != 157 || h.Lost != 0 || len(h.Epochs) != 1 {
+		t.Errorf("host %+v", h)
+	}
+}
+
+func TestRestartGoesOn(t *testing.T) {
+	c := testConfig(t)
+	s, stop := start(t, c)
+	a := newAgent(t, token(t, s))
+	one, two := a.batch(10), a.batch(10)
+	a.post(one)
+	stop()
+	c.Listen = s.Addr().String()
+	s, stop = start(t, c)
+	defer stop()
+	a.dial()
+	if got := a.post(one); got != 10 {
+		t.Errorf("watermark %d after the restart, want 10", got)
+	}
+	a.post(two)
+	flushAll(t, s)
+	wantOneToN(t, c.State, a.id, 20)
+}
+
+func TestFollowShowsWhatArrives(t *testing.T) {
+	s, _ := start(t, testConfig(t))
+	a, b := newAgent(t, token(t, s)), newAgent(t, token(t, s))
+	a.post(a.batch(3)) // before: not shown
+	body, err := Follow(t.Context(), s.config.State, a.id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer body.Close()
+	b.post(b.batch(5)) // another host: not shown
+	a.post(a.batch(2))
+	in := argus.NewReader(body)
+	var got []uint64
+	for len(got) < 2 {
+		r, err := in.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if id, _ := r.Monitor.UUID(); id != a.id {
+			t.Errorf("a record of %v is shown", id)
+		}
+		if r.Kind == argus.KindFlow {
+			got = append(got, r.Flow.Side[0].Packets)
+		}
+	}
+	if !slices.Equal(got, []uint64{4, 5}) {
+		t.Errorf("followed %v, want 4 and 5", got)
+	}
+}
+
+func TestRevokedHostIsRefused(t *testing.T) {
+	s, _ := start(t, testConfig(t))
+	a := newAgent(t, token(t, s))
+	b := a.batch(1)
+	a.post(b)
+	authority, err := FindAuthority(s.config.State)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer authority.Close()
+	if err := authority.Revoke(a.id); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(5 * time.Second) // delivery.md section 3
+	for {
+		resp, answer := a.do(http.MethodPost, wire.PathFlows, b.body, b.header)
+		if resp.StatusCode == http.StatusForbidden && strings.Contains(string(answer), "revoked") {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("5 s after the revocation: %s %s", resp.Status, answer)
+		}
+	}
+}
+
+func TestWithoutCertificateNothingIsTaken(t *testing.T) {
+	s, _ := start(t, testConfig(t))
+	a := newAgent(t, token(t, s))
+	a.conf.Certificates = nil
+	a.dial()
+	b := a.batch(1)
+	resp, answer := a.do(http.MethodPost, wire.PathFlows, b.body, b.header)
+	if resp.StatusCode != http.StatusUnauthorized || !strings.Contains(string(answer), "enrol") {
+		t.Errorf("%s %s, want 401 with what to do", resp.Status, answer)
+	}
+}
+
+func TestSecondCollectorOnTheSameStateIsRefused(t *testing.T) {
+	c := testConfig(t)
+	start(t, c)
+	if err := New(c, zap.NewNop()).Run(t.Context()); !errors.Is(err, ErrRunning) {
+		t.Errorf("got %v, want ErrRunning", err)
+	}
+}
+
+func TestCommandsWithoutACollector(t *testing.T) {
+	c := testConfig(t)
+	if _, err := Hosts(t.Context(), c.State); err == nil || !strings.Contains(err.Error(), "--state") {
+		t.Errorf("hosts of a folder that is not there: %v", err)
+	}
+	if _, err := os.Stat(c.State); err == nil {
+		t.Error("asking for hosts made a state folder")
+	}
+	if err := Flush(t.Context(), c.State); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("flush: %v", err)
+	}
+	_, stop := start(t, c)
+	stop()
+	if _, err := ReadStatus(t.Context(), c.State); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("status after the end: %v", err)
+	}
+}
+
+func TestBadConfigIsRefused(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"state":     func(c *Config) { c.State = "" },
+		"listen":    func(c *Config) { c.Listen = "nowhere" },
+		"advertise": func(c *Config) { c.Advertise = []string{"host"} },
+		"interval":  func(c *Config) { c.CommitInterval = time.Minute },
+		"journal":   func(c *Config) { c.JournalBytes = 1 },
+		"rate":      func(c *Config) { c.Rate = -1 },
+	} {
+		c := testConfig(t)
+		change(&c)
+		if err := New(c, zap.NewNop()).Run(t.Context()); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+// TestFailingStoreRecovers takes the place of the data files away, and gives it back.
+func TestFailingStoreRecovers(t *testing.T) {
+	c := testConfig(t)
+	flows := filepath.Join(StoreDir(c.State), "flows")
+	if err := os.MkdirAll(StoreDir(c.State), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(flows, nil, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	s, _ := start(t, c)
+	s.writer.retry = time.Millisecond // the writer reads it only after the first failure
+	a := newAgent(t, token(t, s))
+	a.post(a.batch(10))
+	if err := Flush(t.Context(), c.State); err == nil {
+		t.Error("a flush that cannot be is reported as done")
+	}
+	if got := a.post(a.batch(10)); got != 0 {
+		t.Errorf("watermark %d while nothing is stored", got)
+	}
+	if err := os.Remove(flows); err != nil {
+		t.Fatal(err)
+	}
+	for Flush(t.Context(), c.State) != nil {
+		runtime.Gosched() // until the writer has opened the store anew
+	}
+	wantOneToN(t, c.State, a.id, 20)
+}
+
+func TestNothingIsLeftRunning(t *testing.T) {
+	before := runtime.NumGoroutine()
+	s, stop := start(t, testConfig(t))
+	a := newAgent(t, token(t, s))
+	a.post(a.batch(10))
+	follow, err := Follow(t.Context(), s.config.State, uuid.Nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	follow.Close()
+	a.http.CloseIdleConnections()
+	deadline := time.Now().Add(5 * time.Second)
+	for runtime.NumGoroutine() > before {
+		if time.Now().After(deadline) {
+			stacks := make([]byte, 1<<20)
+			t.Fatalf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, stacks[:runtime.Stack(stacks, true)])
+		}
+		runtime.Gosched()
+	}
+}
+
+// TestKilledCollectorStoresOnce kills the collector's process under load, several times.
+func TestKilledCollectorStoresOnce(t *testing.T) {
+	if state := os.Getenv("COLLECTOR_TEST_STATE"); state != "" {
+		child(t, state)
+		return
+	}
+	c := testConfig(t)
+	var a *agent
+	var unanswered *batch // the batch whose answer was lost is sent again, as a spool does
+	for round := range 6 {
+		cmd, addr, tok := spawn(t, c.State, c.Listen)
+		c.Listen = addr
+		if a == nil {
+			a = newAgent(t, tok)
+		}
+		a.dial()
+		kill := time.AfterFunc(time.Duration(100+round*60)*time.Millisecond, func() { cmd.Process.Kill() })
+		for {
+			if unanswered == nil {
+				b := a.batch(20)
+				unanswered = &b
+			}
+			resp, answer, err := a.try(t.Context(), http.MethodPost, wire.PathFlows, unanswered.body, unanswered.header)
+			if err != nil {
+				break // killed
+			}
+			if resp.StatusCode != http.StatusNoContent {
+				t.Fatalf("%v: %s %s", *unanswered, resp.Status, answer)
+			}
+			unanswered = nil
+		}
+		kill.Stop()
+		_ = cmd.Wait() // killed, as intended
+	}
+	s, stop := start(t, c)
+	a.dial()
+	a.post(*unanswered)
+	flushAll(t, s)
+	stop()
+	wantOneToN(t, c.State, a.id, a.next-1)
+	t.Logf("%d records through 6 kills", a.next-1)
+}
+
+// spawn runs a collector in a process of its own.
+func spawn(t *testing.T, state, listen string) (cmd *exec.Cmd, addr, token string) {
+	t.Helper()
+	cmd = exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilledCollectorStoresOnce$")
+	cmd.Env = append(os.Environ(), "COLLECTOR_TEST_STATE="+state, "COLLECTOR_TEST_LISTEN="+listen)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if n, _ := fmt.Sscanf(lines.Text(), "ready %s %s", &addr, &token); n == 2 {
+			return cmd, addr, token
+		}
+	}
+	t.Fatal("the child did not start")
+	return nil, "", ""
+}
+
+func child(t *testing.T, state string) {
+	c := DefaultConfig()
+	c.State, c.Listen, c.Rate, c.CommitInterval = state, os.Getenv("COLLECTOR_TEST_LISTEN"), 0, 100*time.Millisecond
+	s, _ := start(t, c)
+	fmt.Println("ready", s.Addr(), token(t, s))
+	<-t.Context().Done()
+	select {} // until killed
+}
