@@ -266,6 +266,13 @@ func corpusFile(t *testing.T, dir string, row map[string]string) convs {
 	if want, _ := strconv.Atoi(row["wire_bytes"]); wire != want {
 		t.Errorf("%d octets, the index says %d", wire, want)
 	}
+	countedOnce(t, &d, src, packets)
+	return m.convs
+}
+
+// countedOnce checks that the decoder's counters and the source's add up to the packets read.
+func countedOnce(t *testing.T, d *Decoder, src Source, packets uint64) {
+	t.Helper()
 	var sum uint64
 	for r, n := range d.Counts() {
 		sum += n
@@ -276,5 +283,4 @@ func corpusFile(t *testing.T, dir string, row map[string]string) convs {
 	if st, err := src.Stats(); err != nil || sum != packets || st.Received != packets {
 		t.Errorf("%d frames counted and %d lent of %d: %v", sum, st.Received, packets, err)
 	}
-	return m.convs
 }

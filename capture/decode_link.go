@@ -125,29 +125,21 @@ func (w *walk) hdlc() layer {
 
 // frameRelay reads a Frame Relay header (RFC 2427 section 4) or Cisco's, which has an ethertype behind the address.
 func (w *walk) frameRelay() layer {
-	n := 0
-	for {
-		if n == 4 {
+	n := 1 // octets of address: the last one's lowest bit is set
+	for w.have(n) && w.data[w.off+n-1]&1 == 0 {
+		if n++; n > 4 {
 			return w.fail(LinkFormat)
 		}
-		if !w.have(n + 1) {
-			return w.short(n+1, LinkShort)
-		}
-		n++
-		if w.data[w.off+n-1]&1 != 0 { // the last address octet
-			break
-		}
+	}
+	if !w.have(n + 3) {
+		return w.short(n+3, LinkShort)
 	}
 	w.off += n
-	if !w.have(3) {
-		return w.short(3, LinkShort)
-	}
 	b := w.data[w.off:]
+	w.off += 2
 	if b[0] != 0x03 {
-		w.off += 2
 		return w.etherType(be16(b))
 	}
-	w.off += 2
 	nlpid := b[1]
 	if nlpid == 0 { // padding before SNAP
 		w.off++

@@ -51,6 +51,9 @@ func TestGopacketAgrees(t *testing.T) {
 // agrees compares one packet; it reports whether gopacket had something to compare.
 func agrees(t *testing.T, data []byte, p *flow.Packet, file string, n int) bool {
 	t.Helper()
+	if p.EtherType == 0x88be { // ERSPAN, a tunnel that we do not look into
+		return false
+	}
 	ref := gopacket.NewPacket(data, layers.LayerTypeEthernet, gopacket.DecodeOptions{NoCopy: true, Lazy: true})
 	var src, dst []byte
 	wrong := func(what string, got, want any) {

@@ -36,48 +36,54 @@ func (p *pcapng) begin(s *fileSource) error {
 // next reads blocks until one holds a packet.
 func (p *pcapng) next(s *fileSource, f *Frame) ([]byte, error) {
 	for {
-		if err := s.skip(s.consumed); err != nil {
-			return nil, err
-		}
-		s.consumed = 0
-		b, err := s.peek(12)
+		kind, body, err := p.block(s)
 		if err != nil {
 			return nil, err
 		}
-		kind := p.order.u32(b)
-		if kind == pcapngSection {
-			if err := p.section(s, b); err != nil {
-				return nil, err
-			}
-		}
-		size := p.order.u32(b[4:])
-		if size < 12 || size%4 != 0 {
-			return nil, s.damaged("a block of %d octets", size)
-		}
 		switch kind {
-		case pcapngInterface, pcapngObsolete, pcapngSimple, pcapngEnhanced:
-		default:
-			if err := p.skipBlock(s, size); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		if size > fileBuffer {
-			return nil, s.damaged("a block of %d octets; at most %d are possible", size, fileBuffer)
-		}
-		if b, err = s.peek(int(size)); err != nil {
-			return nil, err
-		}
-		s.consumed = int(size)
-		body := b[8 : size-4]
-		if kind == pcapngInterface {
+		case pcapngInterface:
 			if err := p.addInterface(s, body); err != nil {
 				return nil, err
 			}
-			continue
+		case pcapngObsolete, pcapngSimple, pcapngEnhanced:
+			return p.packet(s, kind, body, f)
 		}
-		return p.packet(s, kind, body, f)
 	}
+}
+
+// block passes over the block before and lends the body of the next one. That of one that need not be looked into
+// is empty and passed over already.
+func (p *pcapng) block(s *fileSource) (kind uint32, body []byte, err error) {
+	if err := s.skip(s.consumed); err != nil {
+		return 0, nil, err
+	}
+	s.consumed = 0
+	b, err := s.peek(12)
+	if err != nil {
+		return 0, nil, err
+	}
+	if kind = p.order.u32(b); kind == pcapngSection {
+		if err := p.section(s, b); err != nil {
+			return 0, nil, err
+		}
+	}
+	size := p.order.u32(b[4:])
+	if size < 12 || size%4 != 0 {
+		return 0, nil, s.damaged("a block of %d octets", size)
+	}
+	switch kind {
+	case pcapngInterface, pcapngObsolete, pcapngSimple, pcapngEnhanced:
+	default:
+		return kind, nil, p.skipBlock(s, size)
+	}
+	if size > fileBuffer {
+		return 0, nil, s.damaged("a block of %d octets; at most %d are possible", size, fileBuffer)
+	}
+	if b, err = s.peek(int(size)); err != nil {
+		return 0, nil, err
+	}
+	s.consumed = int(size)
+	return kind, b[8 : size-4], nil
 }
 
 // section begins a section: its byte order, and no interfaces yet.

@@ -31,7 +31,7 @@ type Frame struct {
 // Stats counts what a Source has done since it was opened.
 type Stats struct {
 	Received uint64 // frames lent by Next
-	Dropped  uint64 // frames that the kernel had no room for, a lower bound before the ring's first overrun is read
+	Dropped  uint64 // frames that the kernel had no room for
 }
 
 // Source is a stream of frames. Only Close may be called from another goroutine than the one that calls Next.
@@ -52,9 +52,10 @@ type Source interface {
 // Options tunes a live source. The zero value is what a sensor that nobody has configured uses.
 type Options struct {
 	SnapLen int // octets kept of each frame; 0 means 512: every header and the beginning of the payload
-	Ring    int // octets of kernel memory for frames not yet read, rounded up to whole blocks; 0 means 2 MiB
+	Ring    int // octets of kernel memory for frames not yet read, in steps of 256 KiB, all resident; 0 means 2 MiB
 }
 
+// A 2 MiB ring holds 35 ms of 100,000 frames a second at the full snap length: long enough for a meter to drain its table.
 const (
 	defaultSnapLen = 512
 	maxSnapLen     = 1 << 16

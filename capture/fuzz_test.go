@@ -1,0 +1,143 @@
+package capture
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+	"unsafe"
+
+	"github.com/argus-endpoint/argus-endpoint/flow"
+)
+
+// within tells whether part is a piece of whole.
+func within(part, whole []byte) bool {
+	if len(part) == 0 {
+		return true
+	}
+	a, b := uintptr(unsafe.Pointer(&part[0])), uintptr(unsafe.Pointer(&whole[0]))
+	return a >= b && a+uintptr(len(part)) <= b+uintptr(len(whole))
+}
+
+func FuzzDecode(f *testing.F) {
+	v4, v6 := ipv4(17, dgram), ipv6(0, []byte{6, 0, 0, 0, 0, 0, 0, 0}, tcp(1, 2, 2, synOptions, nil))
+	for link, data := range map[LinkType][]byte{
+		LinkEthernet:    ethernet(etherVLAN, vlan(7, etherIPv6), v6),
+		LinkNull:        join([]byte{2, 0, 0, 0}, v4),
+		LinkLoop:        join([]byte{0, 0, 0, 24}, v6),
+		LinkPPP:         join([]byte{0xff, 3, 0, 0x57}, v6),
+		LinkPPPSerial:   join([]byte{0x0f, 0, 8, 0}, v4),
+		LinkPPPEther:    join([]byte{0x11, 0, 0, 1, 0, 60, 0, 0x21}, v4),
+		LinkCiscoHDLC:   join([]byte{0x0f, 0, 0x80, 0x35}, v4),
+		LinkFDDI:        join([]byte{0x50}, macB, macA, []byte{0xaa, 0xaa, 3, 0, 0, 0, 8, 0}, v4),
+		LinkARCNET:      join([]byte{1, 2, 0xd4, 0, 0, 9}, v4),
+		LinkARCNETLinux: join([]byte{1, 2, 0, 0, 0xf0}, v4),
+		LinkRaw:         ipv4With(6, []byte{7, 4, 0, 0}, 0x2000, tcp(1, 2, 2, synOptions, nil)),
+		LinkRawBSD:      ipv6(44, []byte{51, 0, 0, 1, 0, 0, 0, 1}, []byte{17, 4}, make([]byte, 22), dgram),
+		LinkIPv4:        ipv4(1, []byte{8, 0, 0, 0, 1, 2, 3, 4}),
+		LinkIPv6:        v6,
+		LinkWLAN:        join([]byte{0x88, 3, 0, 0}, macA, macB, macA, []byte{0, 0}, macB, []byte{0, 0, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0}, v4),
+		LinkRadiotap:    join([]byte{0, 0, 8, 0, 0, 0, 0, 0, 8, 2, 0, 0}, macA, macB, macA, []byte{0, 0, 0x42, 0x42, 3}),
+		LinkFrameRelay:  join([]byte{0x18, 0x41, 3, 0, 0x80, 0, 0, 0, 8, 0}, v4),
+		LinkSLL:         join(u16(0, 1, 6), macA, []byte{0, 0}, u16(etherARP), arp(1)),
+		LinkSLL2:        join(u16(etherMPLS, 0, 0, 3, 1), []byte{0, 6}, macA, []byte{0, 0, 0, 1, 1, 64}, v4),
+		LinkNFLOG:       join([]byte{2, 0, 0, 1, 35, 0, 9, 0}, v4),
+	} {
+		f.Add(uint16(link), data, uint16(0))
+		f.Add(uint16(LinkEthernet), ethernet(etherIPv4, data), uint16(1000))
+	}
+	f.Fuzz(func(t *testing.T, link uint16, data []byte, cut uint16) {
+		data = data[:len(data):len(data)]
+		fr := frameOf(LinkType(link), data)
+		fr.Length += int(cut)
+		var d Decoder
+		var p, again flow.Packet
+		r := d.Decode(data, fr, &p)
+		if d.Counts()[r] != 1 {
+			t.Errorf("reason %v is not counted", r)
+		}
+		if int(p.FrameLen) != fr.Length || !within(p.Payload, data) || p.IPLen > 40+0xffff {
+			t.Errorf("%s, %d octets of payload in %d", summary(&p), len(p.Payload), len(data))
+		}
+		// No length of the transport header is believed that exceeds what one packet can have or the frame has.
+		if int(p.PayloadLen) > max(0xffff, fr.Length) {
+			t.Errorf("payload of %d in a frame of %d", p.PayloadLen, fr.Length)
+		}
+		if r == Decoded && p.Family == flow.FamilyNone {
+			t.Error("decoded without a flow")
+		}
+		if r == SnapLength && cut == 0 {
+			t.Error("a whole frame is called cut")
+		}
+		if r2 := d.Decode(data, fr, &again); r2 != r || summary(&again) != summary(&p) || again.TCP != p.TCP {
+			t.Errorf("the second time %s: %s", r2, summary(&again))
+		}
+	})
+}
+
+// fuzzFile reads a file to its end: every frame comes from it, once, and the end is an error that stays.
+func fuzzFile(t *testing.T, file []byte) {
+	s, err := NewReader(bytes.NewReader(file))
+	if err != nil {
+		return
+	}
+	var f Frame
+	lent := 0
+	for {
+		data, err := s.Next(&f, 0)
+		if errors.Is(err, ErrTimeout) {
+			t.Fatal("a file does not time out")
+		}
+		if err != nil {
+			break
+		}
+		if lent += len(data); lent > len(file) || len(data) != f.CaptureLength || len(data) > maxRecord || f.Length < 0 {
+			t.Fatalf("%d octets lent of %d, frame %+v", lent, len(file), f)
+		}
+	}
+	if _, err := s.Next(&f, 0); err == nil {
+		t.Error("a frame after the end")
+	}
+}
+
+func FuzzPcap(f *testing.F) {
+	f.Add(benchFile(2))
+	for _, w := range fileOrders {
+		f.Add(w.header(0xa1b2cd34, 2, 3, 1).u32(1, 2, 3, 3, 4, 5).text("abc").b)
+	}
+	f.Fuzz(fuzzFile)
+}
+
+func FuzzPcapng(f *testing.F) {
+	for _, w := range fileOrders {
+		w.section().iface(LinkRaw, 3, []byte{9, 9}, []byte{14, 0, 0, 0, 0, 0, 0, 0, 9})
+		w.enhanced(0, 7_000_000_042, 3, []byte("nan"), []byte{2, 0, 0, 0, 2})
+		w.block(pcapngObsolete, func(w *fileWriter) { w.u16(0, 5).u32(0, 8_000_000, 3, 99).text("old") })
+		w.block(pcapngSimple, func(w *fileWriter) { w.u32(6).text("sim") })
+		w.block(99, func(w *fileWriter) { w.u32(6) })
+		f.Add(w.b)
+		f.Add(w.section().b)
+	}
+	f.Fuzz(fuzzFile)
+}
+
+func FuzzBlock(f *testing.F) {
+	f.Add(newBlock(400, ringFrame{data: []byte("abc"), wire: 60}, ringFrame{data: []byte("de"), wire: 2, status: statusVLAN}))
+	f.Add(newBlock(200, ringFrame{data: []byte("abc"), step: 1 << 31}))
+	f.Fuzz(func(t *testing.T, mem []byte) {
+		mem = mem[:len(mem):len(mem)]
+		var fr Frame
+		b := openBlock(mem)
+		for n := b.left; ; n-- {
+			data, ok := b.next(&fr)
+			if !ok {
+				break
+			}
+			if n == 0 || !within(data, mem) || fr.Length < 0 {
+				t.Fatalf("frame %+v, %d octets", fr, len(data))
+			}
+		}
+		if _, ok := b.next(&fr); ok {
+			t.Error("a frame after the end")
+		}
+	})
+}
