@@ -115,7 +115,7 @@ func (f *flowsFlags) run(ctx context.Context) error {
 	if errors.Is(err, errEnough) || ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = nil
 	}
-	if cerr := out.close(); err == nil {
+	if cerr := out.close(err == nil); err == nil {
 		err = cerr
 	}
 	if err != nil {

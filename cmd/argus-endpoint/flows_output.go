@@ -23,6 +23,7 @@ type flowsOutput struct {
 	live    bool   // a person waits for each line
 	left    int    // flows still to come, when counted
 	counted bool
+	emitted bool             // something was printed or written
 	lines   fields.Printer   // nil with -w
 	stream  *bufio.Writer    // nil without -w
 	flows   *cluster.Cluster // nil without --aggregate
@@ -100,6 +101,7 @@ func (o *flowsOutput) put(r *argus.Record) error {
 }
 
 func (o *flowsOutput) emit(r *argus.Record) error {
+	o.emitted = true
 	if o.stream != nil {
 		_, o.err = o.stream.Write(r.Raw)
 	} else {
@@ -132,8 +134,8 @@ func (o *flowsOutput) flush() error {
 // failed tells whether err came from the output, not from what was read.
 func (o *flowsOutput) failed(err error) bool { return o.err != nil && err == o.err }
 
-// close prints the aggregated flows and what is still held back.
-func (o *flowsOutput) close() error {
+// close prints the aggregated flows and what is still held back. Of a source that failed before the first flow, nothing is.
+func (o *flowsOutput) close(sound bool) error {
 	if o.flows != nil && o.err == nil {
 		for r := range o.flows.All() {
 			if o.emit(r) != nil {
@@ -142,8 +144,10 @@ func (o *flowsOutput) close() error {
 		}
 	}
 	err := o.err
-	if ferr := o.flush(); err == nil {
-		err = ferr
+	if sound || o.emitted {
+		if ferr := o.flush(); err == nil {
+			err = ferr
+		}
 	}
 	if o.file != nil {
 		if cerr := o.file.Close(); err == nil {

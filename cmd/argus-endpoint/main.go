@@ -3,6 +3,8 @@ package main
 
 import (
 	"flag"
+	"os/signal"
+	"syscall"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
@@ -10,7 +12,10 @@ import (
 	"github.com/argus-endpoint/argus-endpoint/internal/cli"
 )
 
-func main() { cli.Main(root()) }
+func main() {
+	signal.Ignore(syscall.SIGPIPE) // a reader that went away is seen as an error of the write
+	cli.Main(root())
+}
 
 // root is the command line. Without a command it runs the agent.
 func root() *ffcli.Command {

@@ -66,9 +66,9 @@ func writeStatus(out io.Writer, s *agent.Status) error {
 	if s.ClonedFrom != nil {
 		fmt.Fprintf(w, "\tthe state folder came from the host %s: its identity and records were set aside\n", s.ClonedFrom)
 	}
-	fmt.Fprintf(w, "collector\t%s\n", strings.TrimSpace(s.Uplink.State+" "+s.Uplink.Collector))
-	if s.Uplink.Error != "" {
-		fmt.Fprintf(w, "\t%s\n", s.Uplink.Error)
+	fmt.Fprintf(w, "collector\t%s, %d records sent\n", strings.TrimSpace(s.Uplink.State+" "+s.Uplink.Collector), s.Uplink.Records)
+	if s.Uplink.Reason != "" {
+		fmt.Fprintf(w, "\t%s\n", s.Uplink.Reason)
 	}
 	fmt.Fprintf(w, "spool\t%d records waiting, %s of %s; durable up to %d of %d\n", s.Spool.Pending,
 		octets(s.Spool.Bytes), octets(s.Spool.Limit), s.Spool.Durable, s.Spool.Next-min(s.Spool.Next, 1))
