@@ -197,8 +197,11 @@ func (r *Record) extension(d []byte) {
 	f.Start = int64(be.Uint64(d[8:]))
 	f.Side[0].IPBytes, f.Side[1].IPBytes = be.Uint64(d[16:]), be.Uint64(d[24:])
 	addNanoseconds(f, be.Uint64(d[32:]))
-	f.End, f.Initiator = flow.End(d[40]), flow.Initiator(d[41]&0x7f)
+	f.End, f.Initiator = flow.End(d[40]), flow.Initiator(d[41]&0x3f)
 	f.EstimatedSegments = d[41]&0x80 != 0
+	if d[41]&0x40 != 0 {
+		f.TCP.Status &^= flow.TCPSawSYN
+	}
 	if f.IsTCP() {
 		f.TCP.Side[0].Flags, f.TCP.Side[1].Flags = d[42], d[43]
 		if r.Has&HasTCPPerf != 0 && len(d) >= (extWords+extTCPWords-1)*4 {

@@ -30,13 +30,23 @@ func (e *Encoder) appendTCP(b []byte, r *flow.Record) []byte {
 		qualifier, words = 0, 30
 	}
 	b = append(b, dsrNet, netTCPPerf, qualifier, words)
-	b = be.AppendUint32(b, t.Status)
-	b = be.AppendUint32(b, tcpState(t.Status))
+	status := t.Status | addedSYN(r)
+	b = be.AppendUint32(b, status)
+	b = be.AppendUint32(b, tcpState(status))
 	b = be.AppendUint32(b, t.Options)
 	b = be.AppendUint32(b, delay(t.SynAck))
 	b = be.AppendUint32(b, delay(t.AckDat))
-	b = e.appendTCPSide(b, r, 0, t.Status&^dstStatus)
-	return e.appendTCPSide(b, r, 1, t.Status&^srcStatus)
+	b = e.appendTCPSide(b, r, 0, status&^dstStatus)
+	return e.appendTCPSide(b, r, 1, status&^srcStatus)
+}
+
+// addedSYN returns the SYN bit where the status word gets it although only its answer was seen. Without it
+// readers take the sender of the SYN/ACK for the source, as the Argus sensor does, and turn our record round.
+func addedSYN(r *flow.Record) uint32 {
+	if r.IsTCP() && r.TCP.Status&(flow.TCPSawSYN|flow.TCPSawSYNACK) == flow.TCPSawSYNACK && r.Initiator == flow.InitiatorAnswer {
+		return flow.TCPSawSYN
+	}
+	return 0
 }
 
 // appendTCPSide writes one metrics block. Readers take seq - seqbase - bytes outside 0 and 1 for a gap in the
@@ -102,7 +112,13 @@ func appendTags(b []byte, side *[2]flow.Side) []byte {
 	s, d := &side[0], &side[1]
 	if s.HasVLAN || d.HasVLAN {
 		b = append(b, dsrVLAN, 0, bit(s.HasVLAN)|bit(d.HasVLAN)<<1, 2)
-		b = be.AppendUint16(be.AppendUint16(b, s.VLAN), d.VLAN)
+		for i := range side {
+			tci := side[i].VLAN
+			if !side[i].HasVLAN {
+				tci = 0
+			}
+			b = be.AppendUint16(b, tci)
+		}
 	}
 	if s.HasMPLS || d.HasMPLS {
 		n := bit(s.HasMPLS) + bit(d.HasMPLS)
@@ -177,7 +193,7 @@ func appendExtension(b []byte, r *flow.Record) []byte {
 	b = be.AppendUint64(b, r.Side[0].IPBytes)
 	b = be.AppendUint64(b, r.Side[1].IPBytes)
 	b = be.AppendUint64(b, nanoseconds(r))
-	b = append(b, byte(r.End), byte(r.Initiator)&0x7f|bit(r.EstimatedSegments)<<7)
+	b = append(b, byte(r.End), byte(r.Initiator)&0x3f|bit(addedSYN(r) != 0)<<6|bit(r.EstimatedSegments)<<7)
 	seq := uint16(0)
 	if r.Family == flow.FamilyIPv6 && r.Proto == flow.ProtoICMPv6 {
 		seq = r.DstPort

@@ -118,6 +118,9 @@ func sampleRecords() []flow.Record {
 	}
 	add(key(v4, 17, "10.1.0.1", 0, "10.1.0.2", 0, 0), flow.CauseStart, side(2, 2000, 1900, 0, 10), none, func(r *flow.Record) { r.Side[0].Fragments = true })
 	add(key(v4, 17, "10.1.0.1", 7000, "10.1.0.2", 7001, 0), flow.CauseStart, side(2, 2076, 1472, 0, 10), none, func(r *flow.Record) { r.Side[0].Fragments, r.EstimatedSegments = true, true })
+	add(key(v4, 6, "10.1.0.1", 40011, "10.1.0.2", 80, 0), flow.CauseStart, side(1, 84, 30, 10000, 0), side(1, 74, 0, 0, 0), // the SYN was missed
+		tcp(0x6, flow.TCPSide{Base: 100, Next: 131, Ack: 9001, Payload: 30, Window: 502, Flags: 0x18, Interval: 0x18}, flow.TCPSide{Base: 9000, Next: 9001, Ack: 101, Window: 65160, Flags: 0x12, Interval: 0x12}),
+		func(r *flow.Record) { r.Initiator = flow.InitiatorAnswer })
 	add(key(v4, 17, "10.1.0.1", 1000, "10.1.0.2", 2000, 0), flow.CauseStatus, side(5e9, 7e12, 6e12, 0, 4e6), side(3, 180, 50, 1, 5), func(r *flow.Record) {
 		r.Side[0].HasMPLS, r.Side[0].MPLS, r.Side[0].TOS = true, 1000<<12|1<<8|64, 0xb8
 		r.Side[0].Encaps |= flow.EncapsMPLS | flow.EncapsGRE

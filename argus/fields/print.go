@@ -22,7 +22,7 @@ func (c *column) appendValue(b []byte, r *argus.Record) []byte {
 	if c.kind != moment {
 		return c.value(b, r)
 	}
-	if t := c.time(r); t != 0 {
+	if t, ok := c.time(r); ok {
 		return decimal(b, t)
 	}
 	return b
@@ -55,7 +55,7 @@ func (p *textPrinter) Print(r *argus.Record) error {
 		p.value = p.value[:0]
 		if c.kind != moment {
 			p.value = printable(c.value(p.value, r))
-		} else if t := c.time(r); t != 0 {
+		} else if t, ok := c.time(r); ok {
 			p.value = appendClock(p.value, t)
 		}
 		if i > 0 {

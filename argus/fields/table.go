@@ -24,17 +24,17 @@ type field struct {
 	width       int
 	kind        kind
 	value       func(b []byte, r *argus.Record) []byte
-	time        func(r *argus.Record) int64 // of a moment; 0 means none
+	time        func(r *argus.Record) (ns int64, ok bool) // of a moment
 }
 
 // table holds every field, in the order of Names. Widths and titles are ra's.
 var table = []field{
-	{name: "stime", title: "StartTime", width: 18, kind: moment, time: func(r *argus.Record) int64 { t, _ := r.Flow.Span(); return t }},
-	{name: "ltime", title: "LastTime", width: 18, kind: moment, time: func(r *argus.Record) int64 { _, t := r.Flow.Span(); return t }},
-	{name: "sstime", title: "SrcStartTime", width: 18, kind: moment, time: func(r *argus.Record) int64 { return r.Flow.Side[0].First }},
-	{name: "sltime", title: "SrcLastTime", width: 18, kind: moment, time: func(r *argus.Record) int64 { return r.Flow.Side[0].Last }},
-	{name: "dstime", title: "DstStartTime", width: 18, kind: moment, time: func(r *argus.Record) int64 { return r.Flow.Side[1].First }},
-	{name: "dltime", title: "DstLastTime", width: 18, kind: moment, time: func(r *argus.Record) int64 { return r.Flow.Side[1].Last }},
+	{name: "stime", title: "StartTime", width: 18, kind: moment, time: func(r *argus.Record) (int64, bool) { t, _ := r.Flow.Span(); return t, true }},
+	{name: "ltime", title: "LastTime", width: 18, kind: moment, time: func(r *argus.Record) (int64, bool) { _, t := r.Flow.Span(); return t, true }},
+	{name: "sstime", title: "SrcStartTime", width: 18, kind: moment, time: func(r *argus.Record) (int64, bool) { s := &r.Flow.Side[0]; return s.First, s.Packets > 0 }},
+	{name: "sltime", title: "SrcLastTime", width: 18, kind: moment, time: func(r *argus.Record) (int64, bool) { s := &r.Flow.Side[0]; return s.Last, s.Packets > 0 }},
+	{name: "dstime", title: "DstStartTime", width: 18, kind: moment, time: func(r *argus.Record) (int64, bool) { s := &r.Flow.Side[1]; return s.First, s.Packets > 0 }},
+	{name: "dltime", title: "DstLastTime", width: 18, kind: moment, time: func(r *argus.Record) (int64, bool) { s := &r.Flow.Side[1]; return s.Last, s.Packets > 0 }},
 	{name: "dur", title: "Dur", width: 10, kind: number, value: func(b []byte, r *argus.Record) []byte { return decimal(b, duration(r)) }},
 	{name: "flgs", title: "Flgs", width: 9, value: appendFlags},
 	{name: "proto", title: "Proto", width: 6, value: appendProto},
