@@ -44,7 +44,8 @@ func cutOff(n, got int) error {
 }
 
 // Records lends every record of b in order: one reused Record, valid until the next step. Bytes that are no
-// record end it with an error that wraps ErrFormat.
+// record end it with an error that wraps ErrFormat. A loop over it allocates nothing, or that one Record when the
+// loop passes it on through an interface.
 func Records(b []byte) iter.Seq2[*Record, error] {
 	return func(yield func(*Record, error) bool) {
 		var r Record

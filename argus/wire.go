@@ -1,10 +1,6 @@
 package argus
 
-import (
-	"encoding/binary"
-
-	"github.com/argus-endpoint/argus-endpoint/flow"
-)
+import "encoding/binary"
 
 // Version is the low nibble of every record header. It cannot be changed inside a stream of ours.
 type Version uint8
@@ -22,9 +18,6 @@ const (
 	typeAnyFlow    = 0x50
 	typeManagement = 0x80
 )
-
-// causeError is a cause that only readers meet: flow.Cause has those that we give.
-const causeError flow.Cause = 0x80
 
 // The marks of a START management record (section 1.3).
 const (

@@ -25,7 +25,6 @@ func merge(into, r *argus.Record) {
 	}
 	f.Start = min(f.Start, g.Start)
 	f.EstimatedSegments = f.EstimatedSegments || g.EstimatedSegments
-	f.End = max(f.End, g.End)
 	if !f.HasMAC && g.HasMAC {
 		f.HasMAC, f.SrcMAC, f.DstMAC, f.EtherType = true, g.SrcMAC, g.DstMAC, g.EtherType
 	}
