@@ -195,6 +195,26 @@ func (s *Spool) Rewind() {
 	signal(s.ready)
 }
 
+// Ready returns about how much waits to be leased: records, and octets on disk. It counts what the next sync will bring.
+func (s *Spool) Ready() (records uint64, octets int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := &s.cursor
+	for _, g := range s.segs {
+		from := max(g.first, g.done, c.sent)
+		if from >= g.next {
+			continue
+		}
+		records += g.next - from
+		if c.seg == g {
+			octets += g.size - c.off
+		} else {
+			octets += g.size - g.start()
+		}
+	}
+	return records, octets
+}
+
 // Unacknowledged returns the epoch of the oldest record that was leased since Open or Rewind and is not durable.
 func (s *Spool) Unacknowledged() (epoch uint64, ok bool) {
 	s.mu.Lock()

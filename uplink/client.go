@@ -1,0 +1,289 @@
+package uplink
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+	"go.uber.org/zap"
+
+	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
+)
+
+// Client delivers a queue to a collector.
+type Client struct {
+	c   Config
+	own *connections
+
+	mu     sync.Mutex
+	stats  Stats
+	logged map[State]logLine
+	cancel context.CancelFunc // ends the attempt under way
+	woken  bool
+
+	// The rest belongs to Run.
+	id        *identity
+	token     *wire.Token
+	addresses []string
+	at        int // the address in use
+	look      bool
+	rt        http.RoundTripper
+	rtHangUp  func()
+	sessions  tls.ClientSessionCache
+
+	failures  int  // in a row
+	rejected  bool // the collector does not accept the certificate
+	renewTry  time.Time
+	resumed   bool   // the spool was compared with what the collector has
+	made      uint64 // connections when everything not durable was last sent again
+	sent      uint64 // the highest sequence that the collector may have
+	oldest    time.Time
+	answered  time.Time
+	mark      wire.Watermark // the last one, and since when
+	markSince time.Time
+	refused   int // batches in a row that went to quarantine
+	enc       *zstd.Encoder
+	body, out []byte
+}
+
+// New checks the configuration and returns a client that does nothing before Run.
+func New(c Config) (*Client, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return &Client{c: c, own: newConnections(), sessions: tls.NewLRUClientSessionCache(1), logged: map[State]logLine{}, look: true, stats: Stats{State: StateConnecting, Since: time.Now()}}, nil
+}
+
+var errNoCollector = errors.New("no collector is known: give an enrolment token or an address")
+
+// Run delivers until ctx ends. It returns an error only when the identity folder must not be used.
+func (c *Client) Run(ctx context.Context) error {
+	id, err := openIdentity(c.c.Dir, c.c.Monitor)
+	if err != nil {
+		return err
+	}
+	defer id.root.Close()
+	defer c.own.closeAll()
+	defer c.hangUp()
+	c.id = id
+	if id.cert != nil {
+		c.count(func(s *Stats) { s.NotAfter = id.cert.Leaf.NotAfter })
+	}
+	wait := time.Duration(0)
+	if c.c.Spread > 0 {
+		wait = rand.N(c.c.Spread)
+	}
+	for c.sleep(ctx, wait) {
+		begun := time.Now()
+		attempt, cancel := context.WithCancel(ctx)
+		c.mu.Lock()
+		c.cancel = cancel
+		c.mu.Unlock()
+		err := c.attempt(attempt)
+		cancel()
+		if ctx.Err() != nil {
+			break
+		}
+		if wait = c.failed(err); c.takeWake() {
+			c.failures = 0
+			wait = max(time.Second-time.Since(begun), 0) // the network changes many times a second at worst
+		}
+	}
+	return nil
+}
+
+// Wake makes the client connect anew at once: the network has changed, or a token or a collector may be found now.
+func (c *Client) Wake() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.woken = true
+	if c.cancel != nil {
+		c.cancel()
+	}
+}
+
+func (c *Client) takeWake() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	woken := c.woken
+	c.woken = false
+	c.look = c.look || woken
+	return woken
+}
+
+// sleep waits for a time, for ever if it is negative, or until Wake. It reports whether ctx goes on.
+func (c *Client) sleep(ctx context.Context, d time.Duration) bool {
+	if d == 0 {
+		return ctx.Err() == nil
+	}
+	nap, cancel := context.WithCancel(ctx)
+	defer cancel()
+	c.mu.Lock()
+	if c.woken {
+		cancel()
+	}
+	c.cancel = cancel
+	c.mu.Unlock()
+	var due <-chan time.Time
+	if d > 0 {
+		due = time.After(d)
+	}
+	select {
+	case <-nap.Done():
+		c.failures = 0
+	case <-due:
+	}
+	c.takeWake()
+	return ctx.Err() == nil
+}
+
+// attempt enrols if need be and delivers for as long as it works.
+func (c *Client) attempt(ctx context.Context) error {
+	c.discover(ctx)
+	if len(c.addresses) == 0 {
+		return errNoCollector
+	}
+	c.enter(StateConnecting, "")
+	c.count(func(s *Stats) { s.Collector = c.address() })
+	switch {
+	case c.id.cert == nil:
+		if err := c.enroll(ctx); err != nil {
+			return err
+		}
+	case c.rejected:
+		if err := c.reinstate(ctx); err != nil {
+			return err
+		}
+	}
+	c.rejected = false
+	return c.deliver(ctx)
+}
+
+// reinstate gets a new certificate for one that is no longer accepted.
+func (c *Client) reinstate(ctx context.Context) error {
+	err := c.renew(ctx)
+	if err == nil || c.token == nil {
+		return err
+	}
+	if e, ok := errors.AsType[*answerError](err); ok && !e.refused() || !ok && !refusedByTLS(err) {
+		return err
+	}
+	c.hangUp()
+	return c.enroll(ctx)
+}
+
+// discover works out the token and the collectors' addresses.
+func (c *Client) discover(ctx context.Context) {
+	if !c.look {
+		return
+	}
+	c.look = false
+	token, collectors := c.c.Token, c.c.Collectors
+	if token == "" && len(collectors) == 0 && c.c.Discover != nil {
+		token, collectors = c.c.Discover(ctx)
+	}
+	c.token = nil
+	if token != "" {
+		if t, err := wire.ParseToken(token); err != nil {
+			c.c.Log.Warn("token is not used", zap.String("code", "uplink-token"), zap.Error(err))
+		} else {
+			c.token = &t
+			collectors = append(slices.Clone(collectors), t.Collectors...)
+		}
+	}
+	c.addresses = nil
+	for _, a := range collectors {
+		if wire.CheckAddress(a) == nil && !slices.Contains(c.addresses, a) {
+			c.addresses = append(c.addresses, a)
+		}
+	}
+	c.at = 0
+}
+
+func (c *Client) address() string { return c.addresses[c.at%len(c.addresses)] }
+
+// failed puts everything back that is not durable, chooses the state and returns how long to wait, negative for ever.
+func (c *Client) failed(err error) time.Duration {
+	c.c.Queue.Rewind()
+	c.hangUp()
+	c.oldest = time.Now().Add(-c.c.BatchInterval) // what had been sent is due again
+	if errors.Is(err, errNoCollector) {
+		c.enter(StateNoCollector, err.Error())
+		return -1
+	}
+	if errors.Is(err, context.Canceled) {
+		return 0
+	}
+	c.count(func(s *Stats) { s.Attempts++ })
+	c.failures++
+	reason := fmt.Sprintf("%s: %v", c.address(), err)
+	e, answered := errors.AsType[*answerError](err)
+	switch {
+	case answered && e.path == wire.PathEnroll && (e.status == http.StatusAccepted || e.status == http.StatusConflict):
+		c.enter(StatePending, reason)
+		return max(e.wait, 30*time.Second) + backoff(1)
+	case answered && e.refused() || !answered && refusedByTLS(err):
+		c.rejected = true
+		c.sessions = tls.NewLRUClientSessionCache(1)
+		c.enter(StateRejected, reason)
+		return backoff(c.failures) + time.Second
+	}
+	c.enter(StateWaiting, reason)
+	if c.at++; c.at%len(c.addresses) != 0 && !answered {
+		return backoff(1) // another collector may work
+	}
+	wait := backoff((c.failures + len(c.addresses) - 1) / len(c.addresses))
+	if answered {
+		wait += e.wait
+	}
+	return wait
+}
+
+// trusted returns the TLS settings of everything but enrolment with a token.
+func (c *Client) trusted() *tls.Config {
+	return &tls.Config{
+		MinVersion:         tls.VersionTLS13,
+		RootCAs:            c.id.roots,
+		ClientSessionCache: c.sessions,
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			if c.id.cert == nil {
+				return &tls.Certificate{}, nil
+			}
+			return c.id.cert, nil
+		},
+	}
+}
+
+// connect returns a transport to the current address and what ends its connections.
+func (c *Client) connect(config *tls.Config) (http.RoundTripper, func()) {
+	if c.c.transport != nil {
+		return c.c.transport(c.address()), func() {}
+	}
+	t := c.newTransport(config)
+	return t, t.CloseIdleConnections
+}
+
+// transport returns the transport in use.
+func (c *Client) transport() http.RoundTripper {
+	if c.rt == nil {
+		c.rt, c.rtHangUp = c.connect(c.trusted())
+	}
+	return c.rt
+}
+
+// hangUp ends all connections.
+func (c *Client) hangUp() {
+	if c.rt != nil {
+		c.rtHangUp()
+		c.rt, c.rtHangUp = nil, nil
+	}
+	c.own.closeAll()
+}

@@ -1,0 +1,91 @@
+package uplink
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/gofrs/uuid/v5"
+	"go.uber.org/zap"
+
+	"github.com/argus-endpoint/argus-endpoint/uplink/spool"
+	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
+)
+
+// Queue is where records wait: a *spool.Spool.
+type Queue interface {
+	Epoch() uint64
+	Wait() <-chan struct{}
+	Ready() (records uint64, octets int64)
+	Lease(maxBytes, maxRecords int) (spool.Batch, bool)
+	Commit(epoch, durable uint64) error
+	Rewind()
+	Resume(epoch, durable uint64) (rolledBack bool)
+	Quarantine(b spool.Batch, header []byte) error
+	Unacknowledged() (epoch uint64, ok bool)
+	Stats() spool.Stats
+}
+
+// Config says who delivers what to whom. Dir, Monitor, Queue and Preamble are needed, the rest has defaults.
+type Config struct {
+	Token      string   // enrolment token; its collectors follow Collectors
+	Collectors []string // host:port; tried in this order
+	// Discover is asked for a token and collectors at start and after each Wake, as long as neither is known.
+	Discover func(context.Context) (token string, collectors []string)
+
+	Dir           string // identity: key.pem, cert.pem, ca.pem; made with mode 0700
+	Monitor       uuid.UUID
+	Name, Version string // of the host, and of this program
+
+	Queue    Queue
+	Preamble func([]byte) []byte // appends the START management record that begins every body
+
+	BatchRecords  int           // a batch is sent at this many records, 200
+	BatchBytes    int           // or octets, 64 KiB
+	BatchInterval time.Duration // or this long after the first of them, 30 s
+	Spread        time.Duration // the first attempt comes at a random time within it; 0 for one host, 60 s in a fleet
+
+	Proxy func(*http.Request) (*url.URL, error) // http.ProxyFromEnvironment
+	Log   *zap.Logger
+
+	transport func(address string) http.RoundTripper // tests answer themselves
+}
+
+func (c Config) withDefaults() (Config, error) {
+	switch {
+	case c.Dir == "":
+		return c, errors.New("uplink: no folder for the identity")
+	case c.Monitor.IsNil():
+		return c, errors.New("uplink: no monitor id")
+	case c.Queue == nil || c.Preamble == nil:
+		return c, errors.New("uplink: no queue or no preamble")
+	}
+	if c.BatchRecords <= 0 {
+		c.BatchRecords = 200
+	}
+	if c.BatchBytes <= 0 {
+		c.BatchBytes = 64 << 10
+	}
+	if c.BatchInterval <= 0 {
+		c.BatchInterval = 30 * time.Second
+	}
+	if c.Proxy == nil {
+		c.Proxy = http.ProxyFromEnvironment
+	}
+	if c.Log == nil {
+		c.Log = zap.NewNop()
+	}
+	for _, a := range c.Collectors {
+		if err := wire.CheckAddress(a); err != nil {
+			return c, err
+		}
+	}
+	if c.Token != "" {
+		if _, err := wire.ParseToken(c.Token); err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}

@@ -1,0 +1,238 @@
+package uplink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+	"go.uber.org/zap"
+
+	"github.com/argus-endpoint/argus-endpoint/uplink/spool"
+	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
+)
+
+const (
+	window     = 128 << 10 // octets of the zstd window: no batch is much larger
+	renewRetry = time.Hour
+	stalled    = 10 * time.Minute // without progress of the watermark, what was sent is sent again: a journal may have lost it
+)
+
+// deliver sends batches and asks for the watermark until something fails.
+func (c *Client) deliver(ctx context.Context) error {
+	if err := c.compare(ctx); err != nil {
+		return err
+	}
+	for {
+		if now := time.Now(); now.After(c.id.renewAt()) && now.After(c.renewTry) {
+			c.renewTry = now.Add(renewRetry)
+			if err := c.renew(ctx); err != nil {
+				c.c.Log.Warn("certificate was not renewed", zap.String("code", "uplink-renew"), zap.Time("until", c.id.cert.Leaf.NotAfter), zap.Error(err))
+				return err
+			}
+		}
+		b, epoch, err := c.nextWork(ctx)
+		switch {
+		case err != nil:
+			return err
+		case b.First != 0:
+			err = c.post(ctx, b)
+		case epoch != 0:
+			_, err = c.askDurable(ctx, epoch)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// compare asks, before anything is sent, what the collector has: it shows that the link is up, and whether the spool went back in time.
+func (c *Client) compare(ctx context.Context) error {
+	epoch := c.c.Queue.Epoch()
+	w, err := c.askDurable(ctx, epoch)
+	c.made = c.own.count()
+	if err != nil || c.resumed {
+		return err
+	}
+	c.resumed = true
+	if c.c.Queue.Resume(epoch, w.Sequence) {
+		c.count(func(s *Stats) { s.RolledBack++ })
+		c.c.Log.Warn("the collector has records that this spool never made: the folder went back in time or was copied; going on in a new epoch",
+			zap.String("code", "uplink-rollback"), zap.Uint64("durable", w.Sequence))
+		return nil
+	}
+	c.sent = max(c.sent, w.Sequence)
+	return nil
+}
+
+// nextWork waits until a batch is due, or an epoch is due to be asked about, or the certificate to be renewed (neither is returned).
+func (c *Client) nextWork(ctx context.Context) (b spool.Batch, epoch uint64, err error) {
+	for {
+		now := time.Now()
+		wait := max(c.id.renewAt().Sub(now), c.renewTry.Sub(now))
+		if wait <= 0 {
+			return b, 0, nil
+		}
+		records, octets := c.c.Queue.Ready()
+		switch {
+		case records == 0:
+			c.oldest = time.Time{}
+		case c.oldest.IsZero():
+			c.oldest = now
+		}
+		if records > 0 {
+			left := c.c.BatchInterval - now.Sub(c.oldest)
+			if records >= uint64(c.c.BatchRecords) || octets >= int64(c.c.BatchBytes) || left <= 0 {
+				if b, ok := c.c.Queue.Lease(c.c.BatchBytes, c.c.BatchRecords); ok {
+					c.oldest = time.Time{}
+					return b, 0, nil
+				}
+				left = c.c.BatchInterval // it is not on disk yet: Wait will tell
+			}
+			wait = min(wait, left)
+		}
+		if e, ok := c.c.Queue.Unacknowledged(); !ok {
+			c.markSince = now
+		} else {
+			if now.Sub(c.markSince) > stalled {
+				c.markSince = now
+				c.c.Queue.Rewind()
+				continue
+			}
+			left := wire.PollInterval - now.Sub(c.answered)
+			if left <= 0 {
+				return b, e, nil
+			}
+			wait = min(wait, left)
+		}
+		if err := c.await(ctx, wait); err != nil {
+			return b, 0, err
+		}
+	}
+}
+
+// await waits for a time or until the queue has something.
+func (c *Client) await(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-c.c.Queue.Wait():
+	case <-t.C:
+	}
+	return nil
+}
+
+// post sends a batch. A nil error means that the collector has it or will never take it.
+func (c *Client) post(ctx context.Context, b spool.Batch) error {
+	preamble, body, err := c.encode(b)
+	if err != nil {
+		return err
+	}
+	h := http.Header{
+		"Content-Type":     {wire.ContentFlows},
+		"Content-Encoding": {wire.EncodingZstd},
+		wire.HeaderEpoch:   {wire.Epoch(b.Epoch).String()},
+		wire.HeaderFirst:   {strconv.FormatUint(b.First, 10)},
+		wire.HeaderLast:    {strconv.FormatUint(b.Last, 10)},
+		wire.HeaderDropped: {strconv.FormatUint(b.Dropped, 10)},
+	}
+	c.sent = max(c.sent, b.Last)
+	a, err := c.ask(ctx, c.transport(), http.MethodPost, wire.PathFlows, h, body)
+	if err != nil {
+		return err
+	}
+	switch a.status {
+	case http.StatusNoContent:
+		if _, err := c.durable(a, b.Epoch); err != nil {
+			return err
+		}
+		c.refused = 0
+		c.count(func(s *Stats) { s.Batches++; s.Records += b.Last - b.First + 1; s.Bytes += uint64(len(body)) })
+		if made := c.own.count(); made != c.made {
+			c.made = made // the connection is another one: who knows what became of what the one before took
+			c.c.Queue.Rewind()
+		}
+		return nil
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
+		return c.quarantine(ctx, b, preamble, a)
+	}
+	return a.err(wire.PathFlows)
+}
+
+// encode returns the START record and the compressed body of a batch, in buffers that are used again.
+func (c *Client) encode(b spool.Batch) (preamble, body []byte, err error) {
+	if c.enc == nil {
+		c.enc, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
+			zstd.WithWindowSize(window), zstd.WithLowerEncoderMem(true))
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	c.body = c.c.Preamble(c.body[:0])
+	n := len(c.body)
+	c.body = append(c.body, b.Records...)
+	c.out = c.enc.EncodeAll(c.body, c.out[:0])
+	return c.body[:n], c.out, nil
+}
+
+// quarantine sets aside a batch that the collector will never take. A collector that takes none is asked ever more slowly.
+func (c *Client) quarantine(ctx context.Context, b spool.Batch, preamble []byte, a *answer) error {
+	err := c.c.Queue.Quarantine(b, preamble)
+	c.count(func(s *Stats) { s.Quarantined++ })
+	c.refused++
+	if c.refused == 1 {
+		c.c.Log.Error("the collector will never take a batch; it is set aside", zap.String("code", "uplink-quarantine"),
+			zap.Uint64("first", b.First), zap.Uint64("last", b.Last), zap.NamedError("answer", a.err(wire.PathFlows)), zap.Error(err))
+	}
+	t := time.NewTimer(backoff(c.refused))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// askDurable asks for the watermark of an epoch and commits it.
+func (c *Client) askDurable(ctx context.Context, epoch uint64) (wire.Watermark, error) {
+	a, err := c.ask(ctx, c.transport(), http.MethodGet, wire.PathDurable, http.Header{wire.HeaderEpoch: {wire.Epoch(epoch).String()}}, nil)
+	if err != nil {
+		return wire.Watermark{}, err
+	}
+	if a.status != http.StatusNoContent {
+		return wire.Watermark{}, a.err(wire.PathDurable)
+	}
+	return c.durable(a, epoch)
+}
+
+var errNoWatermark = errors.New("the answer is not a collector's")
+
+// durable reads the watermark of a good answer and frees what lies below. One of another epoch, or beyond what the collector
+// can have, frees nothing.
+func (c *Client) durable(a *answer, epoch uint64) (w wire.Watermark, err error) {
+	w, err = wire.ParseWatermark(a.header.Get(wire.HeaderDurable))
+	if err != nil {
+		c.count(func(s *Stats) { s.BadAnswers++ })
+		return w, fmt.Errorf("%w: %w", errNoWatermark, err)
+	}
+	c.answered = time.Now()
+	c.failures = 0
+	c.enter(StateUp, "")
+	if uint64(w.Epoch) != epoch || c.resumed && w.Sequence > c.sent {
+		c.count(func(s *Stats) { s.BadAnswers++ })
+		return w, nil
+	}
+	if w != c.mark {
+		c.mark, c.markSince = w, c.answered
+	}
+	if err := c.c.Queue.Commit(epoch, w.Sequence); err != nil {
+		c.c.Log.Warn("spool was not freed", zap.String("code", "uplink-commit"), zap.Error(err))
+	}
+	return w, nil
+}

@@ -1,0 +1,174 @@
+package uplink
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
+)
+
+const requestTimeout = 30 * time.Second // dial, handshake, body and answer together
+
+// answer is what a collector said.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+	peer   []*x509.Certificate
+}
+
+// answerError is an answer that is not the one hoped for.
+type answerError struct {
+	path   string
+	status int
+	wait   time.Duration // Retry-After
+	text   string
+}
+
+func (e *answerError) Error() string {
+	s := fmt.Sprintf("collector answers %d %s to %s", e.status, http.StatusText(e.status), e.path)
+	if e.text != "" {
+		s += ": " + e.text
+	}
+	return s
+}
+
+// refused tells whether the collector does not accept this monitor.
+func (e *answerError) refused() bool {
+	return e.status == http.StatusUnauthorized || e.status == http.StatusForbidden
+}
+
+func (a *answer) err(path string) error {
+	e := &answerError{path: path, status: a.status, wait: retryAfter(a.header)}
+	var said wire.ErrorResponse
+	if json.Unmarshal(a.body, &said) == nil && said.Error != "" {
+		if e.text = fmt.Sprintf("%.200q", said.Error); said.Advice != "" {
+			e.text += fmt.Sprintf(" (%.200q)", said.Advice)
+		}
+	}
+	return e
+}
+
+// sentBody tells when the transport has done with a body, which may be after the answer.
+type sentBody struct {
+	*bytes.Reader
+	closed atomic.Bool
+}
+
+func (b *sentBody) Close() error {
+	b.closed.Store(true)
+	return nil
+}
+
+// ask sends one request and reads the whole answer, of which it takes no more than wire.MaxJSON octets.
+func (c *Client) ask(ctx context.Context, rt http.RoundTripper, method, path string, header http.Header, body []byte) (*answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, "https://"+c.address()+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		sent := &sentBody{Reader: bytes.NewReader(body)}
+		defer func() {
+			if !sent.closed.Load() {
+				c.out = nil // the transport still reads from it
+			}
+		}()
+		req.Body = sent // no GetBody: the transport must not repeat a post by itself
+		req.ContentLength = int64(len(body))
+	}
+	if header != nil {
+		req.Header = header
+	}
+	req.Header.Set("User-Agent", "argus-endpoint/"+c.c.Version)
+	resp, err := rt.RoundTrip(req)
+	if err != nil {
+		return nil, explain(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, wire.MaxJSON))
+	if err != nil {
+		return nil, explain(err)
+	}
+	a := &answer{status: resp.StatusCode, header: resp.Header, body: text}
+	if resp.TLS != nil {
+		a.peer = resp.TLS.PeerCertificates
+	}
+	return a, nil
+}
+
+// askJSON posts v and reads an EnrollResponse from a 200.
+func (c *Client) askJSON(ctx context.Context, rt http.RoundTripper, path string, v any) (wire.EnrollResponse, *answer, error) {
+	var out wire.EnrollResponse
+	body, err := json.Marshal(v)
+	if err != nil {
+		return out, nil, err
+	}
+	a, err := c.ask(ctx, rt, http.MethodPost, path, http.Header{"Content-Type": {wire.ContentJSON}}, body)
+	if err != nil {
+		return out, nil, err
+	}
+	if a.status != http.StatusOK {
+		return out, a, a.err(path)
+	}
+	if err := json.Unmarshal(a.body, &out); err != nil {
+		return out, a, fmt.Errorf("collector's answer to %s is not what the contract says: %w", path, err)
+	}
+	return out, a, nil
+}
+
+// enroll asks for a certificate, with the token's secret if there is a token.
+func (c *Client) enroll(ctx context.Context) error {
+	csr, err := c.id.request(c.c.Name)
+	if err != nil {
+		return err
+	}
+	req := wire.EnrollRequest{Monitor: c.c.Monitor, Name: c.c.Name, OS: runtime.GOOS, Arch: runtime.GOARCH, Version: c.c.Version, CSR: csr}
+	config := c.trusted()
+	if c.token != nil {
+		req.Secret = c.token.Secret.String()
+		config = pinned(c.address(), c.token.CA)
+	}
+	rt, hangUp := c.connect(config)
+	defer hangUp()
+	r, a, err := c.askJSON(ctx, rt, wire.PathEnroll, req)
+	if err != nil {
+		return err
+	}
+	return c.adopt(r, a)
+}
+
+// renew asks for a new certificate over a connection with the old one.
+func (c *Client) renew(ctx context.Context) error {
+	csr, err := c.id.request(c.c.Name)
+	if err != nil {
+		return err
+	}
+	r, a, err := c.askJSON(ctx, c.transport(), wire.PathRenew, wire.RenewRequest{CSR: csr})
+	if err != nil {
+		return err
+	}
+	return c.adopt(r, a)
+}
+
+func (c *Client) adopt(r wire.EnrollResponse, a *answer) error {
+	host, _, _ := net.SplitHostPort(c.address())
+	if err := c.id.accept(r, a.peer, host); err != nil {
+		return err
+	}
+	c.count(func(s *Stats) { s.NotAfter = c.id.cert.Leaf.NotAfter })
+	c.sessions = tls.NewLRUClientSessionCache(1) // the old ones would go on with the old certificate
+	c.hangUp()
+	return nil
+}
