@@ -38,7 +38,7 @@ func ip(tb testing.TB, args string) {
 func veth(tb testing.TB) (a, b *net.Interface) {
 	tb.Helper()
 	ip(tb, "link add va type veth peer name vb")
-	for _, name := range []string{"va", "vb"} {
+	for _, name := range []string{"vb", "va"} { // the last one is ready to send at once, the other when its carrier is noticed
 		os.WriteFile("/proc/sys/net/ipv6/conf/"+name+"/disable_ipv6", []byte("1"), 0)
 		ip(tb, "link set "+name+" up")
 	}
