@@ -64,7 +64,7 @@ func appendIPv4(b []byte, r *flow.Record) []byte {
 		b[start+2] |= flowMasks
 		return be.AppendUint16(be.AppendUint16(append(b, 0, 0), k.SrcPort), k.DstPort)
 	}
-	if k.SrcPort|k.DstPort == 0 && hasPorts(k.Proto) {
+	if k.SrcPort|k.DstPort == 0 && k.HasPorts() {
 		for i := range r.Side {
 			if s := &r.Side[i]; s.Packets > 0 && s.Fragments {
 				b[start+2] |= flowFragment
@@ -73,14 +73,4 @@ func appendIPv4(b []byte, r *flow.Record) []byte {
 		}
 	}
 	return append(be.AppendUint16(be.AppendUint16(b, k.SrcPort), k.DstPort), 0, 0)
-}
-
-// hasPorts tells the protocols whose flows have ports unless only later fragments were seen:
-// TCP, UDP, DCCP, SCTP and UDP-Lite.
-func hasPorts(proto uint8) bool {
-	switch proto {
-	case flow.ProtoTCP, flow.ProtoUDP, 33, flow.ProtoSCTP, 136:
-		return true
-	}
-	return false
 }

@@ -109,6 +109,7 @@ func (t *Table) record(e *entry, r *Record, cause Cause, end End) {
 	r.SrcMAC, r.DstMAC, r.EtherType = e.srcMAC, e.dstMAC, e.etherType
 	e.side[0].record(&r.Side[0])
 	e.side[1].record(&r.Side[1])
+	r.TCP = TCP{} // a TCP flow of later fragments alone has no state
 	if e.tcp != none {
 		t.tcps.at(e.tcp).record(&r.TCP)
 	}

@@ -21,13 +21,15 @@ const (
 
 // IP protocol numbers that the table treats apart (IANA protocol numbers).
 const (
-	ProtoICMP   = 1
-	ProtoIGMP   = 2
-	ProtoTCP    = 6
-	ProtoUDP    = 17
-	ProtoESP    = 50
-	ProtoICMPv6 = 58
-	ProtoSCTP   = 132
+	ProtoICMP    = 1
+	ProtoIGMP    = 2
+	ProtoTCP     = 6
+	ProtoUDP     = 17
+	ProtoDCCP    = 33
+	ProtoESP     = 50
+	ProtoICMPv6  = 58
+	ProtoSCTP    = 132
+	ProtoUDPLite = 136
 )
 
 // Key is the tuple of a flow, oriented: in a Packet Src is the packet's sender, in a Record the flow's initiator.
@@ -72,6 +74,18 @@ func (k *Key) IsTCP() bool {
 	return k.Proto == ProtoTCP && (k.Family == FamilyIPv4 || k.Family == FamilyIPv6)
 }
 
+// HasPorts tells whether SrcPort and DstPort are the ports of a transport protocol.
+func (k *Key) HasPorts() bool {
+	if k.Family != FamilyIPv4 && k.Family != FamilyIPv6 {
+		return false
+	}
+	switch k.Proto {
+	case ProtoTCP, ProtoUDP, ProtoDCCP, ProtoSCTP, ProtoUDPLite:
+		return true
+	}
+	return false
+}
+
 // packed is the direction-free form of a Key, the same for both directions of a flow:
 // two address words each, then ports, protocol, family and type.
 type packed [5]uint64
@@ -96,7 +110,7 @@ func (k *Key) pack() (p packed, reversed bool) {
 	if oneWay {
 		return packed{s0, s1, d0, d1, tail}, false
 	}
-	if !k.hasPorts() { // identifier and sequence number belong to the exchange: they keep their places
+	if !k.portsTurn() { // identifier and sequence number belong to the exchange: they keep their places
 		if s0 == d0 && s1 == d1 { // a host that asks itself: only the type tells the answer
 			return packed{s0, s1, d0, d1, tail}, typ != uint64(k.Type)
 		}
@@ -118,7 +132,7 @@ func (p *packed) unpack(swapped bool, typ uint16) Key {
 	k.SrcPort, k.DstPort = uint16(p[4]), uint16(p[4]>>16)
 	if swapped {
 		a, b = b, a
-		if k.hasPorts() {
+		if k.portsTurn() {
 			k.SrcPort, k.DstPort = k.DstPort, k.SrcPort
 		}
 	}
@@ -129,8 +143,9 @@ func (p *packed) unpack(swapped bool, typ uint16) Key {
 	return k
 }
 
-// hasPorts tells whether SrcPort and DstPort belong to the ends (ports, SAPs) rather than to the exchange (ICMP, ESP).
-func (k *Key) hasPorts() bool {
+// portsTurn tells whether SrcPort and DstPort belong to the ends (ports, SAPs) rather than to the exchange (ICMP, ESP),
+// so that they change places with the addresses.
+func (k *Key) portsTurn() bool {
 	return k.Proto != ProtoICMP && k.Proto != ProtoICMPv6 && k.Proto != ProtoESP
 }
 

@@ -422,6 +422,19 @@ func TestFragmentsJoinTheirFirst(t *testing.T) {
 	}
 }
 
+// The record of a flow without TCP state says nothing of TCP, whatever was lent before it.
+func TestFragmentsOfTCPHaveNoState(t *testing.T) {
+	syn := packet(t0, ProtoTCP, alice, bob, 40000, 80, 60, 0)
+	syn.TCP = TCPHeader{Flags: SYN, Seq: 7}
+	later := packet(t0, ProtoTCP, bob, alice, 0, 0, 562, 0)
+	later.FragID, later.Has = 78, HasFragment|HasLaterFragment
+	m := newMeter()
+	m.add(syn, later)
+	if r := m.end()[1]; r.TCP != (TCP{}) {
+		t.Errorf("a stray fragment's record has TCP state %+v", r.TCP)
+	}
+}
+
 func TestNoAllocationPerPacket(t *testing.T) {
 	tab := NewTable(Config{MaxFlows: 500, StatusInterval: 5 * time.Second})
 	now, i := t0, 0

@@ -123,7 +123,7 @@ func appendSrcPort(b []byte, r *argus.Record) []byte {
 		return hex4(b, k.Type<<8|k.Type>>8)
 	case k.Proto == flow.ProtoICMPv6:
 		return strconv.AppendUint(b, uint64(k.Type>>8), 10)
-	case hasPorts(k):
+	case k.HasPorts():
 		return strconv.AppendUint(b, uint64(k.SrcPort), 10)
 	}
 	return b
@@ -146,19 +146,10 @@ func appendDstPort(b []byte, r *argus.Record) []byte {
 		n := len(b)
 		b = hex4(b, k.DstPort)
 		return append(b[:n], b[n+2:]...)
-	case hasPorts(k):
+	case k.HasPorts():
 		return strconv.AppendUint(b, uint64(k.DstPort), 10)
 	}
 	return b
-}
-
-// hasPorts tells the protocols that have ports: TCP, UDP, DCCP, SCTP and UDP-Lite.
-func hasPorts(k *flow.Key) bool {
-	switch k.Proto {
-	case flow.ProtoTCP, flow.ProtoUDP, 33, flow.ProtoSCTP, 136:
-		return true
-	}
-	return false
 }
 
 func appendSource(b []byte, r *argus.Record) []byte {

@@ -202,20 +202,8 @@ func (p *parser) port(which sides) (matcher, error) {
 	port := uint16(n)
 	return func(r *argus.Record) bool {
 		k := &r.Flow.Key
-		return hasPorts(k) && (which&source != 0 && k.SrcPort == port || which&destination != 0 && k.DstPort == port)
+		return k.HasPorts() && (which&source != 0 && k.SrcPort == port || which&destination != 0 && k.DstPort == port)
 	}, nil
-}
-
-// hasPorts tells the protocols that have ports: TCP, UDP, DCCP, SCTP and UDP-Lite.
-func hasPorts(k *flow.Key) bool {
-	if !isIP(k) {
-		return false
-	}
-	switch k.Proto {
-	case flow.ProtoTCP, flow.ProtoUDP, 33, flow.ProtoSCTP, 136:
-		return true
-	}
-	return false
 }
 
 func isIP(k *flow.Key) bool { return k.Family == flow.FamilyIPv4 || k.Family == flow.FamilyIPv6 }
