@@ -4,6 +4,12 @@ import (
 	"context"
 	"net/netip"
 	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/argus-endpoint/argus-endpoint/argus"
+	"github.com/argus-endpoint/argus-endpoint/uplink"
+	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
 )
 
 // UplinkStatus is how the delivery to the collector stands.
@@ -22,16 +28,70 @@ type UplinkStatus struct {
 }
 
 // delivery is the uplink of an agent.
-type delivery struct{}
+type delivery struct {
+	agent  *Agent
+	client *uplink.Client
+	told   string // what was last logged about the token; used by the client's goroutine only
+}
 
-func (d *delivery) prepare(a *Agent) error { return nil }
+// prepare makes the client. It knows the configured collectors and token; a token file is looked for as long as neither is known.
+func (d *delivery) prepare(a *Agent) (err error) {
+	d.agent = a
+	d.client, err = uplink.New(uplink.Config{
+		Token: a.config.Token, Collectors: a.config.Collectors, Discover: d.discover,
+		Dir: a.state.path(identityDir), Monitor: a.host.ID, Name: a.host.Name, Version: a.version,
+		Queue: a.spool, BatchInterval: a.config.BatchInterval, Log: a.log.Named("uplink"),
+		Preamble: func(b []byte) []byte {
+			enc := argus.Encoder{Monitor: a.host.ID, Interface: manName}
+			return enc.AppendManagement(b, a.mar.start(time.Now()))
+		},
+	})
+	return err
+}
 
-func (d *delivery) run(ctx context.Context) error { <-ctx.Done(); return nil }
+// discover looks for a token file.
+func (d *delivery) discover(context.Context) (token string, collectors []string) {
+	token, origin, err := d.agent.state.findToken(&d.agent.config)
+	if err == nil && token != "" {
+		_, err = wire.ParseToken(token)
+	}
+	message := "enrolment token found"
+	switch {
+	case err != nil:
+		message, token = "enrolment token is not used", ""
+	case token == "":
+		message = "no collector is known: records stay in the spool until an enrolment token is given"
+	}
+	if d.told != message {
+		d.told = message
+		d.agent.log.Info(message, zap.String("code", "token"), zap.String("from", origin), zap.Error(err))
+	}
+	return token, nil
+}
 
-func (d *delivery) own(src, dst netip.AddrPort) bool { return false }
+func (d *delivery) run(ctx context.Context) error { return d.client.Run(ctx) }
 
-func (d *delivery) wake() {}
+func (d *delivery) own(src, dst netip.AddrPort) bool { return d.client.Own(src, dst) }
 
-func (d *delivery) look() {}
+// wake tells the client that the network has changed. A connection that works is only given up when the host's own addresses
+// are others: routes and links of containers come and go all day.
+func (d *delivery) wake(moved bool) {
+	if moved || d.client.Stats().State != uplink.StateUp {
+		d.client.Wake()
+	}
+}
 
-func (d *delivery) status() UplinkStatus { return UplinkStatus{State: "no collector"} }
+// look wakes a client that knows no collector: a token file may have come.
+func (d *delivery) look() {
+	if d.client.Stats().State == uplink.StateNoCollector {
+		d.client.Wake()
+	}
+}
+
+func (d *delivery) status() UplinkStatus {
+	s := d.client.Stats()
+	return UplinkStatus{
+		State: string(s.State), Reason: s.Reason, Since: s.Since, Collector: s.Collector, Batches: s.Batches, Records: s.Records,
+		Bytes: s.Bytes, Failures: s.Attempts, Quarantined: s.Quarantined, Certificate: s.NotAfter,
+	}
+}

@@ -25,9 +25,9 @@ type meters struct {
 	version argus.Version
 	emit    emitter
 	own     func(src, dst netip.AddrPort) bool
-	changed func()        // called on every change of the network; may be nil
-	ready   chan struct{} // closed when the first meters run
+	changed func(moved bool) // called on a change of the network: whether the host's addresses are others; may be nil
 
+	addrs  []netip.Prefix // of the host, when last seen
 	wg     sync.WaitGroup
 	mu     sync.Mutex // guards what follows
 	slots  map[slotKey]*slot
@@ -49,13 +49,7 @@ func (ms *meters) run(ctx context.Context) error {
 	defer cancel()
 	changed := platform.Watch(ctx)
 	ms.update(ctx, cancel)
-	if ms.ready != nil {
-		close(ms.ready)
-	}
 	for range changed {
-		if ms.changed != nil {
-			ms.changed()
-		}
 		ms.update(ctx, cancel)
 	}
 	ms.wg.Wait()
@@ -70,6 +64,11 @@ func (ms *meters) update(ctx context.Context, cancel context.CancelFunc) {
 	if err != nil {
 		ms.log.Warn("interfaces not listed", zap.String("code", "interfaces"), zap.Error(err))
 		return
+	}
+	if addrs := addresses(list); ms.changed != nil {
+		moved := !slices.Equal(addrs, ms.addrs)
+		ms.addrs = addrs
+		ms.changed(moved)
 	}
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
@@ -101,6 +100,19 @@ func (ms *meters) update(ctx context.Context, cancel context.CancelFunc) {
 	for _, in := range begin {
 		ms.begin(ctx, in, cancel)
 	}
+}
+
+// addresses returns those by which the host can be reached from elsewhere, in order.
+func addresses(list []platform.Interface) (addrs []netip.Prefix) {
+	for _, in := range list {
+		for _, a := range in.Addrs {
+			if in.Up && a.Addr().IsGlobalUnicast() {
+				addrs = append(addrs, a)
+			}
+		}
+	}
+	slices.SortFunc(addrs, netip.Prefix.Compare)
+	return addrs
 }
 
 // again ends a pause of the slot, if it is in one: the network has changed.
