@@ -335,7 +335,7 @@ func TestKilledCollectorStoresOnce(t *testing.T) {
 	var a *agent
 	var unanswered *batch // the batch whose answer was lost is sent again, as a spool does
 	for round := range 6 {
-		cmd, addr, tok := spawn(t, c.State, c.Listen)
+		cmd, addr, tok := spawn(t, c.State, c.Listen, 100*time.Millisecond)
 		c.Listen = addr
 		if a == nil {
 			a = newAgent(t, tok)
@@ -369,10 +369,10 @@ func TestKilledCollectorStoresOnce(t *testing.T) {
 }
 
 // spawn runs a collector in a process of its own.
-func spawn(t *testing.T, state, listen string) (cmd *exec.Cmd, addr, token string) {
+func spawn(t testing.TB, state, listen string, commit time.Duration) (cmd *exec.Cmd, addr, token string) {
 	t.Helper()
 	cmd = exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilledCollectorStoresOnce$")
-	cmd.Env = append(os.Environ(), "COLLECTOR_TEST_STATE="+state, "COLLECTOR_TEST_LISTEN="+listen)
+	cmd.Env = append(os.Environ(), "GOGC=50", "COLLECTOR_TEST_STATE="+state, "COLLECTOR_TEST_LISTEN="+listen, "COLLECTOR_TEST_COMMIT="+commit.String())
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -391,8 +391,12 @@ func spawn(t *testing.T, state, listen string) (cmd *exec.Cmd, addr, token strin
 }
 
 func child(t *testing.T, state string) {
+	commit, err := time.ParseDuration(os.Getenv("COLLECTOR_TEST_COMMIT"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	c := DefaultConfig()
-	c.State, c.Listen, c.Rate, c.CommitInterval = state, os.Getenv("COLLECTOR_TEST_LISTEN"), 0, 100*time.Millisecond
+	c.State, c.Listen, c.Rate, c.CommitInterval = state, os.Getenv("COLLECTOR_TEST_LISTEN"), 0, commit
 	s, _ := start(t, c)
 	fmt.Println("ready", s.Addr(), token(t, s))
 	<-t.Context().Done()
