@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
-	"github.com/argus-endpoint/argus-endpoint/flow"
 	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
 	"github.com/klauspost/compress/zstd"
 )
@@ -60,7 +59,7 @@ func (h *Handler) check(b *Batch) error {
 			if !argus.IsStream(r.Raw) {
 				return reject(http.StatusUnprocessableEntity, "body does not begin with a START management record")
 			}
-		case r.Kind == argus.KindOther || r.Kind == argus.KindManagement && r.Cause == flow.CauseStart:
+		case r.Kind == argus.KindOther:
 			return reject(http.StatusUnprocessableEntity, "record %d is neither flow, status nor event", next)
 		case len(r.Raw) > wire.MaxRecord:
 			return reject(http.StatusRequestEntityTooLarge, "record %d has %d octets, more than %d", next, len(r.Raw), wire.MaxRecord)
