@@ -81,8 +81,9 @@ func (c *Client) Run(ctx context.Context) error {
 	if c.c.Spread > 0 {
 		wait = rand.N(c.c.Spread)
 	}
-	for c.sleep(ctx, wait) {
-		begun := time.Now()
+	begun := time.Time{}
+	for c.sleep(ctx, wait) && pause(ctx, minGap-time.Since(begun)) {
+		begun = time.Now()
 		attempt, cancel := context.WithCancel(ctx)
 		c.mu.Lock()
 		c.cancel = cancel
@@ -93,8 +94,7 @@ func (c *Client) Run(ctx context.Context) error {
 			break
 		}
 		if wait = c.failed(err); c.takeWake() {
-			c.failures = 0
-			wait = max(time.Second-time.Since(begun), 0) // the network changes many times a second at worst
+			c.failures, wait = 0, 0
 		}
 	}
 	return nil
@@ -117,6 +117,22 @@ func (c *Client) takeWake() bool {
 	c.woken = false
 	c.look = c.look || woken
 	return woken
+}
+
+// minGap is the least time between two attempts: a network may change many times a second.
+const minGap = time.Second
+
+// pause waits for a time, whatever happens. It reports whether ctx goes on.
+func pause(ctx context.Context, d time.Duration) bool {
+	if d > 0 {
+		t := time.NewTimer(d)
+		defer t.Stop()
+		select {
+		case <-ctx.Done():
+		case <-t.C:
+		}
+	}
+	return ctx.Err() == nil
 }
 
 // sleep waits for a time, for ever if it is negative, or until Wake. It reports whether ctx goes on.

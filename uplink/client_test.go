@@ -164,6 +164,9 @@ func TestEnrolsAndDelivers(t *testing.T) {
 	if st.State != StateUp || st.Reason != "" || st.Records != 1007 || st.Batches < 2 || st.Connections == 0 || st.Collector != col.address() || st.NotAfter.IsZero() {
 		t.Errorf("%+v", st)
 	}
+	if col.proto != "HTTP/2.0" {
+		t.Errorf("delivered by %s", col.proto)
+	}
 	if col.lastMonitor != r.monitor || col.enrolled != 1 {
 		t.Errorf("monitor %s, enrolled %d times", col.lastMonitor, col.enrolled)
 	}
@@ -293,4 +296,49 @@ func TestIdentityFolderIsChecked(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
+}
+
+// TestHTTP1 delivers to a collector, or through something, that has no HTTP/2.
+func TestHTTP1(t *testing.T) {
+	col := newTestCollector(t)
+	col.srv.TLS.NextProtos = []string{"http/1.1"}
+	r := newRig(t, func(c *Config) { c.Token = col.token(); c.BatchRecords = 100 })
+	for range 20 {
+		r.add(100)
+	}
+	r.all(col)
+	if n := len(col.connected); n > 3 || col.proto != "HTTP/1.1" {
+		t.Errorf("%d connections for 20 batches, the last by %s", n, col.proto)
+	}
+}
+
+// TestMemory holds the client to little: what a batch needs is made once and used again.
+func TestMemory(t *testing.T) {
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	c, err := New(Config{Dir: "x", Monitor: uuid.Must(uuid.NewV4()), Queue: &spool.Spool{}, Preamble: func(b []byte) []byte { return append(b, preamble...) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := spool.Batch{First: 1, Last: 4096, Records: records(1, 4096)}
+	before := heap()
+	for range 10 {
+		if _, _, err := c.encode(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Measured 0.54 MB on 2026-11-21, for batches of 64 KiB.
+	if used := int64(heap()) - int64(before); used > 1<<20 {
+		t.Errorf("encoder and buffers hold %d octets", used)
+	} else {
+		t.Logf("%d octets", used)
+	}
+	if n := testing.AllocsPerRun(50, func() { c.encode(b) }); n > 1 {
+		t.Errorf("%v allocations a batch", n)
+	}
+	runtime.KeepAlive(c)
 }

@@ -17,7 +17,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -124,6 +123,7 @@ type testCollector struct {
 	requests    int
 	fault       error
 	lastMonitor uuid.UUID
+	proto       string
 	connected   map[string]bool // remote addresses
 }
 
@@ -165,6 +165,7 @@ func (c *testCollector) serve(w http.ResponseWriter, r *http.Request) {
 	defer c.mu.Unlock()
 	c.requests++
 	c.connected[r.RemoteAddr] = true
+	c.proto = r.Proto
 	if c.before != nil && c.before(w, r) {
 		return
 	}
@@ -319,13 +320,4 @@ func (c *testCollector) counts() map[uint64]int {
 		n[id]++
 	}
 	return n
-}
-
-// address of the host in a URL, for proxies.
-func mustURL(s string) *url.URL {
-	u, err := url.Parse(s)
-	if err != nil {
-		panic(err)
-	}
-	return u
 }

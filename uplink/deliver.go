@@ -189,14 +189,8 @@ func (c *Client) quarantine(ctx context.Context, b spool.Batch, preamble []byte,
 		c.c.Log.Error("the collector will never take a batch; it is set aside", zap.String("code", "uplink-quarantine"),
 			zap.Uint64("first", b.First), zap.Uint64("last", b.Last), zap.NamedError("answer", a.err(wire.PathFlows)), zap.Error(err))
 	}
-	t := time.NewTimer(backoff(c.refused))
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
+	pause(ctx, backoff(c.refused))
+	return ctx.Err()
 }
 
 // askDurable asks for the watermark of an epoch and commits it.
