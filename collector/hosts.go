@@ -3,7 +3,6 @@ package collector
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"errors"
 	"io/fs"
 	"slices"
@@ -42,7 +41,7 @@ type HostEpoch struct {
 }
 
 // Hosts returns what the state folder says of all monitors, by name. It works with and without a running collector.
-func Hosts(ctx context.Context, state string) ([]Host, error) {
+func Hosts(state string) ([]Host, error) {
 	hosts := map[uuid.UUID]*Host{}
 	authority, err := FindAuthority(state)
 	if err != nil {
@@ -63,7 +62,7 @@ func Hosts(ctx context.Context, state string) ([]Host, error) {
 		}
 		hosts[m.ID] = h
 	}
-	marks, err := readMarks(ctx, state)
+	marks, err := readMarks(state)
 	if err != nil {
 		return nil, err
 	}
@@ -85,8 +84,8 @@ func Hosts(ctx context.Context, state string) ([]Host, error) {
 	return list, nil
 }
 
-func readMarks(ctx context.Context, state string) ([]store.Mark, error) {
-	v, err := store.OpenView(ctx, StoreDir(state))
+func readMarks(state string) ([]store.Mark, error) {
+	v, err := store.OpenView(StoreDir(state))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil // the collector has not run yet
 	}

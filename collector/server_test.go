@@ -83,7 +83,7 @@ func flushAll(t testing.TB, s *Server) {
 // stored returns, sorted, the packet counts of a monitor's flows in the store: 1, 2, 3 ... as agent.batch makes them.
 func stored(t testing.TB, state string, id uuid.UUID) (counts []uint64) {
 	t.Helper()
-	v, err := store.OpenView(t.Context(), StoreDir(state))
+	v, err := store.OpenView(StoreDir(state))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func TestFromEnrolmentToParquet(t *testing.T) {
 	stop()
 	wantOneToN(t, s.config.State, a.id, 157)
 
-	hosts, err := Hosts(t.Context(), s.config.State)
+	hosts, err := Hosts(s.config.State)
 	if err != nil || len(hosts) != 1 {
 		t.Fatalf("hosts %+v, %v", hosts, err)
 	}
@@ -241,7 +241,7 @@ func TestSecondCollectorOnTheSameStateIsRefused(t *testing.T) {
 
 func TestCommandsWithoutACollector(t *testing.T) {
 	c := testConfig(t)
-	if _, err := Hosts(t.Context(), c.State); err == nil || !strings.Contains(err.Error(), "--state") {
+	if _, err := Hosts(c.State); err == nil || !strings.Contains(err.Error(), "--state") {
 		t.Errorf("hosts of a folder that is not there: %v", err)
 	}
 	if _, err := os.Stat(c.State); err == nil {

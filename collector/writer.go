@@ -2,7 +2,9 @@ package collector
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -84,28 +86,22 @@ func (w *writer) run(ctx context.Context) {
 
 // write moves batches until something fails or ctx ends; then it commits what it has.
 func (w *writer) write(ctx context.Context) error {
-	if w.failed {
-		old := w.store.Load()
-		if err := w.open(); err != nil {
-			return err
-		}
-		old.Close() // its commit failed: nothing of it counts
+	if err := w.reopen(); err != nil {
+		return err
 	}
+	w.added = 0
 	reading, stop := context.WithCancel(ctx)
 	entries, failure := w.read(reading)
+	var waiting []flush
 	defer func() {
 		stop()
 		for range entries { // until the reader has ended
 		}
-	}()
-	w.added = 0
-	var due <-chan time.Time // set while something waits for a commit
-	var waiting []flush
-	defer func() {
 		for _, f := range waiting {
-			f.done <- context.Canceled
+			f.done <- errors.New("the store cannot be written now: see the collector's log")
 		}
 	}()
+	var due <-chan time.Time // set while something waits for a commit
 	for {
 		commit := false
 		select {
@@ -122,18 +118,27 @@ func (w *writer) write(ctx context.Context) error {
 		case <-due:
 			commit = true
 		}
-		for i := range waiting {
-			commit = commit || waiting[i].upTo <= w.added
-		}
-		if !commit {
+		reached := func(f flush) bool { return f.upTo <= w.added }
+		if !commit && !slices.ContainsFunc(waiting, reached) {
 			continue
 		}
 		if err := w.commit(ctx); err != nil {
 			return err
 		}
-		due = nil
-		waiting = answer(waiting, w.added)
+		due, waiting = nil, answer(waiting, w.added)
 	}
+}
+
+// reopen opens the store anew after a failed commit, of which nothing counts.
+func (w *writer) reopen() error {
+	if !w.failed {
+		return nil
+	}
+	old := w.store.Load()
+	if err := w.open(); err != nil {
+		return err
+	}
+	return old.Close()
 }
 
 // answer tells those whose entries are committed, and returns the others.

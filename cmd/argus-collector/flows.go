@@ -160,7 +160,7 @@ func (o *flowsOptions) readStore(ctx context.Context, q *store.Query, out *flows
 	if err := collector.Flush(ctx, o.state); err != nil && !errors.Is(err, collector.ErrNotRunning) {
 		fmt.Fprintf(os.Stderr, "argus-collector: the latest flows may be missing: %v\n", err)
 	}
-	v, err := store.OpenView(ctx, collector.StoreDir(o.state))
+	v, err := store.OpenView(collector.StoreDir(o.state))
 	if err != nil {
 		return fmt.Errorf("no flows in %s (give the collector's folder with --state): %w", o.state, err)
 	}

@@ -49,7 +49,7 @@ func hostsList() *ffcli.Command {
 			if len(args) > 0 {
 				return cli.Usagef("hosts knows list, approve and revoke, not %q", args[0])
 			}
-			hosts, err := collector.Hosts(ctx, *state)
+			hosts, err := collector.Hosts(*state)
 			if err != nil {
 				return err
 			}

@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -219,11 +218,13 @@ func (s *Store) Commit() error {
 	s.mu.Unlock()
 	s.rows, s.events, s.pending, s.names = s.rows[:0], s.events[:0], newState(), newNames()
 	if s.manifest.large() {
-		old := s.manifest.file
-		if s.manifest, err = rewrite(s.root, &s.committed); err != nil {
+		fresh, err := rewrite(s.root, &s.committed)
+		if err != nil {
 			return fmt.Errorf("store commit: %w", err)
 		}
-		return old.Close()
+		old := s.manifest
+		s.manifest = fresh
+		return old.file.Close()
 	}
 	return nil
 }
@@ -269,38 +270,4 @@ func hourOf(stime, received int64) int64 {
 func partition(table string, hour int64) (dir string, at time.Time) {
 	at = time.UnixMicro(hour).UTC()
 	return path.Join(table, "hour="+at.Format("2006-01-02T15")), at
-}
-
-// View is what a store held at one moment, for queries beside a writer, in any process.
-type View struct {
-	root *os.Root
-	state
-}
-
-// OpenView reads the manifest of the store in dir. Later commits are not seen.
-func OpenView(ctx context.Context, dir string) (*View, error) {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, fmt.Errorf("store: %w", err)
-	}
-	st, _, err := readManifest(root)
-	if err != nil {
-		root.Close()
-		return nil, fmt.Errorf("store in %s: %w", dir, err)
-	}
-	return &View{root, st}, nil
-}
-
-// Close releases the folder.
-func (v *View) Close() error { return v.root.Close() }
-
-// Files returns the data files, in the order of their commits.
-func (v *View) Files() []File { return v.files }
-
-// Marks returns all watermarks, by monitor and then by the time of the first batch.
-func (v *View) Marks() []Mark { return v.sortedMarks() }
-
-// Gaps returns the runs of sequences that are missing in an epoch, at most the first thousand.
-func (v *View) Gaps(monitor uuid.UUID, epoch wire.Epoch) []Gap {
-	return v.gaps[epochKey{monitor, epoch}]
 }
