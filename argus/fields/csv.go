@@ -72,7 +72,7 @@ func (p *csvPrinter) Flush() error {
 // appendCell appends a text, quoted where RFC 4180 demands it.
 func appendCell(b, text []byte) []byte {
 	formula := len(text) > 0 && bytes.IndexByte([]byte("=+-@\t\r"), text[0]) >= 0
-	if !formula && bytes.IndexAny(text, ",\"\r\n") < 0 {
+	if !formula && !bytes.ContainsAny(text, ",\"\r\n") {
 		return append(b, text...)
 	}
 	b = append(b, '"')
