@@ -82,7 +82,7 @@ func (c *Client) Run(ctx context.Context) error {
 		wait = rand.N(c.c.Spread)
 	}
 	begun := time.Time{}
-	for c.sleep(ctx, wait) && pause(ctx, minGap-time.Since(begun)) {
+	for c.sleep(ctx, wait) && pause(ctx, c.c.gap-time.Since(begun)) {
 		begun = time.Now()
 		attempt, cancel := context.WithCancel(ctx)
 		c.mu.Lock()
@@ -118,9 +118,6 @@ func (c *Client) takeWake() bool {
 	c.look = c.look || woken
 	return woken
 }
-
-// minGap is the least time between two attempts: a network may change many times a second.
-const minGap = time.Second
 
 // pause waits for a time, whatever happens. It reports whether ctx goes on.
 func pause(ctx context.Context, d time.Duration) bool {
@@ -261,45 +258,4 @@ func (c *Client) failed(err error) time.Duration {
 		wait += e.wait
 	}
 	return wait
-}
-
-// trusted returns the TLS settings of everything but enrolment with a token.
-func (c *Client) trusted() *tls.Config {
-	return &tls.Config{
-		MinVersion:         tls.VersionTLS13,
-		RootCAs:            c.id.roots,
-		ClientSessionCache: c.sessions,
-		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			if c.id.cert == nil {
-				return &tls.Certificate{}, nil
-			}
-			return c.id.cert, nil
-		},
-	}
-}
-
-// connect returns a transport to the current address and what ends its connections.
-func (c *Client) connect(config *tls.Config) (http.RoundTripper, func()) {
-	if c.c.transport != nil {
-		return c.c.transport(c.address()), func() {}
-	}
-	t := c.newTransport(config)
-	return t, t.CloseIdleConnections
-}
-
-// transport returns the transport in use.
-func (c *Client) transport() http.RoundTripper {
-	if c.rt == nil {
-		c.rt, c.rtHangUp = c.connect(c.trusted())
-	}
-	return c.rt
-}
-
-// hangUp ends all connections.
-func (c *Client) hangUp() {
-	if c.rt != nil {
-		c.rtHangUp()
-		c.rt, c.rtHangUp = nil, nil
-	}
-	c.own.closeAll()
 }

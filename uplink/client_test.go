@@ -67,6 +67,7 @@ func (r *rig) start(change func(*Config)) {
 	conf := Config{Dir: filepath.Join(r.dir, "identity"), Monitor: r.monitor, Name: "host", Version: "test", Queue: s,
 		Preamble: func(b []byte) []byte { return append(b, preamble...) }, BatchInterval: 10 * time.Millisecond,
 		Proxy: func(*http.Request) (*url.URL, error) { return nil, nil }}
+	conf.gap = 5 * time.Millisecond
 	change(&conf)
 	c, err := New(conf)
 	if err != nil {
@@ -122,7 +123,7 @@ func (r *rig) wait(what string, prod bool, ok func() bool) {
 			r.t.Fatalf("%s: not after 20 s; client %+v, spool %+v", what, r.c.Stats(), r.s.Stats())
 		}
 		r.s.Sync()
-		if prod && i%40 == 39 {
+		if prod && i%10 == 9 {
 			r.c.Wake()
 		}
 		time.Sleep(5 * time.Millisecond)

@@ -50,6 +50,7 @@ type Config struct {
 	Proxy func(*http.Request) (*url.URL, error) // http.ProxyFromEnvironment
 	Log   *zap.Logger
 
+	gap       time.Duration                          // least time between attempts, 1 s: a network may change many times a second
 	transport func(address string) http.RoundTripper // tests answer themselves
 }
 
@@ -70,6 +71,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.BatchInterval <= 0 {
 		c.BatchInterval = 30 * time.Second
+	}
+	if c.gap <= 0 {
+		c.gap = time.Second
 	}
 	if c.Proxy == nil {
 		c.Proxy = http.ProxyFromEnvironment

@@ -76,42 +76,57 @@ func (c *Client) nextWork(ctx context.Context) (b spool.Batch, epoch uint64, err
 		if wait <= 0 {
 			return b, 0, nil
 		}
-		records, octets := c.c.Queue.Ready()
-		switch {
-		case records == 0:
-			c.oldest = time.Time{}
-		case c.oldest.IsZero():
-			c.oldest = now
+		b, left := c.lease(now)
+		if b.First != 0 {
+			return b, 0, nil
 		}
-		if records > 0 {
-			left := c.c.BatchInterval - now.Sub(c.oldest)
-			if records >= uint64(c.c.BatchRecords) || octets >= int64(c.c.BatchBytes) || left <= 0 {
-				if b, ok := c.c.Queue.Lease(c.c.BatchBytes, c.c.BatchRecords); ok {
-					c.oldest = time.Time{}
-					return b, 0, nil
-				}
-				left = c.c.BatchInterval // it is not on disk yet: Wait will tell
-			}
-			wait = min(wait, left)
+		wait = min(wait, left)
+		if epoch, left = c.unacknowledged(now); left <= 0 {
+			return b, epoch, nil
 		}
-		if e, ok := c.c.Queue.Unacknowledged(); !ok {
-			c.markSince = now
-		} else {
-			if now.Sub(c.markSince) > stalled {
-				c.markSince = now
-				c.c.Queue.Rewind()
-				continue
-			}
-			left := wire.PollInterval - now.Sub(c.answered)
-			if left <= 0 {
-				return b, e, nil
-			}
-			wait = min(wait, left)
-		}
+		wait = min(wait, left)
 		if err := c.await(ctx, wait); err != nil {
 			return b, 0, err
 		}
 	}
+}
+
+const never = time.Duration(1<<63 - 1)
+
+// lease returns a batch if one is due, or else how long to wait for it.
+func (c *Client) lease(now time.Time) (spool.Batch, time.Duration) {
+	records, octets := c.c.Queue.Ready()
+	switch {
+	case records == 0:
+		c.oldest = time.Time{}
+		return spool.Batch{}, never
+	case c.oldest.IsZero():
+		c.oldest = now
+	}
+	left := c.c.BatchInterval - now.Sub(c.oldest)
+	if left > 0 && records < uint64(c.c.BatchRecords) && octets < int64(c.c.BatchBytes) {
+		return spool.Batch{}, left
+	}
+	b, ok := c.c.Queue.Lease(c.c.BatchBytes, c.c.BatchRecords)
+	if ok {
+		c.oldest = time.Time{}
+	}
+	return b, c.c.BatchInterval // what is not on disk yet, Wait will tell of
+}
+
+// unacknowledged returns the epoch to ask about and how long to wait before. When the store has made no progress for long, what
+// was sent is put back to be sent again.
+func (c *Client) unacknowledged(now time.Time) (epoch uint64, left time.Duration) {
+	epoch, ok := c.c.Queue.Unacknowledged()
+	switch {
+	case !ok:
+		c.markSince = now
+		return 0, never
+	case now.Sub(c.markSince) > stalled:
+		c.markSince = now
+		c.c.Queue.Rewind() // which makes the queue tell that it has something
+	}
+	return epoch, wire.PollInterval - now.Sub(c.answered)
 }
 
 // await waits for a time or until the queue has something.

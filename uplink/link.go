@@ -102,3 +102,44 @@ func refusedByTLS(err error) bool {
 	e, ok := errors.AsType[*net.OpError](err)
 	return ok && e.Op == "remote error"
 }
+
+// trusted returns the TLS settings of everything but enrolment with a token.
+func (c *Client) trusted() *tls.Config {
+	return &tls.Config{
+		MinVersion:         tls.VersionTLS13,
+		RootCAs:            c.id.roots,
+		ClientSessionCache: c.sessions,
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			if c.id.cert == nil {
+				return &tls.Certificate{}, nil
+			}
+			return c.id.cert, nil
+		},
+	}
+}
+
+// connect returns a transport to the current address and what ends its connections.
+func (c *Client) connect(config *tls.Config) (http.RoundTripper, func()) {
+	if c.c.transport != nil {
+		return c.c.transport(c.address()), func() {}
+	}
+	t := c.newTransport(config)
+	return t, t.CloseIdleConnections
+}
+
+// transport returns the transport in use.
+func (c *Client) transport() http.RoundTripper {
+	if c.rt == nil {
+		c.rt, c.rtHangUp = c.connect(c.trusted())
+	}
+	return c.rt
+}
+
+// hangUp ends all connections.
+func (c *Client) hangUp() {
+	if c.rt != nil {
+		c.rtHangUp()
+		c.rt, c.rtHangUp = nil, nil
+	}
+	c.own.closeAll()
+}

@@ -176,7 +176,7 @@ func (s *Spool) degrade(why error) {
 	s.stats.WriteErrors++
 	s.degraded = why
 	s.seal()
-	s.epoch = s.o.epoch()
+	s.epoch = randomEpoch()
 	s.floorOld = true
 	signal(s.kick)
 }

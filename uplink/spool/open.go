@@ -25,7 +25,7 @@ func Open(dir string, o Options) (*Spool, error) {
 		}
 		s.degraded = err
 	}
-	s.epoch = s.o.epoch()
+	s.epoch = randomEpoch()
 	if s.degraded == nil {
 		s.degraded = s.load()
 	}
@@ -64,7 +64,7 @@ func (s *Spool) load() error {
 	}
 	// A number may have been used that nothing on disk tells of any more.
 	if doubt && len(files) > 0 || newest < fl.Newest || !whole {
-		s.epoch = s.o.epoch()
+		s.epoch = randomEpoch()
 	} else if n := len(s.segs); n > 0 && s.segs[n-1].first > fl.Newest {
 		s.epoch = s.segs[n-1].epoch
 	}

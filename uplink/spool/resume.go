@@ -14,7 +14,7 @@ func (s *Spool) Resume(epoch, durable uint64) (rolledBack bool) {
 		return false
 	}
 	old := s.epoch
-	s.epoch = s.o.epoch()
+	s.epoch = randomEpoch()
 	s.floorOld = true
 	for _, g := range s.segs {
 		if g.fresh && g.epoch == old {

@@ -18,9 +18,8 @@ type Options struct {
 	MemoryBytes  int    // octets of the queue in memory while the folder cannot be written, 2 MiB
 	Host         string // who this host is: a spool of another host is set aside (a cloned image)
 
-	fs       fsys          // tests put a failing one here
-	skipSync bool          // mutant for tests: what was never synced is called safe
-	epoch    func() uint64 // tests make it predictable
+	fs       fsys // tests put a failing one here
+	skipSync bool // mutant for tests: what was never synced is called safe
 }
 
 const (
@@ -47,9 +46,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MemoryBytes <= 0 {
 		o.MemoryBytes = 2 << 20
-	}
-	if o.epoch == nil {
-		o.epoch = randomEpoch
 	}
 	return o
 }

@@ -232,3 +232,20 @@ func BenchmarkLease(b *testing.B) {
 		b.SetBytes(int64(len(batch.Records)))
 	}
 }
+
+func BenchmarkOpenFull(b *testing.B) {
+	dir := filepath.Join(b.TempDir(), "s")
+	s := mustOpen(b, dir, Options{})
+	for range 16000 {
+		s.Append(records(1, 1000), 1000, number)
+	}
+	s.Close()
+	b.SetBytes(s.Stats().Bytes)
+	for b.Loop() {
+		s, err := Open(dir, Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		s.Close()
+	}
+}
