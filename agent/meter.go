@@ -49,7 +49,7 @@ type meter struct {
 	told    int64 // when state was last called
 	count   Counters
 
-	stopping, sleeping atomic.Bool
+	stopping atomic.Bool
 	stopTime           time.Time // when the end was asked for, valid with stopping: later frames belong to others
 }
 
@@ -60,7 +60,9 @@ func (m *meter) run(ctx context.Context) error {
 	done := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(done)
-		m.wake()
+		m.stopTime = time.Now()
+		m.stopping.Store(true)
+		m.src.Interrupt()
 	})
 	err := m.loop()
 	if !stop() {
@@ -81,34 +83,18 @@ func (m *meter) run(ctx context.Context) error {
 	return err
 }
 
-// wake ends the loop. A source that sleeps for long is closed, once every frame that came before had the time to wake it.
-func (m *meter) wake() {
-	m.stopTime = time.Now()
-	m.stopping.Store(true)
-	if m.sleeping.Load() {
-		time.Sleep(ringDelay)
-		if m.sleeping.Load() {
-			_ = m.src.Close()
-		}
-	}
-}
-
 func (m *meter) loop() error {
 	wait := m.wait()
 	for {
-		m.sleeping.Store(wait > leastWait)
-		if m.stopping.Load() {
-			m.sleeping.Store(false)
-			return nil
-		}
 		data, err := m.src.Next(&m.frame, wait)
-		m.sleeping.Store(false)
 		switch {
 		case err == nil && m.late():
 			return nil
 		case err == nil:
 			m.add(data)
 			wait = busyWait
+		case errors.Is(err, capture.ErrTimeout) && m.stopping.Load():
+			return nil
 		case errors.Is(err, capture.ErrTimeout):
 			m.due(time.Now().UnixNano())
 			wait = m.wait()

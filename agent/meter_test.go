@@ -26,11 +26,12 @@ type frames struct {
 	next   func(f *capture.Frame) []byte // nil when there are no more
 	end    error                         // given after the last frame; nil waits
 	closed chan struct{}
+	wake   chan struct{}
 	once   sync.Once
 }
 
 func newFrames(next func(*capture.Frame) []byte, end error) *frames {
-	return &frames{next: next, end: end, closed: make(chan struct{})}
+	return &frames{next: next, end: end, closed: make(chan struct{}), wake: make(chan struct{}, 1)}
 }
 
 func (s *frames) Next(f *capture.Frame, wait time.Duration) ([]byte, error) {
@@ -44,10 +45,14 @@ func (s *frames) Next(f *capture.Frame, wait time.Duration) ([]byte, error) {
 	select {
 	case <-s.closed:
 		return nil, net.ErrClosed
+	case <-s.wake:
+		return nil, capture.ErrTimeout
 	case <-time.After(wait):
 		return nil, capture.ErrTimeout
 	}
 }
+
+func (s *frames) Interrupt() { s.wake <- struct{}{} }
 
 func (s *frames) Stats() (capture.Stats, error) { return capture.Stats{}, nil }
 

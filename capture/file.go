@@ -94,6 +94,9 @@ func (s *fileSource) Next(f *Frame, _ time.Duration) ([]byte, error) {
 	return data, nil
 }
 
+// Interrupt implements Source: a file does not wait.
+func (s *fileSource) Interrupt() {}
+
 // Stats implements Source.
 func (s *fileSource) Stats() (Stats, error) { return Stats{Received: s.received}, nil }
 

@@ -43,8 +43,8 @@ type ring struct {
 	downErr error     // the socket's error; reported when what the ring holds has been read
 	downAt  time.Time // when nothing more can come
 
-	closed atomic.Bool
-	close  sync.Once
+	interrupted, closed atomic.Bool
+	close               sync.Once
 }
 
 // Next implements Source.
@@ -94,11 +94,15 @@ func (r *ring) wait(wait time.Duration) error {
 	if err := r.file.SetReadDeadline(time.Now().Add(wait)); err != nil {
 		return r.errClosed()
 	}
+	if r.interrupted.Swap(false) { // an Interrupt from here on ends the Read by its deadline
+		return ErrTimeout
+	}
 	err := r.conn.Read(r.ready)
 	switch {
 	case r.closed.Load():
 		return r.errClosed()
 	case errors.Is(err, os.ErrDeadlineExceeded):
+		r.interrupted.Store(false)
 		return ErrTimeout
 	case err != nil:
 		return fmt.Errorf("capture on %s: %w", r.name, err)
@@ -133,6 +137,12 @@ func (r *ring) release() {
 	atomic.StoreUint32(r.status(), unix.TP_STATUS_KERNEL)
 	r.held = false
 	r.at = (r.at + 1) % r.blocks
+}
+
+// Interrupt implements Source.
+func (r *ring) Interrupt() {
+	r.interrupted.Store(true)
+	_ = r.file.SetReadDeadline(time.Now())
 }
 
 // Stats implements Source.

@@ -255,6 +255,24 @@ func TestRingTimeout(t *testing.T) {
 }
 
 // TestRingClose closes from another goroutine while Next waits, and while a frame is lent.
+// TestRingInterrupt ends a wait of a minute, whether it has begun or not, and only one.
+func TestRingInterrupt(t *testing.T) {
+	inNamespace(t)
+	_, b := veth(t)
+	s := openRing(t, b)
+	var f Frame
+	for range 100 {
+		go s.Interrupt()
+		if _, err := s.Next(&f, time.Minute); err != ErrTimeout {
+			t.Fatal(err)
+		}
+	}
+	began := time.Now()
+	if _, err := s.Next(&f, 50*time.Millisecond); err != ErrTimeout || time.Since(began) < 50*time.Millisecond {
+		t.Errorf("the wait after an interrupted one took %v: %v", time.Since(began), err)
+	}
+}
+
 func TestRingClose(t *testing.T) {
 	inNamespace(t)
 	a, b := veth(t)

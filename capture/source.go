@@ -34,13 +34,16 @@ type Stats struct {
 	Dropped  uint64 // frames that the kernel had no room for
 }
 
-// Source is a stream of frames. Only Close may be called from another goroutine than the one that calls Next.
+// Source is a stream of frames. Only Interrupt and Close may be called from another goroutine than the one that calls Next.
 type Source interface {
 	// Next lends the octets of the next frame until the next call of Next or Close and describes it in f.
 	// It blocks for at most wait and then returns ErrTimeout; wait has no meaning for a file.
 	// At the end of a file it returns io.EOF, of a file that ends inside a record an error that wraps
 	// io.ErrUnexpectedEOF, after Close one that wraps net.ErrClosed. Every error but ErrTimeout is final.
 	Next(f *Frame, wait time.Duration) ([]byte, error)
+
+	// Interrupt makes the Next that waits return ErrTimeout at once, or else the next one that would have to wait.
+	Interrupt()
 
 	// Stats returns the counters.
 	Stats() (Stats, error)
