@@ -56,13 +56,10 @@ func (d *delivery) discover(context.Context) (token string, collectors []string)
 		_, err = wire.ParseToken(token)
 	}
 	message := "enrolment token found"
-	switch {
-	case err != nil:
+	if err != nil {
 		message, token = "enrolment token is not used", ""
-	case token == "":
-		message = "no collector is known: records stay in the spool until an enrolment token is given"
 	}
-	if d.told != message {
+	if (token != "" || err != nil) && d.told != message {
 		d.told = message
 		d.agent.log.Info(message, zap.String("code", "token"), zap.String("from", origin), zap.Error(err))
 	}

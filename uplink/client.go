@@ -203,6 +203,9 @@ func (c *Client) discover(ctx context.Context) {
 	if token == "" && len(collectors) == 0 && c.c.Discover != nil {
 		token, collectors = c.c.Discover(ctx)
 	}
+	if token == "" && len(collectors) == 0 {
+		collectors = c.id.collectors()
+	}
 	c.token = nil
 	if token != "" {
 		if t, err := wire.ParseToken(token); err != nil {

@@ -174,14 +174,14 @@ func TestEnrolsAndDelivers(t *testing.T) {
 	if logs.Len() != 1 || logs.All()[0].ContextMap()["code"] != "uplink-up" {
 		t.Errorf("logged: %v", logs.All())
 	}
-	for name, mode := range map[string]os.FileMode{"": 0o700, keyFile: 0o600, certFile: 0o600, caFile: 0o600} {
+	for name, mode := range map[string]os.FileMode{"": 0o700, keyFile: 0o600, certFile: 0o600, caFile: 0o600, hostFile: 0o600} {
 		if info, err := os.Stat(filepath.Join(r.dir, "identity", name)); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != mode {
 			t.Errorf("%q: %v, %v", name, info.Mode(), err)
 		}
 	}
-	// The next start needs neither token nor enrolment.
+	// The next start needs neither token nor address nor enrolment.
 	r.stop()
-	r.start(func(c *Config) { c.Collectors = []string{col.address()} })
+	r.start(func(c *Config) { c.Token = "" })
 	r.add(10)
 	r.all(col)
 	if col.enrolled != 1 {

@@ -32,10 +32,11 @@ type Queue interface {
 type Config struct {
 	Token      string   // enrolment token; its collectors follow Collectors
 	Collectors []string // host:port; tried in this order
-	// Discover is asked for a token and collectors at start and after each Wake, as long as neither is known.
+	// Discover is asked for a token and collectors at start and after each Wake, as long as neither is configured.
+	// When it knows none either, an enrolled client goes back to the collector of its certificate.
 	Discover func(context.Context) (token string, collectors []string)
 
-	Dir           string // identity: key.pem, cert.pem, ca.pem; made with mode 0700
+	Dir           string // identity: key.pem, cert.pem, ca.pem, collectors; made with mode 0700
 	Monitor       uuid.UUID
 	Name, Version string // of the host, and of this program
 

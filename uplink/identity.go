@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
@@ -26,6 +27,7 @@ const (
 	keyFile  = "key.pem"
 	certFile = "cert.pem"
 	caFile   = "ca.pem"
+	hostFile = "collectors" // where the certificate came from, host:port a line: a token is needed only once
 )
 
 // identity is what a monitor proves itself with: a folder with its key, its certificate and the CA of its collector.
@@ -98,6 +100,15 @@ func (id *identity) load() {
 	}
 	cert.PrivateKey = id.key
 	id.cert = cert
+}
+
+// collectors returns the addresses of the collector that gave the certificate, none without a certificate.
+func (id *identity) collectors() []string {
+	text, err := id.root.ReadFile(hostFile)
+	if err != nil || id.cert == nil {
+		return nil
+	}
+	return strings.Fields(string(text))
 }
 
 func (id *identity) readPEM(name, kind string) []byte {

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -165,6 +166,9 @@ func (c *Client) renew(ctx context.Context) error {
 func (c *Client) adopt(r wire.EnrollResponse, a *answer) error {
 	host, _, _ := net.SplitHostPort(c.address())
 	if err := c.id.accept(r, a.peer, host); err != nil {
+		return err
+	}
+	if err := c.id.write(hostFile, []byte(strings.Join(c.addresses, "\n")+"\n")); err != nil {
 		return err
 	}
 	c.count(func(s *Stats) { s.NotAfter = c.id.cert.Leaf.NotAfter })
