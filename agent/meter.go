@@ -23,7 +23,6 @@ const (
 
 	// ringDelay is longer than the kernel keeps a frame before it hands a block that is not full to the reader.
 	ringDelay = 250 * time.Millisecond
-	drainTime = 500 * time.Millisecond // for what is left in the ring when a meter ends
 )
 
 // emitter takes n encoded records, which it may number but not keep.
@@ -50,7 +49,7 @@ type meter struct {
 	count   Counters
 
 	stopping atomic.Bool
-	stopTime           time.Time // when the end was asked for, valid with stopping: later frames belong to others
+	stopTime time.Time // when the end was asked for, valid with stopping: later frames belong to others
 }
 
 // run meters until ctx ends, the source does, or emit fails, then reports every open flow. The end of a file is no error.
@@ -112,12 +111,14 @@ func (m *meter) late() bool { return m.stopping.Load() && m.frame.Timestamp.Afte
 
 // drain takes what the ring still holds from before the end.
 func (m *meter) drain() {
-	for end := time.Now().Add(drainTime); time.Now().Before(end); {
-		data, err := m.src.Next(&m.frame, ringDelay)
-		if err != nil || m.late() {
+	for end := time.Now().Add(ringDelay); time.Now().Before(end); {
+		data, err := m.src.Next(&m.frame, time.Until(end))
+		if err != nil && !errors.Is(err, capture.ErrTimeout) || m.late() {
 			return
 		}
-		m.add(data)
+		if err == nil {
+			m.add(data)
+		}
 	}
 }
 
