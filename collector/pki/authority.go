@@ -72,33 +72,45 @@ func (a *Authority) load() error {
 	if err := a.checkModes(); err != nil {
 		return err
 	}
-	keyPEM, err := a.root.ReadFile("ca.key")
+	text, err := a.root.ReadFile(caFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return a.create()
+		if enrolled, _ := fs.ReadDir(a.root.FS(), "monitors"); len(enrolled) > 0 {
+			return fmt.Errorf("%s is lost: restore it from a backup, or remove the folder monitors too to begin anew: every monitor must enrol again", caFile)
+		}
+		if err := a.create(); err != nil {
+			return err
+		}
+		text, err = a.root.ReadFile(caFile)
 	}
 	if err != nil {
 		return err
 	}
-	if a.key, err = parseKey(keyPEM); err != nil {
-		return fmt.Errorf("ca.key: %w; restore it from a backup: with a new one every monitor must enrol again", err)
-	}
-	certPEM, err := a.root.ReadFile("ca.pem")
-	if errors.Is(err, fs.ErrNotExist) {
-		return a.selfSign() // the last start ended between the two files
-	}
-	if err != nil {
-		return err
-	}
-	if a.cert, err = parseCertificate(certPEM); err != nil || !a.key.PublicKey.Equal(a.cert.PublicKey) {
-		return errors.Join(errors.New("ca.pem is damaged or not of ca.key: restore it from a backup"), err)
+	if err := a.parse(text); err != nil {
+		return fmt.Errorf("%s is damaged: %w; restore it from a backup: with a new one every monitor must enrol again", caFile, err)
 	}
 	return nil
 }
 
-func (a *Authority) create() error {
-	if _, err := a.root.Stat("ca.pem"); err == nil {
-		return errors.New("ca.pem is there and ca.key is not: restore it from a backup, or remove ca.pem to begin anew (every monitor must enrol again)")
+// caFile holds the authority's key and certificate: one file, so that there is never one without the other.
+const caFile = "ca.pem"
+
+func (a *Authority) parse(text []byte) (err error) {
+	block, rest := pem.Decode(text)
+	if a.key, err = parseKey(block); err != nil {
+		return err
 	}
+	if a.cert, err = parseCertificate(rest); err != nil {
+		return err
+	}
+	if !a.key.PublicKey.Equal(a.cert.PublicKey) {
+		return errors.New("the certificate is of another key")
+	}
+	return nil
+}
+
+// create makes the authority's key and certificate, unless another process does so first (the first start of a collector
+// beside the first token): then there is that one's.
+func (a *Authority) create() error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err
@@ -107,26 +119,19 @@ func (a *Authority) create() error {
 	if err != nil {
 		return err
 	}
-	a.key = key
-	if err := a.write("ca.key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})); err != nil {
-		return err
-	}
-	return a.selfSign()
-}
-
-func (a *Authority) selfSign() error {
 	t := template(a.now(), caLife)
 	t.Subject = pkix.Name{CommonName: "Argus collector CA"}
 	t.IsCA, t.BasicConstraintsValid, t.MaxPathLenZero = true, true, true
 	t.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
-	der, err := x509.CreateCertificate(rand.Reader, t, t, &a.key.PublicKey, a.key)
+	cert, err := x509.CreateCertificate(rand.Reader, t, t, &key.PublicKey, key)
 	if err != nil {
 		return err
 	}
-	if a.cert, err = x509.ParseCertificate(der); err != nil {
+	text := append(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), encodeCertificate(cert)...)
+	if err := a.place(caFile, text, a.root.Link); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return a.write("ca.pem", encodeCertificate(der))
+	return nil
 }
 
 // sign issues a certificate for a public key.
@@ -161,8 +166,7 @@ func parseCertificate(b []byte) (*x509.Certificate, error) {
 	return x509.ParseCertificate(block.Bytes)
 }
 
-func parseKey(b []byte) (*ecdsa.PrivateKey, error) {
-	block, _ := pem.Decode(b)
+func parseKey(block *pem.Block) (*ecdsa.PrivateKey, error) {
 	if block == nil || block.Type != "PRIVATE KEY" {
 		return nil, errors.New("no PEM private key")
 	}

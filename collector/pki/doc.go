@@ -4,7 +4,7 @@
 // Everything is in one folder, so that commands can work on it beside a running collector; what one process
 // changes, the other sees within a second:
 //
-//	ca.pem, ca.key             the authority, P-256, ten years
+//	ca.pem                     the authority's key and certificate, P-256, ten years
 //	tokens/<id>.json           a token by the SHA-256 of its secret: the secret itself is not kept
 //	monitors/<uuid>.json       the key of a monitor, and a key that waits for approval
 //

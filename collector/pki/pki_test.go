@@ -349,11 +349,48 @@ func TestAuthorityStaysTheSame(t *testing.T) {
 		before = a.Fingerprint()
 		a.Close()
 	}
-	if err := os.Remove(filepath.Join(dir, "ca.key")); err != nil {
+	text, err := os.ReadFile(filepath.Join(dir, caFile))
+	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "backup") {
-		t.Errorf("a lost key: %v, want a refusal that says what to do", err)
+	for what, damage := range map[string]func() error{
+		"cut": func() error { return os.WriteFile(filepath.Join(dir, caFile), text[:len(text)/2], 0o600) },
+		"lost": func() error {
+			return errors.Join(os.Remove(filepath.Join(dir, caFile)), os.WriteFile(filepath.Join(dir, "monitors", "x.json"), nil, 0o600))
+		},
+	} {
+		if err := damage(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "backup") {
+			t.Errorf("a %s authority: %v, want a refusal that says what to do", what, err)
+		}
+	}
+}
+
+// The collector's first start and the first token may come at once: they agree on one authority.
+func TestAuthorityIsMadeOnce(t *testing.T) {
+	for range 20 {
+		dir := filepath.Join(t.TempDir(), "pki")
+		prints := make(chan [32]byte)
+		for range 8 {
+			go func() {
+				a, err := Open(dir)
+				if err != nil {
+					t.Error(err)
+					prints <- [32]byte{}
+					return
+				}
+				defer a.Close()
+				prints <- a.Fingerprint()
+			}()
+		}
+		first := <-prints
+		for range 7 {
+			if <-prints != first {
+				t.Fatal("two authorities in one folder")
+			}
+		}
 	}
 }
 
@@ -367,7 +404,7 @@ func TestOpenFolderIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.Close()
-	for _, name := range []string{"", "ca.key", "tokens"} {
+	for _, name := range []string{"", caFile, "tokens"} {
 		full := filepath.Join(dir, name)
 		info, err := os.Stat(full)
 		if err != nil {

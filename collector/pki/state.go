@@ -1,6 +1,7 @@
 package pki
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,16 +33,21 @@ func (a *Authority) writeJSON(name string, v any) error {
 }
 
 // write replaces a file: after a crash there is the old content or the new.
-func (a *Authority) write(name string, b []byte) error {
-	temp := name + ".tmp"
-	f, err := a.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+func (a *Authority) write(name string, b []byte) error { return a.place(name, b, a.root.Rename) }
+
+// place writes a file of its own beside name, which no other process writes, and moves it there: by Rename, which
+// replaces what is there, or by Link, which does not.
+func (a *Authority) place(name string, b []byte, move func(from, to string) error) error {
+	temp := name + "." + rand.Text() + ".tmp"
+	defer func() { _ = a.root.Remove(temp) }()
+	f, err := a.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(b)
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
-		err = a.root.Rename(temp, name)
+		err = move(temp, name)
 	}
 	if err != nil {
 		return err
