@@ -8,7 +8,7 @@
 
 export CGO_ENABLED = 0
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
-BUILD    = go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+BUILD    = go build -trimpath -ldflags "-s -w -X github.com/argus-endpoint/argus-endpoint/internal/cli.release=$(VERSION)"
 PROGRAMS = argus-endpoint argus-collector
 TARGETS  = linux/amd64 linux/arm64 linux/arm darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 FUZZTIME ?= 30s

@@ -30,7 +30,7 @@ func root() *ffcli.Command {
 		LongHelp:   runHelp,
 		Exec:       runExec(&config, flags),
 	}
-	r.Subcommands = []*ffcli.Command{runCommand(&config, flags), flowsCommand(), statusCommand(), doctorCommand(), versionCommand()}
+	r.Subcommands = []*ffcli.Command{runCommand(&config, flags), flowsCommand(), statusCommand(), doctorCommand(), cli.VersionCommand("argus-endpoint")}
 	r.Subcommands = append(r.Subcommands, cli.Completion(r))
 	return r
 }

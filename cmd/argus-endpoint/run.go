@@ -56,7 +56,7 @@ func runExec(config *agent.Config, flags *flag.FlagSet) func(context.Context, []
 		for _, w := range warnings {
 			log.Warn(w, zap.String("code", "config"))
 		}
-		err := agent.New(*config, version(), log).Run(ctx)
+		err := agent.New(*config, cli.Version(), log).Run(ctx)
 		if err != nil {
 			return fmt.Errorf("run: %w", err)
 		}

@@ -24,19 +24,21 @@ finish() {
 trap 'finish 0' INT TERM
 trap 'finish $?' EXIT
 
-# Each program leads a process group of its own would not hear Ctrl-C; these ignore the terminal's and are told above.
+# Ctrl-C goes to this script alone, which then ends the two in order: each leads a session of its own.
+: >run/collector.log
 setsid bin/argus-collector run --state run/collector --listen "$listen" 2>run/collector.log &
 collector=$!
 tries=0
-until bin/argus-collector token create --state run/collector --address "$listen" --uses 1 --expires 1h >run/token 2>run/token.log; do
+until grep -q "collector is ready" run/collector.log; do
 	tries=$((tries + 1))
-	if [ $tries -gt 50 ] || ! kill -0 "$collector" 2>/dev/null; then
+	if [ $tries -gt 100 ] || ! kill -0 "$collector" 2>/dev/null; then
 		echo "make run: the collector did not start:" >&2
-		cat run/collector.log run/token.log >&2
+		cat run/collector.log >&2
 		finish 1
 	fi
 	sleep 0.1
 done
+bin/argus-collector token create --state run/collector --address "$listen" --uses 1 --expires 1h >run/token 2>/dev/null || finish 1
 ARGUS_TOKEN=$(cat run/token)
 export ARGUS_TOKEN
 rm -f run/token
