@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -113,9 +114,7 @@ func (a *agent) try(ctx context.Context, method, path string, body []byte, heade
 	if err != nil {
 		return nil, nil, err
 	}
-	for k, v := range header {
-		req.Header[k] = v
-	}
+	maps.Copy(req.Header, header)
 	resp, err := a.http.Do(req)
 	if err != nil {
 		return nil, nil, err

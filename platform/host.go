@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/gofrs/uuid/v5"
@@ -123,10 +124,8 @@ var placeholders = []uuid.UUID{
 // plausible tells whether id can belong to one machine only. A real one has about fourteen different digits
 // of sixteen; one with four or fewer (all zero, all one, 0...01) was typed, not drawn.
 func plausible(id uuid.UUID) bool {
-	for _, p := range placeholders {
-		if id == p {
-			return false
-		}
+	if slices.Contains(placeholders, id) {
+		return false
 	}
 	var digits uint16
 	for _, b := range id {

@@ -191,8 +191,8 @@ func TestEveryFieldIsKept(t *testing.T) {
 func fillAll(v reflect.Value, n *uint64) {
 	switch v.Kind() {
 	case reflect.Struct:
-		for i := range v.NumField() {
-			fillAll(v.Field(i), n)
+		for _, field := range v.Fields() {
+			fillAll(field, n)
 		}
 	case reflect.Array:
 		for i := range v.Len() {
