@@ -160,7 +160,10 @@ func (c *testCollector) token() string {
 }
 
 func (c *testCollector) serve(w http.ResponseWriter, r *http.Request) {
-	body, _ := io.ReadAll(io.LimitReader(r.Body, wire.MaxCompressed+1))
+	body, err := io.ReadAll(io.LimitReader(r.Body, wire.MaxCompressed+1))
+	if err != nil {
+		return // the client went away
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.requests++
