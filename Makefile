@@ -1,6 +1,7 @@
 # make            build both programs into bin/
 # make run        a collector, an agent and the flows of this machine, until Ctrl-C
 # make test       everything that a change must pass (under 10 minutes)
+# make demo-check make run with a connection beside it: what a newcomer sees is there
 # make bench      the table of speed and memory, beside the peers that are installed
 # make fuzz       every fuzz target for FUZZTIME each (default 30s)
 # make cross      both programs for every platform into bin/<os>-<arch>/
@@ -13,7 +14,7 @@ PROGRAMS = argus-endpoint argus-collector
 TARGETS  = linux/amd64 linux/arm64 linux/arm darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 FUZZTIME ?= 30s
 
-.PHONY: build run test deps format vet staticcheck cross-vet unit budgets bench fuzz cross clean
+.PHONY: build run test deps format vet staticcheck cross-vet unit budgets demo-check bench fuzz cross clean
 
 build:
 	$(BUILD) -o bin/ $(PROGRAMS:%=./cmd/%)
@@ -48,6 +49,9 @@ unit:
 # Allocations, memory, binary sizes: without the race detector, which would count its own.
 budgets:
 	go test -count=1 -run 'Alloc|Budget' ./...
+
+demo-check: build
+	@internal/demo/check.sh
 
 bench: build
 	go run ./internal/bench
