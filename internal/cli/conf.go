@@ -14,7 +14,8 @@ import (
 const maxConfLine = 64 << 10
 
 // ConfFile returns a parser of argus.conf syntax for the flags of fs: lines of NAME=value, the value bare or in double
-// quotes, comments from # on. ARGUS_STATUS_INTERVAL=5 sets the flag status-interval; the prefix ARGUS_ may be left out.
+// quotes; a line that begins with # is a comment, and so is what follows # or // behind a space. ARGUS_SPOOL_SIZE=1G sets
+// the flag spool-size; the prefix ARGUS_ may be left out.
 // A name that is no flag goes to warn with its place; a value that the flag refuses is an error naming file and line.
 func ConfFile(fs *flag.FlagSet, warn func(message string)) ff.ConfigFileParser {
 	return func(r io.Reader, set func(name, value string) error) error {
@@ -69,15 +70,21 @@ func confLine(line string) (key, value string, ok bool, err error) {
 	}
 	value = strings.TrimSpace(value)
 	if !strings.HasPrefix(value, `"`) {
-		if i := strings.IndexByte(value, '#'); i >= 0 {
-			value = strings.TrimSpace(value[:i])
-		}
-		return key, value, true, nil
+		return key, uncomment(" " + value), true, nil
 	}
 	value, rest, found := strings.Cut(value[1:], `"`)
-	rest = strings.TrimSpace(rest)
-	if !found || rest != "" && rest[0] != '#' {
+	if !found || uncomment(" "+rest) != "" {
 		return "", "", false, fmt.Errorf("the quotes of %s do not close", key)
 	}
 	return key, value, true, nil
+}
+
+// uncomment cuts a bare value where a comment begins: only behind a space, so that paths and addresses may hold the marks.
+func uncomment(value string) string {
+	for i := 1; i < len(value); i++ {
+		if (value[i-1] == ' ' || value[i-1] == '\t') && (value[i] == '#' || strings.HasPrefix(value[i:], "//")) {
+			return strings.TrimSpace(value[:i])
+		}
+	}
+	return strings.TrimSpace(value)
 }
