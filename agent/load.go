@@ -33,7 +33,6 @@ func (c *Config) Flags(set *flag.FlagSet) {
 	set.StringVar(&c.Token, "token", c.Token, "enrol with this `token`: it names the collector and proves the right to join")
 	set.StringVar(&c.MonitorID, "monitor-id", c.MonitorID, "be this `id` instead of the host's own UUID: a UUID, `hostuuid`, `hostname`, an IPv4 address, a number or a name")
 	set.Var((*seconds)(&c.StatusInterval), "flow-status-interval", "an active flow reports every `seconds`")
-	set.Var((*seconds)(&c.StatusInterval), "status-interval", "the same as --flow-status-interval")
 	set.Var((*seconds)(&c.MARInterval), "mar-status-interval", "the agent reports on itself every `seconds`")
 	set.Var((*seconds)(&c.BatchInterval), "batch-interval", "a record waits at most `seconds` for its batch to fill")
 	set.Var((*size)(&c.SpoolSize), "spool-size", "keep at most this `size` of records while the collector is away (K, M, G)")

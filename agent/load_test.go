@@ -61,7 +61,7 @@ func TestLoad(t *testing.T) {
 			}, warning: `argus.conf:2: unknown setting "ARGUS_DAEMON"`},
 		{name: "any interface", file: "ARGUS_INTERFACE=any", want: func(*Config) {}},
 		{name: "empty file", file: "\n", want: func(*Config) {}},
-		{name: "order", args: []string{"--status-interval", "1"}, env: map[string]string{"ARGUS_STATE": "/env", "ARGUS_INTERFACE": "env0"},
+		{name: "order", args: []string{"--flow-status-interval", "1"}, env: map[string]string{"ARGUS_STATE": "/env", "ARGUS_INTERFACE": "env0"},
 			file: "ARGUS_STATE=/file\nARGUS_BATCH_INTERVAL=9\nARGUS_INTERFACE=file0",
 			want: func(c *Config) {
 				c.StatusInterval, c.State, c.BatchInterval, c.Interfaces = time.Second, "/env", 9*time.Second, []string{"env0"}

@@ -121,7 +121,7 @@ func TestRunStatusFlowsAndSecondAgent(t *testing.T) {
 	if !inNamespace(t) {
 		return
 	}
-	p := startAgent(t, "--status-interval", "1")
+	p := startAgent(t, "--flow-status-interval", "1")
 	eventually(t, 5*time.Second, "status answers", func() bool {
 		return strings.Contains(call(t, nil, "status", "--state", p.state).stdout, "lo ")
 	})
