@@ -33,8 +33,8 @@ type InterfaceStatus struct {
 	Name     string     `json:"name"`
 	Short    string     `json:"inf,omitempty"` // its name in the records, at most 4 octets
 	Kind     string     `json:"kind"`
-	Metered  bool       `json:"metered"`
-	Reason   string     `json:"reason,omitempty"` // why it is not metered, or why its last meter ended
+	Metered  bool       `json:"metering"`         // "metered" is the number of its frames, in Accounts
+	Reason   string     `json:"reason,omitempty"` // why it is not metered, or why its last meter ended; "" before the first one
 	Since    *time.Time `json:"since,omitempty"`
 	Restarts uint64     `json:"restarts,omitempty"`
 	Panics   uint64     `json:"panics,omitempty"`

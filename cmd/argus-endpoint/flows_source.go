@@ -136,7 +136,7 @@ func shortName(s *agent.Status, name string) (string, error) {
 		if in.Name != name {
 			continue
 		}
-		if !in.Metered {
+		if !in.Metered && in.Reason != "" { // without a reason its meter is about to begin
 			return "", fmt.Errorf("the agent does not meter %s: %s", name, in.Reason)
 		}
 		return in.Short, nil

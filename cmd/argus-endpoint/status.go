@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
@@ -89,7 +90,7 @@ func writeInterfaces(out io.Writer, s *agent.Status) error {
 	fmt.Fprintln(w, "\ninterface\tkind\tcaptured\tdropped\tmetered\tmalformed\town uplink\tflows open\trecords\tspooled")
 	for _, in := range s.Interfaces {
 		if !in.Metered {
-			fmt.Fprintf(w, "%s\t%s\tnot metered: %s\n", in.Name, in.Kind, in.Reason)
+			fmt.Fprintf(w, "%s\t%s\tnot metered: %s\n", in.Name, in.Kind, cmp.Or(in.Reason, "about to begin"))
 			continue
 		}
 		writeAccounts(w, in.Name, in.Kind, &in.Accounts)
