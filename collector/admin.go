@@ -85,7 +85,7 @@ func (s *Server) serveAdmin(ctx context.Context, l net.Listener) error {
 }
 
 func (s *Server) status(w http.ResponseWriter, r *http.Request) {
-	st, err := s.journal.State(r.Context())
+	st, err := s.journal.get().State(r.Context())
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
@@ -116,7 +116,7 @@ func (s *Server) follow(w http.ResponseWriter, r *http.Request) {
 		out.Flush() // a reader that went away is noticed at the first batch
 	}
 	var stream []byte
-	for e, err := range s.journal.Follow(r.Context(), ready) {
+	for e, err := range s.journal.get().Follow(r.Context(), ready) {
 		if err != nil {
 			return
 		}

@@ -23,25 +23,17 @@ func TestMutantsAreFound(t *testing.T) {
 			s, stop := start(t, conf)
 			a := newAgent(t, token(t, s))
 			stop() // the test is the writer now
-			embedded, err := journal.StartServer(conf.State+"/journal", conf.JournalBytes, zap.NewNop())
-			if err != nil {
+			kept := &embedded{config: &conf, log: zap.NewNop()}
+			if err := kept.start(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			defer embedded.Close()
-			nc, err := embedded.Connect()
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer nc.Close()
-			j, err := journal.Open(t.Context(), nc, conf.JournalBytes)
-			if err != nil {
-				t.Fatal(err)
-			}
+			defer kept.stop()
+			j := kept.get()
 			b := a.batch(10)
 			if err := j.Append(t.Context(), &journal.Batch{Monitor: a.id, Epoch: a.epoch, First: b.first, Last: b.last, Body: b.body}); err != nil {
 				t.Fatal(err)
 			}
-			w, err := newWriter(StoreDir(conf.State), &conf, j, zap.NewNop())
+			w, err := newWriter(StoreDir(conf.State), &conf, kept, zap.NewNop())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -58,7 +50,7 @@ func TestMutantsAreFound(t *testing.T) {
 				}
 			}
 			w.close() // the crash: what was added is not committed
-			if w, err = newWriter(StoreDir(conf.State), &conf, j, zap.NewNop()); err != nil {
+			if w, err = newWriter(StoreDir(conf.State), &conf, kept, zap.NewNop()); err != nil {
 				t.Fatal(err)
 			}
 			defer w.close()

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -24,7 +23,7 @@ type Server struct {
 	addr   net.Addr
 
 	authority *pki.Authority
-	journal   *journal.Journal
+	journal   *embedded
 	receiver  *receive.Handler
 	writer    *writer
 }
@@ -63,9 +62,11 @@ func (s *Server) Run(ctx context.Context) (err error) {
 		return err
 	}
 	release(s.authority.Close)
-	if err := s.openJournal(ctx, release); err != nil {
+	s.journal = &embedded{config: &s.config, log: s.log}
+	if err := s.journal.start(ctx); err != nil {
 		return err
 	}
+	release(func() error { s.journal.stop(); return nil })
 	if s.writer, err = newWriter(StoreDir(s.config.State), &s.config, s.journal, s.log.Named("store")); err != nil {
 		return err
 	}
@@ -80,26 +81,6 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	}
 	s.addr = listener.Addr()
 	return s.serve(ctx, listener, admin)
-}
-
-// openJournal starts the embedded server and connects to it.
-func (s *Server) openJournal(ctx context.Context, release func(func() error)) error {
-	dir := filepath.Join(s.config.State, journalDir)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("journal: %w", err)
-	}
-	embedded, err := journal.StartServer(dir, s.config.JournalBytes, s.log)
-	if err != nil {
-		return err
-	}
-	release(func() error { embedded.Close(); return nil })
-	nc, err := embedded.Connect()
-	if err != nil {
-		return err
-	}
-	release(func() error { nc.Close(); return nil })
-	s.journal, err = journal.Open(ctx, nc, s.config.JournalBytes)
-	return err
 }
 
 // serve runs the three parts until ctx ends or one fails. Agents are sent away first, so that the writer sees the end.
@@ -133,12 +114,19 @@ func (s *Server) serve(ctx context.Context, listener, admin net.Listener) error 
 	return nil
 }
 
-// append converts between the two packages' batches, which are the same.
+// appendTimeout is below the time that an agent waits for an answer, so that it hears of a failing disk.
+const appendTimeout = 5 * time.Second
+
+// append puts a batch into the journal. A journal that cannot take it is started again, unless it is only full.
 func (s *Server) append(ctx context.Context, b *receive.Batch) error {
-	entry := journal.Batch(*b)
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	entry := journal.Batch(*b) // the two packages' batches are the same
+	limited, cancel := context.WithTimeout(ctx, appendTimeout)
 	defer cancel()
-	return s.journal.Append(ctx, &entry)
+	err := s.journal.get().Append(limited, &entry)
+	if err != nil && !errors.Is(err, journal.ErrFull) && ctx.Err() == nil {
+		s.writer.distrust(err)
+	}
+	return err
 }
 
 // Advertised returns the addresses that a token carries unless others are given.

@@ -129,7 +129,7 @@ func TestFromEnrolmentToParquet(t *testing.T) {
 		t.Errorf("a repeated batch is answered with %d, want 150", got)
 	}
 	wantOneToN(t, s.config.State, a.id, 150)
-	if st, err := s.journal.State(t.Context()); err != nil || st.Last-st.First+1 > 1 {
+	if st, err := s.journal.get().State(t.Context()); err != nil || st.Last-st.First+1 > 1 {
 		t.Errorf("the journal holds %+v (%v) after the commit", st, err)
 	}
 	a.post(a.batch(7)) // not flushed: the end commits it

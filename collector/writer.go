@@ -28,13 +28,14 @@ const (
 type writer struct {
 	dir     string
 	config  *Config
-	journal *journal.Journal
+	journal *embedded
 	log     *zap.Logger
 	flushes chan flush
+	doubts  chan error // why the journal takes no batches
 	retry   time.Duration
 
 	store  atomic.Pointer[store.Store]
-	failed bool   // the store must be opened anew
+	failed bool   // the store must be opened anew, and not the journal
 	added  uint64 // the last entry added to the store
 }
 
@@ -44,8 +45,8 @@ type flush struct {
 	done chan error
 }
 
-func newWriter(dir string, c *Config, j *journal.Journal, log *zap.Logger) (*writer, error) {
-	w := &writer{dir: dir, config: c, journal: j, log: log, flushes: make(chan flush), retry: writeRetry}
+func newWriter(dir string, c *Config, j *embedded, log *zap.Logger) (*writer, error) {
+	w := &writer{dir: dir, config: c, journal: j, log: log, flushes: make(chan flush), doubts: make(chan error, 1), retry: writeRetry}
 	return w, w.open()
 }
 
@@ -68,6 +69,14 @@ func (w *writer) watermark(monitor uuid.UUID, epoch wire.Epoch) uint64 {
 	return w.store.Load().Watermark(monitor, epoch)
 }
 
+// distrust makes the journal be started again because of what its Append gave.
+func (w *writer) distrust(err error) {
+	select {
+	case w.doubts <- err:
+	default: // it will be already
+	}
+}
+
 // run writes until ctx ends. A failure is logged and everything not committed begins again from the journal.
 func (w *writer) run(ctx context.Context) {
 	for {
@@ -75,20 +84,38 @@ func (w *writer) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		w.log.Error("nothing is stored now; agents keep what is not durable, the journal what they sent", zap.Error(err), zap.Duration("again in", w.retry))
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(w.retry):
+		for err != nil {
+			w.log.Error("nothing is stored now; agents keep what is not durable, the journal what they sent", zap.Error(err), zap.Duration("again in", w.retry))
+			err = w.restart(ctx)
+			if ctx.Err() != nil {
+				return
+			}
 		}
 	}
 }
 
+// restart waits for a while and opens again what has failed: the store, or else the journal.
+func (w *writer) restart(ctx context.Context) error {
+	if !w.failed {
+		w.journal.stop() // agents are told at once
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(w.retry):
+	}
+	if w.failed {
+		return w.reopen()
+	}
+	select {
+	case <-w.doubts: // about the one that was stopped
+	default:
+	}
+	return w.journal.start(ctx)
+}
+
 // write moves batches until something fails or ctx ends; then it commits what it has.
 func (w *writer) write(ctx context.Context) error {
-	if err := w.reopen(); err != nil {
-		return err
-	}
 	w.added = 0
 	reading, stop := context.WithCancel(ctx)
 	entries, failure := w.read(reading)
@@ -115,6 +142,8 @@ func (w *writer) write(ctx context.Context) error {
 			commit = w.add(&e)
 		case f := <-w.flushes:
 			waiting = append(waiting, f)
+		case err := <-w.doubts:
+			return err
 		case <-due:
 			commit = true
 		}
@@ -131,9 +160,6 @@ func (w *writer) write(ctx context.Context) error {
 
 // reopen opens the store anew after a failed commit, of which nothing counts.
 func (w *writer) reopen() error {
-	if !w.failed {
-		return nil
-	}
 	old := w.store.Load()
 	if err := w.open(); err != nil {
 		return err
@@ -158,7 +184,7 @@ func (w *writer) read(ctx context.Context) (<-chan journal.Entry, <-chan error) 
 	entries, failure := make(chan journal.Entry, readAhead), make(chan error, 1)
 	go func() {
 		defer close(entries)
-		for e, err := range w.journal.Batches(ctx) {
+		for e, err := range w.journal.get().Batches(ctx) {
 			if err != nil {
 				failure <- err
 				return
@@ -199,7 +225,7 @@ func (w *writer) commit(ctx context.Context) error {
 	if w.added == 0 {
 		return nil
 	}
-	return w.journal.Discard(ctx, w.added)
+	return w.journal.get().Discard(ctx, w.added)
 }
 
 // end commits what was added when the reading has ended.
@@ -215,7 +241,7 @@ func (w *writer) end(ctx context.Context, reason error) error {
 
 // flush returns when everything that the journal holds now is in the store.
 func (w *writer) flush(ctx context.Context) error {
-	st, err := w.journal.State(ctx)
+	st, err := w.journal.get().State(ctx)
 	if err != nil {
 		return err
 	}
