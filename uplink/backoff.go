@@ -13,13 +13,10 @@ const (
 	maxRetryAfter = 15 * time.Minute
 )
 
-// backoff returns how long to wait after the n-th failure in a row, from 1: full jitter below 1 s, 2 s, 4 s ... 5 min.
-func backoff(n int) time.Duration {
-	limit := backoffMax
-	if n < 10 {
-		limit = min(backoffMin<<max(n-1, 0), backoffMax)
-	}
-	return rand.N(limit)
+// backoff returns how long to wait when nothing has worked for a time: full jitter below that time, but 1 s at least and 5 min at
+// most. Nobody is away much longer than twice the outage, however quickly its attempts fail.
+func backoff(down time.Duration) time.Duration {
+	return rand.N(min(max(down, backoffMin), backoffMax))
 }
 
 // retryAfter returns the wait that an answer asks for, in seconds or as a date (RFC 9110 section 10.2.3), 0 when it does not.

@@ -38,8 +38,8 @@ type Client struct {
 	rtHangUp  func()
 	sessions  tls.ClientSessionCache
 
-	failures  int  // in a row
-	rejected  bool // the collector does not accept the certificate
+	down      time.Time // since when nothing works, zero when the last answer was good
+	rejected  bool      // the collector does not accept the certificate
 	renewTry  time.Time
 	resumed   bool   // the spool was compared with what the collector has
 	made      uint64 // connections when everything not durable was last sent again
@@ -48,7 +48,7 @@ type Client struct {
 	answered  time.Time
 	mark      wire.Watermark // the last one, and since when
 	markSince time.Time
-	refused   int // batches in a row that went to quarantine
+	refused   time.Time // since when every batch went to quarantine, zero when the last one did not
 	enc       *zstd.Encoder
 	body, out []byte
 }
@@ -94,7 +94,7 @@ func (c *Client) Run(ctx context.Context) error {
 			break
 		}
 		if wait = c.failed(err); c.takeWake() {
-			c.failures, wait = 0, 0
+			c.down, wait = time.Time{}, 0
 		}
 	}
 	return nil
@@ -151,7 +151,7 @@ func (c *Client) sleep(ctx context.Context, d time.Duration) bool {
 	}
 	select {
 	case <-nap.Done():
-		c.failures = 0
+		c.down = time.Time{}
 	case <-due:
 	}
 	c.takeWake()
@@ -239,26 +239,34 @@ func (c *Client) failed(err error) time.Duration {
 		return 0
 	}
 	c.count(func(s *Stats) { s.Attempts++ })
-	c.failures++
+	outage := c.outage()
 	reason := fmt.Sprintf("%s: %v", c.address(), err)
 	e, answered := errors.AsType[*answerError](err)
 	switch {
 	case answered && e.path == wire.PathEnroll && (e.status == http.StatusAccepted || e.status == http.StatusConflict):
 		c.enter(StatePending, reason)
-		return max(e.wait, 30*time.Second) + backoff(1)
+		return max(e.wait, 30*time.Second) + backoff(0)
 	case answered && e.refused() || !answered && refusedByTLS(err):
 		c.rejected = true
 		c.sessions = tls.NewLRUClientSessionCache(1)
 		c.enter(StateRejected, reason)
-		return backoff(c.failures) + time.Second
+		return backoff(outage) + time.Second
 	}
 	c.enter(StateWaiting, reason)
 	if c.at++; c.at%len(c.addresses) != 0 && !answered {
-		return backoff(1) // another collector may work
+		return backoff(0) // another collector may work
 	}
-	wait := backoff((c.failures + len(c.addresses) - 1) / len(c.addresses))
+	wait := backoff(outage)
 	if answered {
 		wait += e.wait
 	}
 	return wait
+}
+
+// outage returns for how long nothing has worked, and begins to count with the first failure.
+func (c *Client) outage() time.Duration {
+	if c.down.IsZero() {
+		c.down = time.Now()
+	}
+	return time.Since(c.down)
 }

@@ -27,7 +27,7 @@ func (c *Client) deliver(ctx context.Context) error {
 		return err
 	}
 	for {
-		if now := time.Now(); now.After(c.id.renewAt()) && now.After(c.renewTry) {
+		if now := time.Now(); c.renewalDue(now) {
 			c.renewTry = now.Add(renewRetry)
 			if err := c.renew(ctx); err != nil {
 				c.c.Log.Warn("certificate was not renewed", zap.String("code", "uplink-renew"), zap.Time("until", c.id.cert.Leaf.NotAfter), zap.Error(err))
@@ -39,7 +39,7 @@ func (c *Client) deliver(ctx context.Context) error {
 		case err != nil:
 			return err
 		case b.First != 0:
-			err = c.post(ctx, b)
+			err = c.offer(ctx, b)
 		case epoch != 0:
 			_, err = c.askDurable(ctx, epoch)
 		}
@@ -47,6 +47,10 @@ func (c *Client) deliver(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+func (c *Client) renewalDue(now time.Time) bool {
+	return now.After(c.id.renewAt()) && now.After(c.renewTry)
 }
 
 // compare asks, before anything is sent, what the collector has: it shows that the link is up, and whether the spool went back in time.
@@ -142,6 +146,23 @@ func (c *Client) await(ctx context.Context, d time.Duration) error {
 	return nil
 }
 
+// offer posts a batch until it is not answered with "busy": what was sent before it is in the journal, and to send that again would
+// be what keeps the collector busy. A collector that is full is left for another one if there is one.
+func (c *Client) offer(ctx context.Context, b spool.Batch) error {
+	for {
+		err := c.post(ctx, b)
+		e, answered := errors.AsType[*answerError](err)
+		if !answered || e.status != http.StatusTooManyRequests && (e.status != http.StatusServiceUnavailable || len(c.addresses) > 1) || c.renewalDue(time.Now()) {
+			return err
+		}
+		c.count(func(s *Stats) { s.Attempts++ })
+		c.enter(StateWaiting, fmt.Sprintf("%s: %v", c.address(), err))
+		if !pause(ctx, e.wait+backoff(c.outage())) {
+			return ctx.Err()
+		}
+	}
+}
+
 // post sends a batch. A nil error means that the collector has it or will never take it.
 func (c *Client) post(ctx context.Context, b spool.Batch) error {
 	preamble, body, err := c.encode(b)
@@ -166,7 +187,7 @@ func (c *Client) post(ctx context.Context, b spool.Batch) error {
 		if _, err := c.durable(a, b.Epoch); err != nil {
 			return err
 		}
-		c.refused = 0
+		c.refused = time.Time{}
 		c.count(func(s *Stats) { s.Batches++; s.Records += b.Last - b.First + 1; s.Bytes += uint64(len(body)) })
 		if made := c.own.count(); made != c.made {
 			c.made = made // the connection is another one: who knows what became of what the one before took
@@ -199,12 +220,12 @@ func (c *Client) encode(b spool.Batch) (preamble, body []byte, err error) {
 func (c *Client) quarantine(ctx context.Context, b spool.Batch, preamble []byte, a *answer) error {
 	err := c.c.Queue.Quarantine(b, preamble)
 	c.count(func(s *Stats) { s.Quarantined++ })
-	c.refused++
-	if c.refused == 1 {
+	if c.refused.IsZero() {
+		c.refused = time.Now()
 		c.c.Log.Error("the collector will never take a batch; it is set aside", zap.String("code", "uplink-quarantine"),
 			zap.Uint64("first", b.First), zap.Uint64("last", b.Last), zap.NamedError("answer", a.err(wire.PathFlows)), zap.Error(err))
 	}
-	pause(ctx, backoff(c.refused))
+	pause(ctx, backoff(time.Since(c.refused)))
 	return ctx.Err()
 }
 
@@ -231,7 +252,7 @@ func (c *Client) durable(a *answer, epoch uint64) (w wire.Watermark, err error) 
 		return w, fmt.Errorf("%w: %w", errNoWatermark, err)
 	}
 	c.answered = time.Now()
-	c.failures = 0
+	c.down = time.Time{}
 	c.enter(StateUp, "")
 	if uint64(w.Epoch) != epoch || c.resumed && w.Sequence > c.sent {
 		c.count(func(s *Stats) { s.BadAnswers++ })

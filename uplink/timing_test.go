@@ -2,7 +2,6 @@ package uplink
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"path/filepath"
@@ -14,8 +13,6 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
-	"go.uber.org/zap"
-	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/argus-endpoint/argus-endpoint/uplink/spool"
 	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
@@ -29,6 +26,7 @@ type script struct {
 	err     error
 	durable string // in place of the true watermark
 	behind  bool   // the store has nothing yet
+	busy    bool   // every batch is answered 429 the first time
 	times   []time.Time
 	paths   []string
 	hosts   []string
@@ -45,17 +43,22 @@ func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.times = append(s.times, time.Now())
 	s.paths = append(s.paths, r.URL.Path)
 	s.hosts = append(s.hosts, r.URL.Host)
+	status := s.status
 	if r.URL.Path == wire.PathFlows {
-		s.batches = append(s.batches, r.Header.Get(wire.HeaderFirst)+"-"+r.Header.Get(wire.HeaderLast))
+		batch := r.Header.Get(wire.HeaderFirst) + "-" + r.Header.Get(wire.HeaderLast)
+		if s.busy && !slices.Contains(s.batches, batch) {
+			status = http.StatusTooManyRequests
+		}
+		s.batches = append(s.batches, batch)
 	}
 	if s.err != nil {
 		return nil, s.err
 	}
-	resp := &http.Response{StatusCode: s.status, Header: s.header.Clone(), Body: io.NopCloser(strings.NewReader(`{"error":"because"}`)), Request: r}
+	resp := &http.Response{StatusCode: status, Header: s.header.Clone(), Body: io.NopCloser(strings.NewReader(`{"error":"because"}`)), Request: r}
 	if resp.Header == nil {
 		resp.Header = http.Header{}
 	}
-	if s.status == 0 {
+	if status == 0 {
 		last := r.Header.Get(wire.HeaderLast)
 		if last == "" || s.behind {
 			last = "0"
@@ -271,72 +274,5 @@ func TestAnswers(t *testing.T) {
 				}
 			})
 		})
-	}
-}
-
-func TestBackOff(t *testing.T) {
-	core, logs := observer.New(zap.InfoLevel)
-	inTime(t, func(c *Config) { c.Log = zap.New(core) }, func(t *testing.T, s *script, q *spool.Spool, c *Client) {
-		s.set(func() { s.err = errors.New("no route") })
-		put(t, q, 200)
-		time.Sleep(time.Minute)
-		first := len(s.seen())
-		if first < 4 || first > 40 {
-			t.Errorf("%d attempts in the first minute", first)
-		}
-		time.Sleep(24 * time.Hour)
-		synctest.Wait()
-		if n := len(s.times); n < 24*12 || n > 24*60 { // 5 min at most, 2.5 min on average
-			t.Errorf("%d attempts in a day", n)
-		}
-		for i := range s.times[1:] {
-			if gap := s.times[i+1].Sub(s.times[i]); gap > 5*time.Minute {
-				t.Errorf("waited %v", gap)
-			}
-		}
-		if n := logs.Len(); n > 30 {
-			t.Errorf("%d log lines in a day", n)
-		}
-		// The network has changed: at once.
-		s.seen()
-		c.Wake()
-		synctest.Wait()
-		if n := len(s.seen()); n != 1 {
-			t.Errorf("%d attempts on Wake", n)
-		}
-		s.set(func() { s.err = nil })
-		for range 500 { // interfaces flap
-			c.Wake()
-			time.Sleep(10 * time.Millisecond)
-		}
-		time.Sleep(2 * time.Second)
-		synctest.Wait()
-		if n := len(s.seen()); n > 20 {
-			t.Errorf("%d requests for 500 flaps in 5 s", n)
-		}
-		if q.Stats().Pending != 0 || c.Stats().State != StateUp {
-			t.Errorf("%+v", c.Stats())
-		}
-	})
-}
-
-func TestRetryAfter(t *testing.T) {
-	inTime(t, nil, func(t *testing.T, s *script, q *spool.Spool, c *Client) {
-		s.set(func() { s.status, s.header = 503, http.Header{"Retry-After": {"100"}} })
-		put(t, q, 200)
-		time.Sleep(99 * time.Second)
-		if p := s.seen(); len(p) != 2 { // the greeting and the batch
-			t.Errorf("%v within Retry-After", p)
-		}
-		time.Sleep(5 * time.Second)
-		if p := s.seen(); len(p) == 0 {
-			t.Error("never again")
-		}
-	})
-	for text, want := range map[string]time.Duration{"": 0, "x": 0, "-5": 0, "7": 7 * time.Second, "99999999": maxRetryAfter,
-		"Fri, 31 Dec 1999 23:59:59 GMT": 0, "Fri, 31 Dec 2199 23:59:59 GMT": maxRetryAfter} {
-		if got := retryAfter(http.Header{"Retry-After": {text}}); got != want {
-			t.Errorf("Retry-After %q: %v, want %v", text, got, want)
-		}
 	}
 }

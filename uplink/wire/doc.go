@@ -7,8 +7,9 @@
 //	GET  /v1/durable    HeaderEpoch; the watermark without a batch, while something sent is not durable yet
 //
 // The body of a batch is a complete Argus v5 stream: a START management record, then records.
-// The n-th record after the first START record has the sequence HeaderFirst+n, whatever its kind, up to HeaderLast: a
-// record's identity is (monitor, epoch, that sequence). A sequence has 64 bits; a record's transport DSR carries the lower 32.
+// Every record after that START is numbered, whatever its kind: flow, status and event records alike. The first has the sequence
+// HeaderFirst, the last HeaderLast, and none is left out between them: a record's identity is
+// (monitor, epoch, that sequence). A sequence has 64 bits; a record's transport DSR carries the lower 32.
 // After a restart the same records may come in batches of other sizes: a batch may overlap what was taken, and the
 // collector keeps of it what is new.
 //

@@ -24,7 +24,7 @@ const (
 // The headers of a batch and of its answer, in canonical form.
 const (
 	HeaderEpoch   = "Argus-Epoch"   // Epoch.String
-	HeaderFirst   = "Argus-First"   // decimal sequence of the first record
+	HeaderFirst   = "Argus-First"   // decimal sequence of the first record after the START
 	HeaderLast    = "Argus-Last"    // decimal sequence of the last record
 	HeaderDropped = "Argus-Dropped" // decimal count of sequences before First that never come
 	HeaderDurable = "Argus-Durable" // Watermark.String, in answers
