@@ -36,7 +36,8 @@ type Authority struct {
 	key  *ecdsa.PrivateKey
 	now  func() time.Time
 
-	mu       sync.Mutex // one change at a time
+	change   sync.Mutex // held from begin to end
+	mu       sync.Mutex // guards verified
 	verified map[uuid.UUID]cachedMonitor
 }
 

@@ -58,8 +58,11 @@ func (a *Authority) Enroll(req *wire.EnrollRequest) (*wire.EnrollResponse, error
 	if err != nil {
 		return nil, err
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	end, err := a.begin()
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	m, err := a.monitor(id)
 	known := err == nil
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -68,7 +71,9 @@ func (a *Authority) Enroll(req *wire.EnrollRequest) (*wire.EnrollResponse, error
 	if m.Revoked {
 		return nil, refuse(StatusForbidden, fmt.Sprintf("monitor %s is revoked here", id))
 	}
-	m.ID, m.Name, m.OS, m.Arch, m.Version = id, clean(req.Name), clean(req.OS), clean(req.Arch), clean(req.Version)
+	if m.Key == "" || m.Key == key { // a stranger changes nothing of a host that is enrolled
+		m.ID, m.Name, m.OS, m.Arch, m.Version = id, clean(req.Name), clean(req.OS), clean(req.Arch), clean(req.Version)
+	}
 	if known && m.Key == key { // enrolled before, or approved: proof of the key is enough
 		return a.issue(&m, csr.PublicKey)
 	}
@@ -127,11 +132,17 @@ func (a *Authority) Renew(peer []*x509.Certificate, req *wire.RenewRequest) (*wi
 	if err != nil {
 		return nil, err
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	end, err := a.begin()
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	m, err := a.monitor(id)
 	if err != nil {
 		return nil, err
+	}
+	if m.Revoked { // since Verify looked
+		return nil, refuse(StatusForbidden, fmt.Sprintf("monitor %s is revoked here", id))
 	}
 	if asked != id || key != m.Key {
 		return nil, refuse(StatusNonsense, "a renewal is for the monitor and the key of the old certificate; enrol for another")
@@ -139,7 +150,7 @@ func (a *Authority) Renew(peer []*x509.Certificate, req *wire.RenewRequest) (*wi
 	return a.issue(&m, csr.PublicKey)
 }
 
-// issue signs a certificate for m and records it. The caller holds a.mu.
+// issue signs a certificate for m and records it. The caller has called begin.
 func (a *Authority) issue(m *Monitor, public any) (*wire.EnrollResponse, error) {
 	t := template(a.now(), ClientLife)
 	t.Subject = pkix.Name{CommonName: m.ID.String()}
@@ -156,7 +167,9 @@ func (a *Authority) issue(m *Monitor, public any) (*wire.EnrollResponse, error) 
 	if err := a.writeJSON(monitorFile(m.ID), m); err != nil {
 		return nil, err
 	}
+	a.mu.Lock()
 	delete(a.verified, m.ID)
+	a.mu.Unlock()
 	return &wire.EnrollResponse{Certificate: string(encodeCertificate(der)), CA: string(encodeCertificate(a.cert.Raw))}, nil
 }
 

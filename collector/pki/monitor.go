@@ -43,7 +43,7 @@ func (a *Authority) Monitors() ([]Monitor, error) {
 
 // Approve lets the monitor use the key that waits, or the old one again after a revocation.
 func (a *Authority) Approve(id uuid.UUID) error {
-	return a.change(id, func(m *Monitor) error {
+	return a.alter(id, func(m *Monitor) error {
 		if m.Pending == "" && !m.Revoked {
 			return fmt.Errorf("monitor %s does not wait for approval", id)
 		}
@@ -57,15 +57,18 @@ func (a *Authority) Approve(id uuid.UUID) error {
 
 // Revoke refuses the monitor from now on: its certificate, its renewals and new enrolments.
 func (a *Authority) Revoke(id uuid.UUID) error {
-	return a.change(id, func(m *Monitor) error {
+	return a.alter(id, func(m *Monitor) error {
 		m.Revoked = true
 		return nil
 	})
 }
 
-func (a *Authority) change(id uuid.UUID, fn func(*Monitor) error) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+func (a *Authority) alter(id uuid.UUID, fn func(*Monitor) error) error {
+	end, err := a.begin()
+	if err != nil {
+		return err
+	}
+	defer end()
 	m, err := a.monitor(id)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("monitor %s is not known here: see the list of hosts", id)

@@ -66,6 +66,23 @@ func (a *Authority) syncDir(name string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
+// begin makes what follows the only change of the folder, by this process or another, until end is called: an operator's
+// revocation must not be undone by a certificate that the running collector renews at that moment.
+func (a *Authority) begin() (end func(), err error) {
+	a.change.Lock() // so that one thread at most waits in flock
+	f, err := a.root.OpenFile("lock", os.O_RDWR|os.O_CREATE, 0o600)
+	if err == nil {
+		if err = flock(f); err != nil {
+			f.Close()
+		}
+	}
+	if err != nil {
+		a.change.Unlock()
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	return func() { f.Close(); a.change.Unlock() }, nil
+}
+
 // each calls fn with the name, without extension, of every entry of a folder.
 func (a *Authority) each(dir string, fn func(id string) error) error {
 	entries, err := fs.ReadDir(a.root.FS(), dir)

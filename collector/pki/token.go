@@ -78,8 +78,11 @@ func (a *Authority) Tokens() ([]TokenInfo, error) {
 
 // RevokeToken ends the token whose ID begins with prefix, which must be the only one.
 func (a *Authority) RevokeToken(prefix string) (TokenInfo, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	end, err := a.begin()
+	if err != nil {
+		return TokenInfo{}, err
+	}
+	defer end()
 	list, err := a.Tokens()
 	if err != nil {
 		return TokenInfo{}, err
