@@ -15,10 +15,9 @@ import (
 )
 
 const (
-	flushSize  = 16 << 10         // records go on when they fill this many octets,
-	flushAfter = int64(1e9)       // or when the oldest has waited this long, ns
-	busyWait   = time.Second      // the longest sleep while something is open
-	idleWait   = 30 * time.Second // the longest sleep of a silent interface: a laptop's battery matters
+	flushSize  = 16 << 10        // records go on when they fill this many octets,
+	flushAfter = int64(1e9)      // or when the oldest has waited this long, ns
+	idleWait   = 5 * time.Minute // the longest sleep of a silent interface: a laptop's battery matters
 	leastWait  = 10 * time.Millisecond
 
 	// ringDelay is longer than the kernel keeps a frame before it hands a block that is not full to the reader.
@@ -36,7 +35,7 @@ type meter struct {
 	enc   argus.Encoder
 	own   func(src, dst netip.AddrPort) bool // tells the agent's own uplink from other flows; may be nil
 	emit  emitter
-	state func(Counters) // gets a copy of the counters about once a second while there is traffic; may be nil
+	state func(Counters) // gets a copy of the counters when no frame waits, and once a second while one always does; may be nil
 
 	dec     capture.Decoder
 	frame   capture.Frame
@@ -53,7 +52,7 @@ type meter struct {
 }
 
 // run meters until ctx ends, the source does, or emit fails, then reports every open flow. The end of a file is no error.
-// Time is the packets'; the clock is asked only when none comes.
+// Time is the packets'; the clock is asked only when none waits.
 func (m *meter) run(ctx context.Context) error {
 	m.flushAt = math.MaxInt64
 	done := make(chan struct{})
@@ -83,7 +82,7 @@ func (m *meter) run(ctx context.Context) error {
 }
 
 func (m *meter) loop() error {
-	wait := m.wait()
+	wait := time.Duration(0)
 	for {
 		data, err := m.src.Next(&m.frame, wait)
 		switch {
@@ -91,12 +90,11 @@ func (m *meter) loop() error {
 			return nil
 		case err == nil:
 			m.add(data)
-			wait = busyWait
+			wait = 0 // the frames that are there, then rest
 		case errors.Is(err, capture.ErrTimeout) && m.stopping.Load():
 			return nil
 		case errors.Is(err, capture.ErrTimeout):
-			m.due(time.Now().UnixNano())
-			wait = m.wait()
+			wait = m.rest(time.Now().UnixNano())
 		default:
 			return err
 		}
@@ -174,6 +172,17 @@ func (m *meter) flush() {
 	}
 	m.count.Records += uint64(n)
 	m.count.RecordBytes += uint64(len(records))
+}
+
+// rest does what there is to do at now, when no frame waits, and returns how long the source may sleep. Records go on
+// at once when no others will join them within their second: to wake up for them alone would cost more.
+func (m *meter) rest(now int64) time.Duration {
+	m.due(now)
+	if m.table.NextDue() >= m.flushAt {
+		m.flush()
+	}
+	m.tell()
+	return m.wait()
 }
 
 // wait is how long the source may sleep when no frame comes.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/zap"
@@ -161,6 +162,49 @@ func TestMeterEndsAtOnceAndReportsWhatIsOpen(t *testing.T) {
 			t.Fatal("the meter does not end")
 		}
 	}
+}
+
+// sleeper is a source that counts how often it has to wait.
+type sleeper struct {
+	*frames
+	sleeps int
+}
+
+func (s *sleeper) Next(f *capture.Frame, wait time.Duration) ([]byte, error) {
+	data, err := s.frames.Next(f, wait)
+	if wait > 0 && data == nil {
+		s.sleeps++
+	}
+	return data, err
+}
+
+// A burst of packets costs two wake-ups: for its status record, which goes on at once, and for its end.
+func TestMeterSleepsUntilThereIsSomethingToDo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		var emitted, told []time.Duration
+		src := &sleeper{frames: newFrames(times(10, 1, 0, began), nil)}
+		m := newTestMeter(src, func([]byte, int) error { emitted = append(emitted, time.Since(began)); return nil })
+		m.state = func(c Counters) {
+			if c.Captured() == 10 && c.Metered() == 10 {
+				told = append(told, time.Since(began))
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+		defer cancel()
+		if err := m.run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if src.sleeps != 4 { // the third one is ended by ctx, the last one waits for what the ring still holds
+			t.Errorf("slept %d times", src.sleeps)
+		}
+		if len(emitted) != 1 || emitted[0] < 5*time.Second || emitted[0] > 7*time.Second {
+			t.Errorf("records emitted after %s", emitted)
+		}
+		if len(told) == 0 || told[0] != 0 {
+			t.Errorf("counters told after %s", told)
+		}
+	})
 }
 
 func TestMeterWakesRarelyWhenSilent(t *testing.T) {
