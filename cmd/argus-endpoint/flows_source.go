@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 
 	"go.uber.org/zap"
 
@@ -18,15 +19,15 @@ import (
 
 // readFile gives the records of a file, or the flows of a capture file, to out.
 func (f *flowsFlags) readFile(ctx context.Context, out *flowsOutput) error {
-	in, name := os.Stdin, "standard input"
-	if f.read != "-" {
-		var err error
-		if in, err = os.Open(f.read); err != nil {
-			return err
-		}
-		defer in.Close()
-		name = f.read
+	name, open := f.read, os.Open
+	if f.read == "-" {
+		name, open = "standard input", openStdin
 	}
+	in, err := open(f.read)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
 	stop := context.AfterFunc(ctx, func() { _ = in.Close() })
 	defer stop()
 	buffered := bufio.NewReaderSize(in, 1<<16)
@@ -46,6 +47,17 @@ func (f *flowsFlags) readFile(ctx context.Context, out *flowsOutput) error {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return err
+}
+
+// openStdin returns the standard input. A pipe or terminal is opened once more where the system can do that: the runtime
+// then waits for it, and closing it ends a read, which Ctrl-C needs.
+func openStdin(string) (*os.File, error) {
+	if i, err := os.Stdin.Stat(); err == nil && !i.Mode().IsRegular() {
+		if f, err := os.OpenFile("/dev/stdin", os.O_RDONLY|syscall.O_NONBLOCK, 0); err == nil {
+			return f, nil
+		}
+	}
+	return os.Stdin, nil
 }
 
 // meter makes records of the frames of a capture file.

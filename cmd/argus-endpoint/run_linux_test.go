@@ -178,3 +178,37 @@ func liveFlow(t *testing.T, args ...string) string {
 	}
 	return stderr.String()
 }
+
+// A program that feeds a pipe may be silent: the first signal ends the reading, and what was read is printed.
+func TestSignalEndsASilentPipe(t *testing.T) {
+	path, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pcap, err := os.ReadFile(need(t, sample))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	syscall.SetNonblock(int(r.Fd()), false) // as a shell makes pipes
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, "flows", "-r", "-")
+	var stdout bytes.Buffer
+	cmd.Stdin, cmd.Stdout = r, &stdout
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	if _, err = w.Write(append(pcap, make([]byte, 1<<20)...)); err != nil { // more than a pipe holds: afterwards, the file has been read
+		t.Fatal(err)
+	}
+	cmd.Process.Signal(syscall.SIGINT)
+	if err := cmd.Wait(); err != nil || strings.Count(stdout.String(), "\n") < 5 {
+		t.Errorf("%v: %s", err, &stdout)
+	}
+}
