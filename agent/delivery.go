@@ -51,7 +51,7 @@ func (d *delivery) prepare(a *Agent) (err error) {
 
 // discover looks for a token file.
 func (d *delivery) discover(context.Context) (token string, collectors []string) {
-	token, origin, err := d.agent.state.findToken(&d.agent.config)
+	token, origin, err := d.agent.config.FindToken()
 	if err == nil && token != "" {
 		_, err = wire.ParseToken(token)
 	}

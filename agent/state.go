@@ -16,15 +16,13 @@ import (
 
 // What stands in the state folder besides the host ID that platform keeps.
 const (
-	lockFile     = "lock"       // locked while an agent runs; holds its pid
-	runningFile  = "running"    // there from start to orderly end: found at start, the last run was cut off
-	tokenFile    = "token"      // an enrolment token that a package or an administrator put there
-	socketFile   = "agent.sock" // where local readers connect
-	identityDir  = "identity"   // keys and certificates
-	spoolDir     = "spool"
-	privatePerm  = 0o700
-	statePerm    = 0o750 // the service's group reaches the socket
-	maxTokenFile = 16 << 10
+	lockFile    = "lock"       // locked while an agent runs; holds its pid
+	runningFile = "running"    // there from start to orderly end: found at start, the last run was cut off
+	socketFile  = "agent.sock" // where local readers connect
+	identityDir = "identity"   // keys and certificates
+	spoolDir    = "spool"
+	privatePerm = 0o700
+	statePerm   = 0o750 // the service's group reaches the socket
 )
 
 // state is the agent's folder, owned by this process alone.
@@ -113,29 +111,4 @@ func (s *state) close(inOrder bool) {
 		_ = s.lock.Close()
 	}
 	_ = s.root.Close()
-}
-
-// findToken returns the enrolment token and where it is from: the configuration, the state folder or the configuration folder.
-func (s *state) findToken(c *Config) (token, origin string, err error) {
-	if c.Token != "" {
-		return c.Token, "configuration", nil
-	}
-	for _, path := range []string{s.path(tokenFile), filepath.Join(platform.DefaultDirs().Config, tokenFile)} {
-		f, err := os.Open(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return "", "", fmt.Errorf("read the enrolment token: %w", err)
-		}
-		b, err := io.ReadAll(io.LimitReader(f, maxTokenFile))
-		_ = f.Close()
-		if err != nil {
-			return "", "", fmt.Errorf("read the enrolment token %s: %w", path, err)
-		}
-		if token := strings.TrimSpace(string(b)); token != "" {
-			return token, path, nil
-		}
-	}
-	return "", "", nil
 }

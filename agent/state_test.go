@@ -59,21 +59,18 @@ func TestStateSetsAnotherHostsIdentityAside(t *testing.T) {
 }
 
 func TestFindToken(t *testing.T) {
-	s, err := openState(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.close(true)
-	if token, origin, err := s.findToken(&Config{}); token != "" || err != nil {
+	c := Config{State: t.TempDir()}
+	if token, origin, err := c.FindToken(); token != "" || err != nil {
 		t.Skipf("this machine has a token: %s %v", origin, err)
 	}
-	if err := s.root.WriteFile(tokenFile, []byte(" argus1.x\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(c.State, tokenFile), []byte(" argus1.x\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if token, origin, err := s.findToken(&Config{}); token != "argus1.x" || !strings.HasSuffix(origin, tokenFile) || err != nil {
+	if token, origin, err := c.FindToken(); token != "argus1.x" || !strings.HasSuffix(origin, tokenFile) || err != nil {
 		t.Errorf("%q from %q: %v", token, origin, err)
 	}
-	if token, _, err := s.findToken(&Config{Token: "argus1.y"}); token != "argus1.y" || err != nil {
+	c.Token = "argus1.y"
+	if token, _, err := c.FindToken(); token != "argus1.y" || err != nil {
 		t.Errorf("%q: %v", token, err)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/argus-endpoint/argus-endpoint/capture"
 	"github.com/argus-endpoint/argus-endpoint/internal/cli"
 	"github.com/argus-endpoint/argus-endpoint/platform"
+	"github.com/argus-endpoint/argus-endpoint/uplink"
 )
 
 func doctorCommand() *ffcli.Command {
@@ -66,7 +67,7 @@ func (d *doctor) examine(ctx context.Context) error {
 	d.privileges()
 	d.interfaces()
 	d.clock()
-	d.collector(ctx)
+	d.collector(ctx, status)
 	d.agent(status, err)
 	if d.wrong > 0 {
 		return fmt.Errorf("doctor: %d of these are wrong", d.wrong)
@@ -155,6 +156,7 @@ func (d *doctor) agent(s *agent.Status, err error) {
 	if n := s.Totals.RingDropped; n*1000 > s.Totals.Captured {
 		d.bad("ring", fmt.Sprintf("%d frames were lost for want of CPU time, beside %d captured", n, s.Totals.Captured), "give the agent more CPU time (CPUWeight)")
 	}
+	d.delivery(&s.Uplink)
 	sp := &s.Spool
 	switch {
 	case sp.Degraded != "":
@@ -163,6 +165,17 @@ func (d *doctor) agent(s *agent.Status, err error) {
 		d.bad("spool", fmt.Sprintf("%d records were given up for want of room", sp.Dropped), "give it more with --spool-size, or let the collector be reached")
 	default:
 		d.ok("spool", fmt.Sprintf("%d records wait, %s of %s", sp.Pending, octets(sp.Bytes), octets(sp.Limit)))
+	}
+}
+
+// delivery tells how the running agent stands with its collector; that it knows none has been said.
+func (d *doctor) delivery(u *agent.UplinkStatus) {
+	switch uplink.State(u.State) {
+	case uplink.StateNoCollector:
+	case uplink.StateUp:
+		d.ok("delivery", fmt.Sprintf("to %s, %d records sent", u.Collector, u.Records))
+	default:
+		d.bad("delivery", strings.TrimSpace(u.State+" "+u.Reason), "see the lines about the collector")
 	}
 }
 

@@ -4,29 +4,31 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/argus-endpoint/argus-endpoint/agent"
-	"github.com/argus-endpoint/argus-endpoint/platform"
 	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
 )
 
-// collector looks up and calls each collector that the configuration or the token names.
-func (d *doctor) collector(ctx context.Context) {
+// collector looks up and calls each collector that the configuration or the token names, or the one that the running agent
+// remembers since it enrolled. s is nil when none runs.
+func (d *doctor) collector(ctx context.Context, s *agent.Status) {
 	token, err := findToken(d.config)
 	if err != nil {
+		token = nil
 		d.bad("token", err.Error(), "make one with argus-collector token create, and copy all of it")
 	}
 	addresses := d.config.Collectors
 	if len(addresses) == 0 && token != nil {
 		addresses = token.Collectors
+	}
+	if len(addresses) == 0 && s != nil && s.Uplink.Collector != "" {
+		addresses = []string{s.Uplink.Collector}
 	}
 	if len(addresses) == 0 {
 		d.bad("collector", "none is known: records stay in the spool",
@@ -42,25 +44,12 @@ func (d *doctor) collector(ctx context.Context) {
 
 // findToken reads the token that the agent would find, nil if there is none.
 func findToken(c *agent.Config) (*wire.Token, error) {
-	text := c.Token
-	for _, path := range []string{filepath.Join(c.State, "token"), filepath.Join(platform.DefaultDirs().Config, "token")} {
-		if text != "" {
-			break
-		}
-		b, err := os.ReadFile(path)
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			return nil, err
-		}
-		text = strings.TrimSpace(string(b))
-	}
-	if text == "" {
-		return nil, nil
-	}
-	t, err := wire.ParseToken(text)
-	if err != nil {
+	text, _, err := c.FindToken()
+	if err != nil || text == "" {
 		return nil, err
 	}
-	return &t, nil
+	t, err := wire.ParseToken(text)
+	return &t, err
 }
 
 func (d *doctor) resolves(ctx context.Context, address string) bool {
