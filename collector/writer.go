@@ -201,12 +201,12 @@ func (w *writer) read(ctx context.Context) (<-chan journal.Entry, <-chan error) 
 	return entries, failure
 }
 
-// add gives an entry to the store. A batch that cannot be read is logged and left: reading it again would not help.
+// add gives an entry to the store. A batch that cannot be taken is logged and left: reading it again would not help.
 func (w *writer) add(e *journal.Entry) (full bool) {
 	b := store.Batch(e.Batch)
 	full, err := w.store.Load().Add(&b)
 	if err != nil {
-		w.log.Error("a batch in the journal is damaged; what is missing of it will show as a gap", zap.Error(err))
+		w.log.Error("a batch in the journal was not stored, or not all of it; what does not come again will show as a gap", zap.Error(err))
 	}
 	w.added = e.Seq
 	return full

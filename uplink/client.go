@@ -42,7 +42,6 @@ type Client struct {
 	rejected  bool      // the collector does not accept the certificate
 	renewTry  time.Time
 	resumed   bool   // the spool was compared with what the collector has
-	made      uint64 // connections when everything not durable was last sent again
 	sent      uint64 // the highest sequence that the collector may have
 	oldest    time.Time
 	answered  time.Time

@@ -38,6 +38,8 @@ func (c *Client) deliver(ctx context.Context) error {
 		switch {
 		case err != nil:
 			return err
+		case b.First != 0 && c.own.lost():
+			err = c.beginAgain(ctx)
 		case b.First != 0:
 			err = c.offer(ctx, b)
 		case epoch != 0:
@@ -53,11 +55,10 @@ func (c *Client) renewalDue(now time.Time) bool {
 	return now.After(c.id.renewAt()) && now.After(c.renewTry)
 }
 
-// compare asks, before anything is sent, what the collector has: it shows that the link is up, and whether the spool went back in time.
+// compare asks, before anything is sent over a new connection, what the collector has: it shows that the link is up, and whether the spool went back in time.
 func (c *Client) compare(ctx context.Context) error {
 	epoch := c.c.Queue.Epoch()
 	w, err := c.askDurable(ctx, epoch)
-	c.made = c.own.count()
 	if err != nil || c.resumed {
 		return err
 	}
@@ -146,6 +147,19 @@ func (c *Client) await(ctx context.Context, d time.Duration) error {
 	return nil
 }
 
+// beginAgain goes on over a new connection. Who knows what became of what the collector took? All that is not durable
+// goes before anything new.
+func (c *Client) beginAgain(ctx context.Context) error {
+	c.c.Queue.Rewind()
+	if err := c.compare(ctx); err != nil {
+		return err
+	}
+	if b, ok := c.c.Queue.Lease(c.c.BatchBytes, c.c.BatchRecords); ok {
+		return c.offer(ctx, b)
+	}
+	return nil
+}
+
 // offer posts a batch until it is not answered with "busy": what was sent before it is in the journal, and to send that again would
 // be what keeps the collector busy. A collector that is full is left for another one if there is one.
 func (c *Client) offer(ctx context.Context, b spool.Batch) error {
@@ -189,10 +203,6 @@ func (c *Client) post(ctx context.Context, b spool.Batch) error {
 		}
 		c.refused = time.Time{}
 		c.count(func(s *Stats) { s.Batches++; s.Records += b.Last - b.First + 1; s.Bytes += uint64(len(body)) })
-		if made := c.own.count(); made != c.made {
-			c.made = made // the connection is another one: who knows what became of what the one before took
-			c.c.Queue.Rewind()
-		}
 		return nil
 	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
 		return c.quarantine(ctx, b, preamble, a)

@@ -102,6 +102,13 @@ func (l *connections) has(src, dst netip.AddrPort) bool {
 	return false
 }
 
+// lost tells whether connections were made and none is left.
+func (l *connections) lost() bool {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.made > 0 && len(l.live) == 0
+}
+
 func (l *connections) count() uint64 {
 	l.mu.RLock()
 	defer l.mu.RUnlock()

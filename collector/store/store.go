@@ -49,6 +49,7 @@ type Store struct {
 	rows    []Row
 	events  []EventRow
 	pending state // what the next commit adds
+	waiting map[epochKey]behind
 	stream  []byte
 
 	mu        sync.RWMutex // guards committed
@@ -65,7 +66,7 @@ func Open(dir string, c Config) (s *Store, damaged int, err error) {
 	if err != nil {
 		return nil, 0, fmt.Errorf("store: %w", err)
 	}
-	s = &Store{root: root, config: c, fail: func(string) error { return nil }, names: newNames(), pending: newState()}
+	s = &Store{root: root, config: c, fail: func(string) error { return nil }, names: newNames(), pending: newState(), waiting: map[epochKey]behind{}}
 	s.unzip, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 		zstd.WithDecoderMaxWindow(wire.MaxWindow), zstd.WithDecoderMaxMemory(wire.MaxDecompressed))
 	if err == nil {
@@ -105,24 +106,16 @@ func (s *Store) removeOrphans() error {
 }
 
 // Add takes the records of b that the store does not have. They are durable, and their watermark rises,
-// with the next Commit. full asks for one now. An error is about b, of which the records before the damage are taken:
-// the store goes on.
+// with the next Commit. full asks for one now. An error is about b, of which the records before the damage are taken, or none
+// when others must come before it: the store goes on.
 func (s *Store) Add(b *Batch) (full bool, err error) {
 	key := epochKey{b.Monitor, b.Epoch}
 	mark := s.mark(key)
-	if b.First > mark.Sequence+1 {
-		// Before the first batch ever there is no gap, except for what the agent reports.
-		gap := Gap{Monitor: b.Monitor, Epoch: b.Epoch, First: mark.Sequence + 1, Last: b.First - 1, Noticed: b.Received}
-		if mark.Records == 0 && mark.Lost == 0 {
-			gap.First = b.First - min(b.Dropped, b.First-1)
-		}
-		if gap.First <= gap.Last {
-			gap.Reported = min(b.Dropped, gap.Last-gap.First+1)
-			mark.Lost += gap.Last - gap.First + 1
-			s.pending.gaps[key] = append(s.pending.gaps[key], gap)
-		}
-		mark.Sequence = b.First - 1
+	if !s.follows(key, &mark, b) {
+		return s.Pending() >= MaxPending, fmt.Errorf("store: batch %s %s %d-%d leaves out what follows %d: waiting for the agent to send that, or this again",
+			b.Monitor, b.Epoch, b.First, b.Last, mark.Sequence)
 	}
+	s.skip(key, &mark, b)
 	if mark.First.IsZero() {
 		mark.First = b.Received
 	}

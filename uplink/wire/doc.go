@@ -15,7 +15,8 @@
 //
 // HeaderDropped is the number of sequences directly before the first that never come (a full spool, a quarantined
 // batch): [First-Dropped, First-1] is a gap, which the watermark passes over as if it were durable. It is 0 when nothing is
-// missing, and the same when a batch is repeated.
+// missing, and the same when a batch is repeated. Behind a gap that is not reported the collector takes a batch only when it comes
+// for the second time, because an agent that still has what is missing (a journal has lost it) sends that first.
 //
 // Sequences count up from 1 over the life of a spool. An epoch begins at any sequence, and a monitor whose spool was in
 // doubt delivers the rest of an old epoch before a new one.

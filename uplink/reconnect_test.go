@@ -1,0 +1,37 @@
+package uplink
+
+import (
+	"net/http"
+	"sync/atomic"
+	"testing"
+
+	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
+)
+
+// TestNewConnectionBeginsWithWhatIsNotDurable: a collector that was away may have lost what it had taken. If it had new records first,
+// it would have to take the others for lost.
+func TestNewConnectionBeginsWithWhatIsNotDurable(t *testing.T) {
+	col := newTestCollector(t)
+	col.lag = 1 << 40
+	r := newRig(t, func(c *Config) { c.Token = col.token(); c.BatchRecords = 20 })
+	r.add(20)
+	r.wait("the first batch", false, func() bool { return r.c.Stats().Batches == 1 })
+	var first atomic.Pointer[string]
+	col.set(func() {
+		col.before = func(_ http.ResponseWriter, q *http.Request) bool {
+			if v := q.Header.Get(wire.HeaderFirst); q.URL.Path == wire.PathFlows {
+				first.CompareAndSwap(nil, &v)
+			}
+			return false
+		}
+	})
+	col.crash()
+	r.wait("the end of the connection", false, r.c.own.lost)
+	r.add(20)
+	r.wait("another batch", false, func() bool { return first.Load() != nil })
+	if got := *first.Load(); got != "1" {
+		t.Errorf("the first batch over the new connection begins with %s, want 1", got)
+	}
+	col.set(func() { col.lag = 0 })
+	r.all(col)
+}
