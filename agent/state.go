@@ -51,6 +51,13 @@ func openState(dir string) (*state, error) {
 }
 
 func (s *state) own() (err error) {
+	info, err := s.root.Stat(".")
+	if err == nil {
+		err = checkFolder(info)
+	}
+	if err != nil {
+		return fmt.Errorf("the state folder %s: %w", s.root.Name(), err)
+	}
 	s.lock, err = s.root.OpenFile(lockFile, os.O_RDWR|os.O_CREATE, 0o640)
 	if err != nil {
 		return fmt.Errorf("open the lock of the state folder: %w (run as root, or give a folder of your own with --state)", err)

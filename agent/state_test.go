@@ -3,6 +3,7 @@ package agent
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -55,6 +56,22 @@ func TestStateSetsAnotherHostsIdentityAside(t *testing.T) {
 	}
 	if !h.Previous.IsNil() {
 		t.Error("not adopted")
+	}
+}
+
+func TestStateFolderOfEverybodyIsRefused(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no mode that tells who may write")
+	}
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openState(dir); err == nil || !strings.Contains(err.Error(), "everybody may write") {
+		t.Errorf("error %v", err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 0 {
+		t.Errorf("%v was made in it", left)
 	}
 }
 
