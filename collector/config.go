@@ -78,6 +78,13 @@ func OpenAuthority(state string) (*pki.Authority, error) {
 	if err := os.MkdirAll(state, 0o750); err != nil {
 		return nil, fmt.Errorf("state folder: %w", err)
 	}
+	info, err := os.Stat(state)
+	if err == nil {
+		err = checkFolder(info)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("state folder %s: %w", state, err)
+	}
 	return pki.Open(filepath.Join(state, pkiDir))
 }
 

@@ -239,6 +239,25 @@ func TestSecondCollectorOnTheSameStateIsRefused(t *testing.T) {
 	}
 }
 
+func TestStateFolderOfEverybodyIsRefused(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("access lists are not modes")
+	}
+	c := testConfig(t)
+	if err := os.Mkdir(c.State, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(c.State, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := New(c, zap.NewNop()).Run(t.Context()); err == nil || !strings.Contains(err.Error(), "chmod") {
+		t.Errorf("run: %v", err)
+	}
+	if _, err := OpenAuthority(c.State); err == nil {
+		t.Error("an authority was made where anybody can put another one")
+	}
+}
+
 func TestCommandsWithoutACollector(t *testing.T) {
 	c := testConfig(t)
 	if _, err := Hosts(c.State); err == nil || !strings.Contains(err.Error(), "--state") {

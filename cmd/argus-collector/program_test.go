@@ -39,7 +39,7 @@ func TestTokenIsAllThatStdoutHas(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "state")
 	out, errs, code := program(t, "token", "create", "--state", state, "--address", "soc.example.net:4561,[2001:db8::1]:443", "--uses", "3", "--label", "berlin")
 	tok, err := wire.ParseToken(out)
-	if code != 0 || err != nil || len(tok.Collectors) != 2 || strings.Count(out, "\n") != 1 || errs == "" {
+	if code != 0 || err != nil || len(tok.Collectors) != 2 || strings.Count(out, "\n") != 1 || !strings.Contains(errs, "no collector has run on "+state) {
 		t.Fatalf("exit %d, stdout %q, stderr %q, %v", code, out, errs, err)
 	}
 	out, _, code = program(t, "token", "list", "--json", "--state", state)
@@ -55,6 +55,9 @@ func TestTokenIsAllThatStdoutHas(t *testing.T) {
 	}
 	if out, _, _ = program(t, "token", "list", "--state", state); !strings.Contains(out, "revoked") || strings.Contains(out, tok.Secret.String()) {
 		t.Errorf("list after revoke:\n%s", out)
+	}
+	if _, errs, _ = program(t, "token", "create", "--state", state); strings.Contains(errs, "no collector") || errs == "" {
+		t.Errorf("the second token: %q", errs)
 	}
 }
 

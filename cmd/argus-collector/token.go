@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"text/tabwriter"
@@ -49,7 +50,11 @@ Examples:
 			if len(to) == 0 {
 				to = advertised(ctx, *state)
 			}
-			authority, err := collector.OpenAuthority(*state)
+			authority, err := collector.FindAuthority(*state)
+			if errors.Is(err, os.ErrNotExist) { // before the first start, or a mistake
+				fmt.Fprintf(os.Stderr, "no collector has run on %s yet: only one that runs there will know this token\n", *state)
+				authority, err = collector.OpenAuthority(*state)
+			}
 			if err != nil {
 				return err
 			}
