@@ -1,7 +1,6 @@
 package uplink
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -12,7 +11,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
@@ -60,14 +59,32 @@ func (a *answer) err(path string) error {
 	return e
 }
 
-// sentBody tells when the transport has done with a body, which may be after the answer.
+// sentBody is a request's body in a buffer that is used again. The transport may read from it, or close it while it reads,
+// after the answer or an error: once taken back it gives nothing more.
 type sentBody struct {
-	*bytes.Reader
-	closed atomic.Bool
+	mu   sync.Mutex
+	left []byte
 }
 
+func (b *sentBody) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.left == nil {
+		return 0, http.ErrBodyReadAfterClose // the request fails: half a body must not look like a whole one
+	}
+	if len(b.left) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, b.left)
+	b.left = b.left[n:]
+	return n, nil
+}
+
+// Close takes the buffer back.
 func (b *sentBody) Close() error {
-	b.closed.Store(true)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.left = nil
 	return nil
 }
 
@@ -80,12 +97,8 @@ func (c *Client) ask(ctx context.Context, rt http.RoundTripper, method, path str
 		return nil, err
 	}
 	if body != nil {
-		sent := &sentBody{Reader: bytes.NewReader(body)}
-		defer func() {
-			if !sent.closed.Load() {
-				c.out = nil // the transport still reads from it
-			}
-		}()
+		sent := &sentBody{left: body}
+		defer sent.Close()
 		req.Body = sent // no GetBody: the transport must not repeat a post by itself
 		req.ContentLength = int64(len(body))
 	}
