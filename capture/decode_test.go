@@ -83,6 +83,7 @@ func TestDecodeTransports(t *testing.T) {
 		{"later fragment of ICMP", "1 10.0.0.1:0 10.0.0.2:0 type 0x0 ip 36 payload 16", ethernet(etherIPv4, ipv4With(1, nil, 0x0001, make([]byte, 16)))},
 		{"first fragment IPv6", "17 " + a6 + ":5 " + b6 + ":6 type 0x0 ip 64 payload 1000", ip6(44, frag6(17, 1), u16(5, 6, 1008, 0), make([]byte, 8))},
 		{"later fragment IPv6", "17 " + a6 + ":0 " + b6 + ":0 type 0x0 ip 56 payload 0", ip6(44, frag6(17, 8), make([]byte, 8))},
+		{"later fragment IPv6 of an extension header", "60 " + a6 + ":0 " + b6 + ":0 type 0x0 ip 56 payload 0", ip6(44, frag6(60, 8), make([]byte, 8))},
 		{"atomic fragment", "6 " + a6 + ":1 " + b6 + ":2 type 0x0 ip 71 payload 3", ip6(44, frag6(6, 0), tcp(1, 2, flow.ACK, nil, []byte("abc")))},
 	} {
 		t.Run(c.name, func(t *testing.T) {

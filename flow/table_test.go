@@ -276,9 +276,9 @@ func TestEviction(t *testing.T) {
 	for i := range 99 {
 		m.add(one(i))
 	}
-	m.add(one(0)) // seen again: not the longest silent one any more
+	m.add(one(0), one(1)) // seen again: not the longest silent ones any more
 	m.add(one(1000))
-	if len(m.records) != 1 || m.records[0].Dst != one(1).Dst {
+	if len(m.records) != 1 || m.records[0].Dst != one(2).Dst {
 		t.Fatalf("evicted %v, want the longest silent unanswered flow", m.records)
 	}
 	if r := m.records[0]; r.End != EndResources || r.Side[0].Packets != 1 {

@@ -44,6 +44,11 @@ func TestTCPStatus(t *testing.T) {
 		{"SYN only", func(c *conversation) { c.segment(0, SYN, 1, 0, 0) }, TCPSawSYN, EndForced},
 		{"refused", func(c *conversation) { c.segment(0, SYN, 1, 0, 0); c.segment(1, RST|ACK, 0, 2, 0) }, TCPSawSYN | TCPDstReset, EndDetected},
 		{"half open", func(c *conversation) { c.segment(0, SYN, 1, 0, 0); c.segment(1, SYN|ACK, 9, 2, 0) }, TCPSawSYN | TCPSawSYNACK, EndForced},
+		{"acknowledged by the answering side alone", func(c *conversation) {
+			c.segment(0, SYN, 1, 0, 0)
+			c.segment(1, SYN|ACK, 9, 2, 0)
+			c.segment(1, ACK, 10, 2, 0)
+		}, TCPSawSYN | TCPSawSYNACK, EndForced},
 		{"established", func(c *conversation) { c.handshake(1, 9) }, synced, EndForced},
 		{"mid-stream", func(c *conversation) { c.segment(0, ACK, 100, 200, 10); c.segment(1, ACK, 200, 110, 0) }, TCPEstablished, EndForced},
 		{"one side closed", func(c *conversation) {
