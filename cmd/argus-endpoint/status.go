@@ -89,13 +89,16 @@ func writeInterfaces(out io.Writer, s *agent.Status) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "\ninterface\tkind\tcaptured\tdropped\tmetered\tmalformed\town uplink\tflows open\trecords\tspooled")
 	for _, in := range s.Interfaces {
-		if !in.Metered {
-			fmt.Fprintf(w, "%s\t%s\tnot metered: %s\n", in.Name, in.Kind, cmp.Or(in.Reason, "about to begin"))
-			continue
+		if in.Metered {
+			writeAccounts(w, in.Name, in.Kind, &in.Accounts)
 		}
-		writeAccounts(w, in.Name, in.Kind, &in.Accounts)
 	}
 	writeAccounts(w, "all", "", &s.Totals)
+	for _, in := range s.Interfaces { // below the sums: a line with fewer cells would end their columns
+		if !in.Metered {
+			fmt.Fprintf(w, "%s\t%s\tnot metered: %s\n", in.Name, in.Kind, cmp.Or(in.Reason, "about to begin"))
+		}
+	}
 	if err := w.Flush(); err != nil {
 		return err
 	}

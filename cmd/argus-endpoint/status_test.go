@@ -8,7 +8,7 @@ import (
 )
 
 // An agent that has just started answers before its meters run.
-func TestInterfaceOfAnAgentThatStarts(t *testing.T) {
+func TestStatusOfAnAgentThatStarts(t *testing.T) {
 	s := &agent.Status{Interfaces: []agent.InterfaceStatus{
 		{Name: "lo", Short: "lo"},
 		{Name: "wlp0s20f3", Short: "wlp0", Metered: true},
@@ -20,8 +20,18 @@ func TestInterfaceOfAnAgentThatStarts(t *testing.T) {
 		}
 	}
 	var out strings.Builder
+	s.Interfaces[1].Accounts.Metered, s.Totals.Metered = 123456, 123456
 	if err := writeStatus(&out, s); err != nil || !strings.Contains(out.String(), "not metered: about to begin") ||
 		!strings.Contains(out.String(), "not metered: no permission") {
 		t.Errorf("%v: %s", err, &out)
+	}
+	var column []int
+	for line := range strings.Lines(out.String()) {
+		if i := max(strings.Index(line, "metered "), strings.Index(line, "123456")); i > 0 && !strings.Contains(line, ":") {
+			column = append(column, i)
+		}
+	}
+	if len(column) != 3 || column[0] != column[1] || column[1] != column[2] {
+		t.Errorf("title, interface and sum begin at %d in\n%s", column, &out)
 	}
 }
