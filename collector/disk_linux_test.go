@@ -47,12 +47,12 @@ func TestFullDisk(t *testing.T) {
 
 	again := time.NewTicker(100 * time.Millisecond)
 	defer again.Stop()
-	for deadline := time.After(30 * time.Second); resp.StatusCode != http.StatusNoContent; {
+	for deadline := time.After(15 * time.Second); resp.StatusCode != http.StatusNoContent; {
 		select {
 		case <-again.C:
 			resp, answer = a.do(http.MethodPost, "/v1/flows", b.body, b.header)
 		case <-deadline:
-			t.Fatalf("30 s after there is room again: %s %s", resp.Status, answer)
+			t.Fatalf("15 s after there is room again: %s %s", resp.Status, answer)
 		}
 	}
 	a.post(a.batch(50))
