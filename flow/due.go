@@ -114,7 +114,7 @@ func (t *Table) NextDue() int64 {
 // finish ends flow n from within Add: what is unreported goes to the records that are ready.
 func (t *Table) finish(n uint32, cause Cause, end End) {
 	e := t.entries.at(n)
-	if e.state&closed != 0 && end == EndIdle {
+	if e.state&closed != 0 {
 		end = EndDetected
 	}
 	if e.state&unreported != 0 {

@@ -299,6 +299,19 @@ func TestEviction(t *testing.T) {
 	}
 }
 
+// A connection that was reset has ended, also when its entry then has to go because the table is full.
+func TestEvictedAfterItsEnd(t *testing.T) {
+	m := &meter{Table: NewTable(Config{MaxFlows: 1, StatusInterval: 5 * time.Second})}
+	syn := packet(t0, ProtoTCP, alice, bob, 40000, 80, 60, 0)
+	syn.TCP.Flags = SYN
+	reset := packet(t0, ProtoTCP, bob, alice, 80, 40000, 60, 0)
+	reset.TCP.Flags = RST | ACK
+	m.add(syn, reset, udp(t0, true, 1))
+	if len(m.records) != 1 || m.records[0].End != EndDetected {
+		t.Errorf("records %+v, want one whose end the protocol told", m.records)
+	}
+}
+
 // Whatever comes, in whatever order and time: every packet and octet is in exactly one record, and the bound holds.
 func TestNothingLostNothingDoubled(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))

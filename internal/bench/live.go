@@ -151,14 +151,13 @@ func status(state string) (metered, dropped uint64, err error) {
 		return 0, 0, err
 	}
 	var s struct {
-		Interfaces []struct{ Captured, Dropped, Metered uint64 }
+		Totals struct {
+			Metered uint64
+			Dropped uint64 `json:"ring_dropped"`
+		}
 	}
 	if err := json.Unmarshal(out, &s); err != nil {
 		return 0, 0, err
 	}
-	for _, i := range s.Interfaces {
-		metered += i.Metered
-		dropped += i.Dropped
-	}
-	return metered, dropped, nil
+	return s.Totals.Metered, s.Totals.Dropped, nil
 }

@@ -68,8 +68,8 @@ func (s *site) startAgent(ns, monitor, token string) *process {
 // agentStatus is the part of `argus-endpoint status --json` that the tests look at.
 type agentStatus struct {
 	Interfaces []struct {
-		Name    string
-		Metered bool
+		Name     string
+		Metering bool
 	}
 	Totals struct{ Captured, Metered, Unmetered uint64 }
 	Spool  struct{ Next, Durable uint64 }
@@ -88,7 +88,7 @@ func (s *site) status(ns string) (st agentStatus, ok bool) {
 func (s *site) metered(ns, dev string) bool {
 	st, ok := s.status(ns)
 	for _, i := range st.Interfaces {
-		if ok && i.Name == dev && i.Metered {
+		if ok && i.Name == dev && i.Metering {
 			return true
 		}
 	}
