@@ -39,8 +39,8 @@ func live(t *table) error {
 	}
 	for _, args := range []string{
 		"-n " + sender + " link add name a type veth peer name b netns " + sensor,
-		"-n " + sender + " link set a up",
-		"-n " + sensor + " link set b up",
+		"-n " + sender + " link set dev a up",
+		"-n " + sensor + " link set dev b up",
 	} {
 		if err := ip(args); err != nil {
 			return err
