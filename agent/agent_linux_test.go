@@ -19,6 +19,8 @@ import (
 	"github.com/argus-endpoint/argus-endpoint/flow"
 	"github.com/argus-endpoint/argus-endpoint/internal/cli"
 	"github.com/argus-endpoint/argus-endpoint/uplink/spool"
+
+	"github.com/argus-endpoint/argus-endpoint/internal/netns"
 )
 
 // running is an agent under test.
@@ -149,7 +151,7 @@ func flowName(r *flow.Record) string {
 }
 
 func TestEveryPacketIsInTheSpool(t *testing.T) {
-	if !inNamespace(t) {
+	if !netns.Inside(t) {
 		return
 	}
 	p := newPeer(t)
@@ -209,7 +211,7 @@ func TestEveryPacketIsInTheSpool(t *testing.T) {
 }
 
 func TestInterfacesComeAndGo(t *testing.T) {
-	if !inNamespace(t) {
+	if !netns.Inside(t) {
 		return
 	}
 	r := start(t, nil)
@@ -219,13 +221,13 @@ func TestInterfacesComeAndGo(t *testing.T) {
 	r.meters(time.Second, "lo", "va")
 	a := udp(t, "10.1.0.2:4000", 5, 100)
 
-	ip(t, "link set va down") // a name can be changed only then
-	ip(t, "link set va name vb")
-	ip(t, "link set vb up")
+	netns.IP(t, "link set va down") // a name can be changed only then
+	netns.IP(t, "link set va name vb")
+	netns.IP(t, "link set vb up")
 	r.meters(time.Second, "lo", "vb")
 	b := udp(t, "10.1.0.2:4000", 6, 100)
 
-	ip(t, "link del vb")
+	netns.IP(t, "link del vb")
 	r.meters(time.Second, "lo")
 	p.link(t, "va", 2)
 	r.meters(time.Second, "lo", "va")
@@ -253,7 +255,7 @@ func TestInterfacesComeAndGo(t *testing.T) {
 }
 
 func TestFlapsLeakNothing(t *testing.T) {
-	if !inNamespace(t) {
+	if !netns.Inside(t) {
 		return
 	}
 	flaps := 500
@@ -274,8 +276,8 @@ func TestFlapsLeakNothing(t *testing.T) {
 	fds, goroutines := descriptors(), runtime.NumGoroutine()
 	began := time.Now()
 	for range flaps {
-		ip(t, "link set va down")
-		ip(t, "link set va up")
+		netns.IP(t, "link set va down")
+		netns.IP(t, "link set va up")
 	}
 	t.Logf("measured: %d flaps in %s", flaps, time.Since(began))
 	r.meters(time.Second, "lo", "va")
@@ -291,7 +293,7 @@ func TestFlapsLeakNothing(t *testing.T) {
 }
 
 func TestSecondAgentIsRefused(t *testing.T) {
-	if !inNamespace(t) {
+	if !netns.Inside(t) {
 		return
 	}
 	r := start(t, nil)
@@ -309,7 +311,7 @@ func TestSecondAgentIsRefused(t *testing.T) {
 }
 
 func TestLiveFlowsAndSlowReaders(t *testing.T) {
-	if !inNamespace(t) {
+	if !netns.Inside(t) {
 		return
 	}
 	r := start(t, func(c *Config) { c.StatusInterval = time.Second; c.MARInterval = time.Second })

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -14,51 +13,9 @@ import (
 
 	"golang.org/x/net/icmp"
 	"golang.org/x/net/ipv4"
+
+	"github.com/argus-endpoint/argus-endpoint/internal/netns"
 )
-
-// inNamespace runs the calling test once more in a process with a network namespace of its own. It returns true in that
-// process; in the first one it reports the outcome and returns false: the test then returns.
-func inNamespace(t *testing.T) bool {
-	t.Helper()
-	if os.Getenv("TEST_IN_NETNS") == t.Name() {
-		run(t, "ip", "link", "set", "lo", "up")
-		return true
-	}
-	if os.Geteuid() != 0 {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("needs root for a network namespace")
-		}
-		t.Skip("needs root for a network namespace")
-	}
-	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=120s")
-	cmd.Env = append(os.Environ(), "TEST_IN_NETNS="+t.Name())
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("in its namespace: %v\n%s", err, out)
-	}
-	for line := range strings.Lines(string(out)) {
-		if strings.Contains(line, "measured") {
-			t.Log(strings.TrimSpace(line))
-		}
-	}
-	return false
-}
-
-func run(t *testing.T, args ...string) string {
-	t.Helper()
-	out, err := exec.Command(args[0], args[1:]...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s: %v: %s", strings.Join(args, " "), err, out)
-	}
-	return string(out)
-}
-
-// ip runs ip(8) with the words of a line.
-func ip(t *testing.T, line string, args ...any) {
-	t.Helper()
-	run(t, append([]string{"ip"}, strings.Fields(fmt.Sprintf(line, args...))...)...)
-}
 
 // peer is a second network namespace, alive until the test ends.
 type peer struct{ pid string }
@@ -76,16 +33,16 @@ func newPeer(t *testing.T) peer {
 
 func (p peer) run(t *testing.T, line string, args ...any) string {
 	t.Helper()
-	return run(t, append([]string{"nsenter", "-n", "-t", p.pid}, strings.Fields(fmt.Sprintf(line, args...))...)...)
+	return netns.Run(t, append([]string{"nsenter", "-n", "-t", p.pid}, strings.Fields(fmt.Sprintf(line, args...))...)...)
 }
 
 // link makes a veth pair between this namespace and the peer's, with addresses 10.N.0.1 and .2 and fd00:N::1 and ::2.
 func (p peer) link(t *testing.T, name string, n int) {
 	t.Helper()
-	ip(t, "link add %s type veth peer name %s netns %s", name, name, p.pid)
-	ip(t, "addr add 10.%d.0.1/24 dev %s", n, name)
-	ip(t, "addr add fd00:%d::1/64 dev %s nodad", n, name)
-	ip(t, "link set %s up", name)
+	netns.IP(t, "link add %s type veth peer name %s netns %s", name, name, p.pid)
+	netns.IP(t, "addr add 10.%d.0.1/24 dev %s", n, name)
+	netns.IP(t, "addr add fd00:%d::1/64 dev %s nodad", n, name)
+	netns.IP(t, "link set %s up", name)
 	p.run(t, "ip addr add 10.%d.0.2/24 dev %s", n, name)
 	p.run(t, "ip addr add fd00:%d::2/64 dev %s nodad", n, name)
 	p.run(t, "ip link set %s up", name)

@@ -53,7 +53,7 @@ func openState(dir string) (*state, error) {
 func (s *state) own() (err error) {
 	info, err := s.root.Stat(".")
 	if err == nil {
-		err = checkFolder(info)
+		err = platform.CheckFolder(info)
 	}
 	if err != nil {
 		return fmt.Errorf("the state folder %s: %w", s.root.Name(), err)
@@ -62,10 +62,13 @@ func (s *state) own() (err error) {
 	if err != nil {
 		return fmt.Errorf("open the lock of the state folder: %w (run as root, or give a folder of your own with --state)", err)
 	}
-	if flock(s.lock) != nil {
+	switch err := platform.TryLock(s.lock); {
+	case errors.Is(err, platform.ErrLocked):
 		pid, _ := io.ReadAll(io.LimitReader(s.lock, 32))
 		return cli.Exit(cli.ExitRunning, fmt.Errorf("another agent, pid %s, owns the state folder %s: stop it, or give this one another folder with --state",
 			strings.TrimSpace(string(pid)), s.root.Name()))
+	case err != nil:
+		return fmt.Errorf("lock the state folder: %w", err)
 	}
 	if err := s.lock.Truncate(0); err != nil {
 		return fmt.Errorf("write the lock of the state folder: %w", err)

@@ -3,44 +3,31 @@ package capture
 import (
 	"net"
 	"os"
-	"os/exec"
 	"runtime"
-	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/argus-endpoint/argus-endpoint/internal/netns"
 )
 
-// inNamespace moves the test's goroutine to a new network namespace, which ends with it, or skips.
+// inNamespace moves the test's goroutine to a new network namespace, which ends with it.
 func inNamespace(tb testing.TB) {
 	tb.Helper()
-	if os.Geteuid() != 0 {
-		tb.Skip("network namespaces need root")
-	}
+	netns.NeedRoot(tb)
 	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-		tb.Skipf("no network namespaces here: %v", err)
-	}
-}
-
-// ip runs iproute2 in the test's namespace.
-func ip(tb testing.TB, args string) {
-	tb.Helper()
-	if out, err := exec.Command("ip", strings.Fields(args)...).CombinedOutput(); err != nil {
-		if os.Getenv("CI") == "" && strings.Contains(err.Error(), "executable file not found") {
-			tb.Skip("iproute2 is not installed")
-		}
-		tb.Fatalf("ip %s: %v: %s", args, err, out)
+		tb.Fatalf("no network namespaces here: %v", err)
 	}
 }
 
 // veth makes a pair of interfaces without addresses, so that the kernel itself sends next to nothing.
 func veth(tb testing.TB) (a, b *net.Interface) {
 	tb.Helper()
-	ip(tb, "link add va type veth peer name vb")
+	netns.IP(tb, "link add va type veth peer name vb")
 	for _, name := range []string{"vb", "va"} { // the last one is ready to send at once, the other when its carrier is noticed
 		os.WriteFile("/proc/sys/net/ipv6/conf/"+name+"/disable_ipv6", []byte("1"), 0)
-		ip(tb, "link set "+name+" up")
+		netns.IP(tb, "link set %s up", name)
 	}
 	return device(tb, "va"), device(tb, "vb")
 }

@@ -12,6 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/argus-endpoint/argus-endpoint/flow"
+
+	"github.com/argus-endpoint/argus-endpoint/internal/netns"
 )
 
 func openRing(tb testing.TB, i *net.Interface) Source {
@@ -141,7 +143,7 @@ func TestRingVLAN(t *testing.T) {
 
 func TestRingLoopbackOnce(t *testing.T) {
 	inNamespace(t)
-	ip(t, "link set lo up")
+	netns.IP(t, "link set lo up")
 	s := openRing(t, device(t, "lo"))
 	c, err := net.ListenPacket("udp4", "127.0.0.1:0")
 	if err != nil {
@@ -169,8 +171,8 @@ func TestRingTun(t *testing.T) {
 	if _, err := os.Stat("/dev/net/tun"); err != nil {
 		t.Skipf("no tun devices here: %v", err)
 	}
-	ip(t, "tuntap add dev t0 mode tun")
-	ip(t, "addr add 10.9.0.1/24 dev t0")
+	netns.IP(t, "tuntap add dev t0 mode tun")
+	netns.IP(t, "addr add 10.9.0.1/24 dev t0")
 	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -181,7 +183,7 @@ func TestRingTun(t *testing.T) {
 	if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, ifr); err != nil {
 		t.Fatal(err)
 	}
-	ip(t, "link set t0 up")
+	netns.IP(t, "link set t0 up")
 	s := openRing(t, device(t, "t0"))
 	if _, err := unix.Write(fd, ipv4(flow.ProtoUDP, udp(7, 8, []byte("in")))); err != nil {
 		t.Fatal(err)
@@ -208,7 +210,7 @@ func TestRingInterfaceGone(t *testing.T) {
 			a, b := veth(t)
 			s := openRing(t, b)
 			newSender(t, a).send(t, ethernet(0x88b5, make([]byte, 50)))
-			ip(t, how)
+			netns.IP(t, "%s", how)
 			var f Frame
 			frames := 0
 			for start := time.Now(); ; {

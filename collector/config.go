@@ -11,6 +11,7 @@ import (
 
 	"github.com/argus-endpoint/argus-endpoint/collector/pki"
 	"github.com/argus-endpoint/argus-endpoint/collector/store"
+	"github.com/argus-endpoint/argus-endpoint/platform"
 	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
 )
 
@@ -80,7 +81,7 @@ func OpenAuthority(state string) (*pki.Authority, error) {
 	}
 	info, err := os.Stat(state)
 	if err == nil {
-		err = checkFolder(info)
+		err = platform.CheckFolder(info)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("state folder %s: %w", state, err)

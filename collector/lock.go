@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/argus-endpoint/argus-endpoint/platform"
 )
 
 // ErrRunning tells that another collector owns the state folder.
@@ -21,10 +23,14 @@ func lock(state string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("state folder: %w", err)
 	}
-	if err := flock(f); err != nil {
+	switch err := platform.TryLock(f); {
+	case errors.Is(err, platform.ErrLocked):
 		owner, _ := io.ReadAll(io.LimitReader(f, 20)) // only for the message
 		f.Close()
-		return nil, fmt.Errorf("%w on the state folder %s (pid %s): %w", ErrRunning, state, strings.TrimSpace(string(owner)), err)
+		return nil, fmt.Errorf("%w on the state folder %s (pid %s)", ErrRunning, state, strings.TrimSpace(string(owner)))
+	case err != nil:
+		f.Close()
+		return nil, fmt.Errorf("lock the state folder: %w", err)
 	}
 	if err := f.Truncate(0); err == nil {
 		fmt.Fprintln(f, os.Getpid())

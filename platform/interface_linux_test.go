@@ -7,21 +7,23 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/argus-endpoint/argus-endpoint/internal/netns"
 )
 
 func TestInterfacesAgreeWithIP(t *testing.T) {
-	if !inNamespace(t) {
+	if !netns.Inside(t) {
 		return
 	}
-	run(t, "ip", "link", "add", "br0", "type", "bridge")
-	run(t, "ip", "link", "add", "va", "type", "veth", "peer", "name", "vb")
-	run(t, "ip", "link", "set", "va", "master", "br0", "mtu", "1400", "up")
-	run(t, "ip", "tuntap", "add", "dev", "t0", "mode", "tun")
-	run(t, "ip", "link", "add", "vx", "type", "vxlan", "id", "5", "remote", "10.0.0.2", "dev", "vb", "dstport", "4789")
-	run(t, "ip", "link", "set", "vb", "up")
-	run(t, "ip", "link", "set", "br0", "up")
-	run(t, "ip", "addr", "add", "10.0.0.1/24", "dev", "br0")
-	run(t, "ip", "addr", "add", "fd00::1/64", "dev", "vb", "nodad")
+	netns.Run(t, "ip", "link", "add", "br0", "type", "bridge")
+	netns.Run(t, "ip", "link", "add", "va", "type", "veth", "peer", "name", "vb")
+	netns.Run(t, "ip", "link", "set", "va", "master", "br0", "mtu", "1400", "up")
+	netns.Run(t, "ip", "tuntap", "add", "dev", "t0", "mode", "tun")
+	netns.Run(t, "ip", "link", "add", "vx", "type", "vxlan", "id", "5", "remote", "10.0.0.2", "dev", "vb", "dstport", "4789")
+	netns.Run(t, "ip", "link", "set", "vb", "up")
+	netns.Run(t, "ip", "link", "set", "br0", "up")
+	netns.Run(t, "ip", "addr", "add", "10.0.0.1/24", "dev", "br0")
+	netns.Run(t, "ip", "addr", "add", "fd00::1/64", "dev", "vb", "nodad")
 
 	var want []struct {
 		Index  int    `json:"ifindex"`
@@ -39,7 +41,7 @@ func TestInterfacesAgreeWithIP(t *testing.T) {
 			Bits  int    `json:"prefixlen"`
 		} `json:"addr_info"`
 	}
-	if err := json.Unmarshal([]byte(run(t, "ip", "-d", "-j", "addr")), &want); err != nil {
+	if err := json.Unmarshal([]byte(netns.Run(t, "ip", "-d", "-j", "addr")), &want); err != nil {
 		t.Fatal(err)
 	}
 	list, err := Interfaces()
@@ -86,7 +88,7 @@ func TestInterfacesAgreeWithIP(t *testing.T) {
 }
 
 func TestWatchReportsLinkAddressAndRoute(t *testing.T) {
-	if !inNamespace(t) {
+	if !netns.Inside(t) {
 		return
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -103,7 +105,7 @@ func TestWatchReportsLinkAddressAndRoute(t *testing.T) {
 				quiet = true
 			}
 		}
-		run(t, strings.Fields(s)...)
+		netns.Run(t, strings.Fields(s)...)
 		select {
 		case <-changed:
 		case <-time.After(time.Second):

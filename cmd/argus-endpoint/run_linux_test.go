@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/argus-endpoint/argus-endpoint/internal/netns"
 )
 
 // agentProcess is the program running as a service would.
@@ -70,7 +72,7 @@ func captures() bool {
 const maxStart = 50 * time.Millisecond
 
 func TestStartToFirstPacket(t *testing.T) {
-	if !inNamespace(t) {
+	if !netns.Inside(t) {
 		return
 	}
 	if _, err := program(); err != nil {
@@ -95,7 +97,7 @@ func TestStartToFirstPacket(t *testing.T) {
 const maxAnon = 3500
 
 func TestIdleMemory(t *testing.T) {
-	if !inNamespace(t) {
+	if !netns.Inside(t) {
 		return
 	}
 	p := startAgent(t)
@@ -118,7 +120,7 @@ func TestIdleMemory(t *testing.T) {
 }
 
 func TestRunStatusFlowsAndSecondAgent(t *testing.T) {
-	if !inNamespace(t) {
+	if !netns.Inside(t) {
 		return
 	}
 	p := startAgent(t, "--flow-status-interval", "1")

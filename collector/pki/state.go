@@ -10,6 +10,8 @@ import (
 	"path"
 	"runtime"
 	"strings"
+
+	"github.com/argus-endpoint/argus-endpoint/platform"
 )
 
 // readJSON reads a small state file. A file that is not there is fs.ErrNotExist.
@@ -69,10 +71,10 @@ func (a *Authority) syncDir(name string) error {
 // begin makes what follows the only change of the folder, by this process or another, until end is called: an operator's
 // revocation must not be undone by a certificate that the running collector renews at that moment.
 func (a *Authority) begin() (end func(), err error) {
-	a.change.Lock() // so that one thread at most waits in flock
+	a.change.Lock() // so that one thread at most waits for the lock
 	f, err := a.root.OpenFile("lock", os.O_RDWR|os.O_CREATE, 0o600)
 	if err == nil {
-		if err = flock(f); err != nil {
+		if err = platform.Lock(f); err != nil {
 			f.Close()
 		}
 	}

@@ -10,26 +10,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
-)
 
-// needRoot skips a test that makes namespaces when it may not, saying so; in CI it fails.
-func needRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() == 0 {
-		return
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatal("network namespaces need root")
-	}
-	t.Skip("network namespaces need root")
-}
+	"github.com/argus-endpoint/argus-endpoint/internal/netns"
+)
 
 var programs = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "e2e-bin-")
@@ -63,7 +52,7 @@ type lab struct {
 
 func newLab(t *testing.T) *lab {
 	t.Helper()
-	needRoot(t)
+	netns.NeedRoot(t)
 	bin, err := programs()
 	if err != nil {
 		t.Fatal(err)
@@ -77,13 +66,10 @@ func newLab(t *testing.T) *lab {
 	return &lab{t: t, bin: bin, dir: dir, name: fmt.Sprintf("e2e%d", os.Getpid())}
 }
 
-// ip runs the ip command; it must work.
+// ip runs ip(8); it must work.
 func (l *lab) ip(format string, args ...any) {
 	l.t.Helper()
-	command := fmt.Sprintf(format, args...)
-	if out, err := exec.Command("ip", strings.Fields(command)...).CombinedOutput(); err != nil {
-		l.t.Fatalf("ip %s: %v: %s", command, err, out)
-	}
+	netns.IP(l.t, format, args...)
 }
 
 // host makes a namespace with loopback up and returns its name.
