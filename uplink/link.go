@@ -21,7 +21,8 @@ const (
 // newTransport returns a transport for one collector. A connection that the peer no longer serves ends within 10 s when
 // something is under way and within 40 s when idle.
 func (c *Client) newTransport(config *tls.Config) *http.Transport {
-	d := &net.Dialer{Timeout: dialTimeout, Control: setUserTimeout}
+	// HTTP/2 pings the connection; TCP's own keep-alive twice as often would only wake the host and its meter.
+	d := &net.Dialer{Timeout: dialTimeout, KeepAlive: -1, Control: setUserTimeout}
 	return &http.Transport{
 		Proxy: c.c.Proxy,
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
