@@ -76,18 +76,19 @@ type Side struct {
 	Encaps    Encaps // OR of all packets of the interval
 }
 
-// TCPSide is what one direction of a TCP connection has shown so far.
+// TCPSide is what one direction of a TCP connection has shown: Base, Payload, Retrans and Interval in the interval of
+// the record, the rest so far.
 type TCPSide struct {
-	Base     uint32 // initial sequence number; seen mid-stream: the first one seen less 1
+	Base     uint32 // in the first record the initial sequence number (seen mid-stream: the first one seen less 1), later Next of the record before, a FIN not counted
 	Next     uint32 // the highest sequence number seen, plus one
 	Ack      uint32 // the last acknowledgement number this side sent
-	Payload  uint32 // payload octets, retransmitted ones included, modulo 2^32
+	Payload  uint32 // payload octets that were new, modulo 2^32: not those of retransmitted segments
 	Retrans  uint32 // segments whose data had been seen before
 	Window   uint16 // the last one, unscaled
 	MSS      uint16 // option value, 0 when not seen
 	Shift    uint8  // window scale option
-	Flags    uint8  // OR of the header flags, whole flow
-	Interval uint8  // OR of the header flags, this record's interval
+	Flags    uint8  // OR of the header flags of the whole flow
+	Interval uint8  // OR of the header flags of the interval
 }
 
 // TCP is the connection state that a record of a TCP flow carries.

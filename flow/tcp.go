@@ -158,5 +158,8 @@ func (c *tcpState) record(r *TCP) {
 			Window: s.window, MSS: s.mss, Shift: s.shift, Flags: s.flags, Interval: s.interval,
 		}
 		s.base, s.payload, s.retrans, s.interval = s.next, 0, 0, 0
+		if s.finSeen { // which is no octet of data
+			s.base--
+		}
 	}
 }

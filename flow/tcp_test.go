@@ -197,3 +197,24 @@ func TestTCPIntervals(t *testing.T) {
 		t.Error("the second interval still tells of the first one's retransmission")
 	}
 }
+
+// A side that has closed sends nothing more: its sequence space does not seem to shrink in later records.
+func TestTCPIntervalAfterFIN(t *testing.T) {
+	var c conversation
+	c.handshake(1, 9)
+	c.segment(0, FIN|ACK, 2, 10, 0)
+	c.segment(1, ACK, 10, 3, 0)
+	c.at = 6 * second
+	c.segment(1, ACK, 10, 3, 700)
+	c.segment(0, ACK, 3, 710, 0)
+	records := c.records()
+	if len(records) != 2 {
+		t.Fatalf("%d records, want 2", len(records))
+	}
+	if s := records[1].TCP.Side[0]; s.Next-1-s.Base != 0 || s.Payload != 0 {
+		t.Errorf("the closed side: %+v", s)
+	}
+	if s := records[1].TCP.Side[1]; s.Next-s.Base != 700 || s.Payload != 700 {
+		t.Errorf("the open side: %+v", s)
+	}
+}
