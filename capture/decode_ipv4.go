@@ -87,20 +87,16 @@ func (w *walk) fragment(id uint32, offset int, more bool, size int) {
 // ipv4Options notes which options stand in b (RFC 791 section 3.1, RFC 2113).
 func (w *walk) ipv4Options(b []byte) {
 	for len(b) > 0 {
-		kind := b[0]
-		if kind == 0 {
-			return
-		}
-		if kind == 1 {
-			b = b[1:]
-			continue
-		}
-		if len(b) < 2 || b[1] < 2 || int(b[1]) > len(b) {
+		kind, _, rest := nextOption(b)
+		switch {
+		case rest == nil:
 			w.fail(IPOptions)
+			return
+		case kind == 0:
 			return
 		}
 		w.p.IPOptions |= ipv4OptionBit(kind)
-		b = b[b[1]:]
+		b = rest
 	}
 }
 

@@ -40,21 +40,30 @@ func (w *walk) tcpOptions(b []byte) {
 		return
 	}
 	for len(b) > 0 {
-		kind := b[0]
-		if kind == 0 {
-			return
-		}
-		if kind == 1 {
-			b = b[1:]
-			continue
-		}
-		if len(b) < 2 || b[1] < 2 || int(b[1]) > len(b) {
+		kind, value, rest := nextOption(b)
+		switch {
+		case rest == nil:
 			w.fail(TCPOptions)
 			return
+		case kind == 0:
+			return
 		}
-		tcpOption(t, kind, b[2:b[1]])
-		b = b[b[1]:]
+		tcpOption(t, kind, value)
+		b = rest
 	}
+}
+
+// nextOption splits the first option off b, which is not empty: IPv4 and TCP options have one form (RFC 791 section 3.1,
+// RFC 9293 section 3.1). The kinds 0 (the end) and 1 (padding) have no length. rest is nil when an option's length lies.
+func nextOption(b []byte) (kind uint8, value, rest []byte) {
+	kind = b[0]
+	switch {
+	case kind <= 1:
+		return kind, nil, b[1:]
+	case len(b) < 2 || b[1] < 2 || int(b[1]) > len(b):
+		return kind, nil, nil
+	}
+	return kind, b[2:b[1]], b[b[1]:]
 }
 
 func tcpOption(t *flow.TCPHeader, kind uint8, v []byte) {
