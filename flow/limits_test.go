@@ -178,6 +178,25 @@ func TestFragmentsJoinTheirFirst(t *testing.T) {
 	}
 }
 
+// A fragment of another datagram does not join, whichever of the remembered ones shares its slot.
+func TestFragmentsOfOtherDatagramsDoNotJoin(t *testing.T) {
+	m := newMeter()
+	for id := range uint32(4 * fragmentSlots) {
+		p := udp(t0, true, 2000)
+		p.FragID, p.Has = id, HasFragment
+		if id%2 == 1 {
+			p = packet(t0, ProtoUDP, alice, bob, 0, 0, 562, 0)
+			p.FragID, p.Has = 1<<20+id, HasFragment|HasLaterFragment
+		}
+		m.add(p)
+	}
+	for _, r := range m.end() {
+		if r.Side[0].Packets != 2*fragmentSlots {
+			t.Errorf("port %d: %d packets, want the %d of its own kind", r.SrcPort, r.Side[0].Packets, 2*fragmentSlots)
+		}
+	}
+}
+
 // The record of a flow without TCP state says nothing of TCP, whatever was lent before it.
 func TestFragmentsOfTCPHaveNoState(t *testing.T) {
 	syn := packet(t0, ProtoTCP, alice, bob, 40000, 80, 60, 0)

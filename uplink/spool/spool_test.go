@@ -87,6 +87,39 @@ func TestWhatWasNotDurableIsLeasedAgain(t *testing.T) {
 	}
 }
 
+// A disk that turns a bit while the spool is open: what was hit is given up, counted and told to the collector as a gap;
+// nothing of it is sent.
+func TestDamageSinceOpening(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "spool")
+	s := mustOpen(t, dir, Options{})
+	next := fill(t, s, 1, 3, 10)
+	if err := s.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	name := segments(t, dir)[0]
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text[len(text)-5] ^= 1 // in the body of the third block
+	if err := os.WriteFile(name, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if b, ok := s.Lease(1<<16, 200); !ok || b.First != 1 || b.Last != 20 {
+		t.Fatalf("leased %v [%d, %d], want the 20 records before the damage", ok, b.First, b.Last)
+	}
+	fill(t, s, next, 1, 10)
+	if err := s.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	if b, ok := s.Lease(1<<16, 200); !ok || b.First != 31 || b.Dropped != 10 {
+		t.Errorf("leased %v from %d with %d dropped before it, want 31 and 10", ok, b.First, b.Dropped)
+	}
+	if st := s.Stats(); st.Bad != 1 {
+		t.Errorf("%d damaged segments counted", st.Bad)
+	}
+}
+
 func TestBadBlocksAreRefused(t *testing.T) {
 	s := mustOpen(t, "", Options{fs: newMemFS()})
 	for _, c := range []struct{ size, count int }{{0, 0}, {16, 0}, {16, -1}, {16, 17}, {maxFrame + 1, 1}} {
