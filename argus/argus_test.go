@@ -22,7 +22,7 @@ func TestRoundTrip(t *testing.T) {
 			if v == V3 { // v3 has no place for the MSS
 				want.TCP.Side[0].MSS, want.TCP.Side[1].MSS = 0, 0
 			}
-			if got.Flow != want {
+			if !reflect.DeepEqual(got.Flow, want) {
 				t.Errorf("v%d record %d:\n got %+v\nwant %+v", v, i, got.Flow, want)
 			}
 			if !got.Extension() || got.Unknown != 0 || got.Kind != KindFlow || got.Version != v || string(got.Label) != `{"a":"b"}` {
@@ -169,7 +169,7 @@ func TestDamaged(t *testing.T) {
 	for name, tail := range map[string][]byte{"a DSR of length 0": {0x66, 0, 0, 0}, "one longer than the record": {0x66, 0, 0, 9}, "an unknown one": {0x7d, 0, 0, 1}} {
 		b := append(bytes.Clone(whole), tail...)
 		be.PutUint16(b[2:], uint16(len(b)/4))
-		if got := one(t, b); got.Flow != r || got.Unknown != 1 {
+		if got := one(t, b); !reflect.DeepEqual(got.Flow, r) || got.Unknown != 1 {
 			t.Errorf("%s: %d unknown, %+v", name, got.Unknown, got.Flow)
 		}
 	}

@@ -15,6 +15,7 @@ type Encoder struct {
 	Monitor   uuid.UUID // the host; v3 has only room for MonitorV3 of it
 	Interface string    // the first 4 bytes are used; v3 has no place for it
 	Label     []byte    // put on every flow record, at most 1016 bytes; nil for none
+	FlowHash  bool      // write the flow hash DSR (ARGUS_GENERATE_HASH_METRICS)
 }
 
 // MonitorV3 returns the 32-bit id that stands for a host in a v3 stream, which has no room for a UUID:

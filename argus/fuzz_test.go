@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 
 	"github.com/argus-endpoint/argus-endpoint/flow"
@@ -49,7 +50,7 @@ func FuzzRecords(f *testing.F) {
 				}
 				return
 			}
-			if !bytes.Equal(r.Raw, other.Raw) || r.Flow != other.Flow {
+			if !bytes.Equal(r.Raw, other.Raw) || !reflect.DeepEqual(r.Flow, other.Flow) {
 				t.Fatalf("Records and Reader differ: %+v %+v", r, other)
 			}
 			total += len(r.Raw)

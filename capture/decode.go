@@ -8,6 +8,9 @@ import (
 
 // Decoder summarises frames. The zero value is ready; one goroutine owns it.
 type Decoder struct {
+	KeepOuter       bool // leave tunnels closed: the flow is the outer one
+	DNSTransactions bool // the transaction id of UDP port 53 is part of the key (flow.Key.Type)
+
 	counts Counts
 }
 

@@ -38,7 +38,7 @@ const (
 //
 // What the last three fields hold depends on the protocol:
 //
-//	TCP, UDP, SCTP, UDP-Lite, DCCP   the ports; Type is 0
+//	TCP, UDP, SCTP, UDP-Lite, DCCP   the ports; Type is 0, or the transaction id of DNS when each is a flow of its own
 //	ICMP, ICMPv6    SrcPort identifier, DstPort sequence number (0 where the message has none), Type = type<<8 | code
 //	IGMP            Type = type<<8 | code
 //	ESP             SrcPort and DstPort are the upper and lower half of the SPI

@@ -23,9 +23,29 @@ type Packet struct {
 	IPOptions uint32 // IPOption bits of an IPv4 header
 	FragID    uint32 // identification of a fragment, valid with HasFragment
 
-	TCP TCPHeader // valid when Key.IsTCP and not a later fragment
+	TCP    TCPHeader // valid when Key.IsTCP and not a later fragment
+	ESPSeq uint32    // ESP sequence number (RFC 4303 section 2.2)
+	Sender [6]byte   // ARP: the sender's hardware address
+
+	Tunnel *Tunnel // what the packet came out of, nil outside a tunnel; the decoder's, borrowed like Payload
+	Quote  *Quote  // what an ICMP error message quotes, else nil; the decoder's, borrowed like Payload
 
 	Payload []byte // the captured part of the transport payload; borrowed, valid until the source's next frame
+}
+
+// Tunnel is the outermost encapsulation around a packet whose inner addresses are its key.
+type Tunnel struct {
+	Key    Key    // the outer flow, oriented like the packet or the record
+	Encaps Encaps // one bit: EncapsGRE, EncapsIPIP, EncapsIPv6, EncapsTeredo, EncapsVXLAN, EncapsL2TP, EncapsGeneve or EncapsGTP
+	ID     uint32 // VXLAN and Geneve: VNI; GRE: key; ERSPAN: session; GTP-U: TEID; L2TP: tunnel<<16 | session (v3: session); else 0
+	Flags  uint16 // GRE: flags and version (RFC 2784 section 2)
+	Proto  uint16 // GRE and Geneve: protocol type
+}
+
+// Quote is the packet that an ICMP error message speaks of (RFC 792, RFC 4443): its flow is marked.
+type Quote struct {
+	Key     Key     // as the quoted packet carried it
+	Gateway [4]byte // of an ICMP redirect
 }
 
 // TCPHeader is the part of a TCP header that flow metering needs (RFC 9293 section 3.1).
@@ -98,6 +118,7 @@ const (
 	EncapsVXLAN    Encaps = 0x4000000
 	EncapsL2TP     Encaps = 0x8000000
 	EncapsGeneve   Encaps = 0x10000000
+	EncapsGTP      Encaps = 0x20000000 // not one of Argus's
 )
 
 // Has tells which optional parts of a Packet are set.

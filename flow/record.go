@@ -1,5 +1,7 @@
 package flow
 
+import "bytes"
+
 // Cause tells why a record was made. The values are those of the Argus record header (section 1.1).
 type Cause uint8
 
@@ -54,7 +56,22 @@ const (
 	TCPDstECNMarked  = 0x8000
 	TCPSrcOutOfOrder = 0x10000
 	TCPDstOutOfOrder = 0x20000
+	TCPSrcDuplicate  = 0x40000
+	TCPDstDuplicate  = 0x80000
+	TCPSrcGap        = 0x400000
+	TCPDstGap        = 0x800000
 )
+
+// Histogram is eight counts scaled to 0..15, the first one in the highest four bits.
+type Histogram uint32
+
+// Intervals are the times between consecutive packets of one side. The time before the record's first packet counts
+// too, if the packet before it is not more than two status intervals away.
+type Intervals struct {
+	N                      uint32    // how many; without any the rest is 0
+	Min, Mean, StdDev, Max float32   // microseconds; StdDev of the population
+	Bins                   Histogram // below 10 us, 100 us, 1 ms, 10 ms, 100 ms, 1 s, 10 s, and longer
+}
 
 // Side is what one direction of a flow did in the interval of one record.
 type Side struct {
@@ -74,16 +91,32 @@ type Side struct {
 	MPLS      uint32 // label stack entry of the last packet
 	IPOptions uint32 // OR of all packets of the interval
 	Encaps    Encaps // OR of all packets of the interval
+
+	MinSize, MaxSize uint16    // frame octets of the smallest and largest packet; 65535 stands for more
+	Sizes            Histogram // frame octets: bin min(max(floor(log2(octets-40))-4, 0), 7) (Argus record format, section 2.5)
+
+	Active Intervals // of a TCP connection while its data moves, and of every other flow
+	Idle   Intervals // of a TCP connection while it rests
+
+	Data []byte // the first Config.UserData octets of payload; borrowed like the record
 }
 
-// TCPSide is what one direction of a TCP connection has shown: Base, Payload, Retrans and Interval in the interval of
-// the record, the rest so far.
+// TCPSide is what one direction of a TCP connection has shown: Base, Payload and the counters after it and Interval in
+// the interval of the record, the rest so far.
 type TCPSide struct {
-	Base     uint32 // in the first record the initial sequence number (seen mid-stream: the first one seen less 1), later Next of the record before, a FIN not counted
-	Next     uint32 // the highest sequence number seen, plus one
-	Ack      uint32 // the last acknowledgement number this side sent
-	Payload  uint32 // payload octets that were new, modulo 2^32: not those of retransmitted segments
-	Retrans  uint32 // segments whose data had been seen before
+	Base    uint32 // in the first record the initial sequence number (seen mid-stream: the first one seen less 1), later Next of the record before, a FIN not counted
+	Next    uint32 // the highest sequence number seen, plus one
+	Ack     uint32 // the last acknowledgement number this side sent
+	Payload uint32 // payload octets that were new, modulo 2^32: not those of retransmitted segments
+	Retrans uint32 // segments whose data had been seen before
+
+	OutOfOrder uint32 // segments that filled a hole
+	Duplicates uint32 // acknowledgements that said nothing new (RFC 5681 section 2)
+	Gap        uint32 // octets that the other side acknowledged and nobody saw
+	Turns      uint32 // acknowledgements that moved the other side's window
+	InFlight   uint32 // octets sent and not acknowledged, at the end of the interval
+	Keystrokes uint32 // segments that a typing hand sent
+
 	Window   uint16 // the last one, unscaled
 	MSS      uint16 // option value, 0 when not seen
 	Shift    uint8  // window scale option
@@ -112,8 +145,40 @@ type Record struct {
 	HasMAC            bool
 	SrcMAC, DstMAC    [6]byte // of the first packet, oriented like Key
 	EtherType         uint16
+	MultiMAC          bool    // other hardware addresses came later
 	Side              [2]Side // [0] from Src to Dst, [1] back
 	TCP               TCP     // valid when Key.IsTCP
+
+	History   History    // of the whole flow, TCP and UDP
+	Tunnel    Tunnel     // of the first packet that came out of one; none when its Encaps is 0
+	ICMP      ICMPReport // the last error message that spoke of this flow; none when its From is zero
+	Responder [6]byte    // ARP: the hardware address that answered; zero when nobody did
+	ESP       ESP        // valid when Proto is ProtoESP
+}
+
+// History tells in Zeek's letters what happened in a flow, in order (docs.zeek.org, conn.log history): s SYN, h SYN/ACK,
+// a ACK, d data, f FIN, r RST, t retransmission, g gap, w zero window, i inconsistent, q SYN with FIN or RST, ^ turned round;
+// upper case for the source. NUL padded; what does not fit is left out.
+type History [24]byte
+
+// String returns the letters.
+func (h *History) String() string {
+	letters, _, _ := bytes.Cut(h[:], []byte{0})
+	return string(letters)
+}
+
+// ICMPReport is what an ICMP error message said of a flow.
+type ICMPReport struct {
+	Type, Code uint8
+	Family     Family   // of From and To
+	From, To   [16]byte // the message's own source and destination
+	Gateway    [4]byte  // of a redirect
+}
+
+// ESP is the sequence of a security association (RFC 4303 section 3.3.3): its flow has one direction.
+type ESP struct {
+	Last uint32 // the highest sequence number
+	Lost uint32 // numbers skipped in the interval of the record
 }
 
 // Span returns the times of the first and the last packet of the record's interval, ns since 1970.

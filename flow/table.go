@@ -12,6 +12,7 @@ import (
 type Config struct {
 	MaxFlows       int           // open flows; when the table is full the least valuable one is evicted
 	StatusInterval time.Duration // an active flow reports this often (ARGUS_FLOW_STATUS_INTERVAL)
+	UserData       int           // octets of payload kept of each side in each record; 0: none (ARGUS_CAPTURE_DATA_LEN)
 }
 
 // DefaultConfig returns the settings of a sensor that nobody has configured: 64 Ki flows are about 25 MB.

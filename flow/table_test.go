@@ -2,6 +2,7 @@ package flow
 
 import (
 	"math"
+	"reflect"
 	"testing"
 	"time"
 )
@@ -75,7 +76,7 @@ func TestBothDirectionsMeet(t *testing.T) {
 		{Packets: 1, Bytes: 72, IPBytes: 58, Payload: 30, First: t0, Last: t0, TTL: 64},
 		{Packets: 2, Bytes: 234, IPBytes: 206, Payload: 150, First: t0 + 1000, Last: t0 + 3000, TTL: 64},
 	}
-	if r.Side != want {
+	if !reflect.DeepEqual(r.Side, want) {
 		t.Errorf("sides %+v\nwant  %+v", r.Side, want)
 	}
 	if r.Cause != CauseStart || r.End != EndForced || r.Start != t0 {

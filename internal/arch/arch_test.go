@@ -21,7 +21,7 @@ const (
 
 // layers is the picture of ARCHITECTURE.md: a package imports packages of lower layers only.
 var layers = map[string]int{
-	"platform": 0, "flow": 0, "internal/cli": 0,
+	"platform": 0, "flow": 0, "identify": 0, "internal/cli": 0,
 
 	"capture": 1, "argus": 1, "uplink/spool": 1, "uplink/wire": 1,
 
@@ -32,7 +32,7 @@ var layers = map[string]int{
 
 	"cmd/argus-endpoint": 4, "cmd/argus-collector": 4,
 
-	"internal/arch": 5, "internal/e2e": 5, "internal/bench": 5, "internal/netns": 5, // only tests import them
+	"internal/arch": 5, "internal/e2e": 5, "internal/bench": 5, "internal/judge": 5, "internal/netns": 5, // only tests import them
 }
 
 // file is one parsed Go file of the repository.
