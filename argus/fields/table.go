@@ -100,6 +100,7 @@ var table = []field{
 	{name: "label", title: "Label", width: 20, value: func(b []byte, r *argus.Record) []byte { return append(b, r.Label...) }},
 	extended(field{name: "flowid", title: "FlowId", width: 16, value: appendFlowID}),
 	extended(field{name: "end", title: "End", width: 9, value: func(b []byte, r *argus.Record) []byte { return append(b, end(r.Flow.End)...) }}),
+	{name: "community_id", title: "CommunityId", width: 30, value: appendCommunityID},
 }
 
 func count(name, title string, width int, of func(s, d *flow.Side) uint64) field {
