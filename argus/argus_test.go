@@ -25,7 +25,7 @@ func TestRoundTrip(t *testing.T) {
 			if !reflect.DeepEqual(got.Flow, want) {
 				t.Errorf("v%d record %d:\n got %+v\nwant %+v", v, i, got.Flow, want)
 			}
-			if !got.Extension() || got.Unknown != 0 || got.Kind != KindFlow || got.Version != v || string(got.Label) != `{"a":"b"}` {
+			if !got.Extension() || got.Unknown != 0 || got.Skipped != 0 || got.Kind != KindFlow || got.Version != v || string(got.Label) != `{"a":"b"}` {
 				t.Errorf("v%d record %d: %+v", v, i, got)
 			}
 			if v == V5 && (got.Monitor.String() != sampleHost.String() || string(got.InterfaceName()) != "wlan") {

@@ -99,17 +99,29 @@ func (r *Record) flowDSR(b []byte, w *raw) bool {
 		return r.mac(qualifier, d)
 	case dsrEncaps:
 		return decodeEncaps(&r.Flow.Side, d)
+	case dsrJitter:
+		return decodeJitter(&r.Flow.Side, qualifier, d)
+	case dsrPacketSize:
+		return decodeSizes(&r.Flow.Side, sub, qualifier, d)
+	case dsrUserData:
+		return r.userData(sub, d)
+	case dsrBehaviour:
+		return r.behaviour(d)
+	case dsrHash:
+		return r.hash(d)
+	case dsrGRE, dsrVXLAN, dsrGeneve:
+		return decodeTunnel(&r.Flow.Tunnel, b[0], d)
 	case dsrLabel:
 		r.Label, _, _ = bytes.Cut(d, []byte{0})
 		return true
 	case dsrExtension:
-		if sub < extLayout || qualifier != extOwner || len(b) < extWords*4 {
+		if sub == 0 || qualifier != extOwner || len(b) < extWords*4 {
 			return false
 		}
-		w.ext = d
+		w.ext = b
 		return true
-	case dsrUserData, 0x07, 0x12, 0x32, 0x41, 0x43, 0x45, 0x46, 0x54, 0x55, 0x60, 0x62, 0x64, 0x68, 0x6a:
-		r.Skipped++ // user data, hash, packet size, ASN, GRE, VXLAN, GENEVE, jitter, behaviour, score, aggregation, ...
+	case 0x32, 0x55, 0x60, 0x62, 0x64, 0x68, 0x6a:
+		r.Skipped++ // what clients add: ASN, score, aggregation, correlation, country, place, locality
 		return true
 	}
 	return false
@@ -186,46 +198,5 @@ func (r *Record) sequence(s *flow.TCPSide, next, ack uint32) {
 	}
 	if s.Flags&flow.ACK != 0 || !r.Extension() && ack != 0 {
 		s.Ack++
-	}
-}
-
-// extension takes what Argus has no place for (docs/argus-extension.md).
-func (r *Record) extension(d []byte) {
-	f := &r.Flow
-	r.Has |= HasExtension
-	f.ID = be.Uint64(d)
-	f.Start = int64(be.Uint64(d[8:]))
-	f.Side[0].IPBytes, f.Side[1].IPBytes = be.Uint64(d[16:]), be.Uint64(d[24:])
-	addNanoseconds(f, be.Uint64(d[32:]))
-	f.End, f.Initiator = flow.End(d[40]), flow.Initiator(d[41]&0x3f)
-	f.EstimatedSegments = d[41]&0x80 != 0
-	if d[41]&0x40 != 0 {
-		f.TCP.Status &^= flow.TCPSawSYN
-	}
-	if f.IsTCP() {
-		f.TCP.Side[0].Flags, f.TCP.Side[1].Flags = d[42], d[43]
-		if r.Has&HasTCPPerf != 0 && len(d) >= (extWords+extTCPWords-1)*4 {
-			f.TCP.Side[0].Payload, f.TCP.Side[1].Payload = be.Uint32(d[48:]), be.Uint32(d[52:])
-		}
-	}
-	if f.Family == flow.FamilyIPv6 && f.Proto == flow.ProtoICMPv6 {
-		f.DstPort = be.Uint16(d[44:])
-	}
-	f.EtherType = be.Uint16(d[46:])
-}
-
-// addNanoseconds adds what microsecond times leave out to the times of the sides that have them.
-func addNanoseconds(f *flow.Record, packed uint64) {
-	ns := func(i int) int64 { return int64(packed >> (10 * i) & 0x3ff) }
-	for i := range f.Side {
-		s := &f.Side[i]
-		if s.Packets > 0 || i == 0 && f.Side[1].Packets == 0 {
-			s.First += ns(2 * i)
-			s.Last += ns(2*i + 1)
-		}
-	}
-	if f.IsTCP() {
-		f.TCP.SynAck += ns(4)
-		f.TCP.AckDat += ns(5)
 	}
 }

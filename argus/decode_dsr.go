@@ -108,9 +108,7 @@ func (r *Record) mac(qualifier uint8, d []byte) bool {
 	f.HasMAC = true
 	f.DstMAC, f.SrcMAC = [6]byte(d), [6]byte(d[6:])
 	f.EtherType = uint16(d[12]) | uint16(d[13])<<8
-	if qualifier&3 != 0 {
-		r.Has |= HasMultiMAC
-	}
+	f.MultiMAC = qualifier&3 != 0
 	return true
 }
 
@@ -123,8 +121,13 @@ func (r *Record) net(sub uint8, d []byte, w *raw) bool {
 		if len(d) < 16 {
 			return false
 		}
-		r.Lost = be.Uint32(d[12:])
-	case 0, 0x09, 0x0a, 0x0d, 0x10, 0x34, 0x45:
+		r.Flow.ESP = flow.ESP{Last: be.Uint32(d[8:]), Lost: be.Uint32(d[12:])}
+	case netARP:
+		if len(d) < 8 {
+			return false
+		}
+		copy(r.Flow.Responder[:], d)
+	case 0, 0x09, 0x0a, 0x0d, 0x34, 0x45: // nothing, RTCP, RTP, UDT, the ICMP header once more, a fragment
 		r.Skipped++
 	default:
 		return false
@@ -177,29 +180,11 @@ func (r *Record) tcpPerf(d []byte, w *raw) bool {
 		s := &t.Side[i]
 		s.Base, s.Payload, s.Retrans = be.Uint32(b[12:]), be.Uint32(b[28:]), be.Uint32(b[32:])
 		w.next[i], w.ack[i] = be.Uint32(b[16:]), be.Uint32(b[20:])
+		s.Turns, s.InFlight = be.Uint32(b[24:]), be.Uint32(b[40:])
 		s.Window, w.flags[i], s.Shift = be.Uint16(b[44:]), b[46], b[47]
 		if block == 52 {
 			s.MSS = be.Uint16(b[48:])
 		}
-	}
-	return true
-}
-
-// icmpMapping notes which kind of ICMP message spoke of this flow (section 2.7).
-func (r *Record) icmpMapping(qualifier uint8, d []byte) bool {
-	if len(d) < 4 {
-		return false
-	}
-	switch {
-	case qualifier&7 == 0:
-	case d[0] == 3:
-		r.ICMP = 'U'
-	case d[0] == 5:
-		r.ICMP = 'R'
-	case d[0] == 11:
-		r.ICMP = 'T'
-	default:
-		r.ICMP = 'I'
 	}
 	return true
 }

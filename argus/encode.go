@@ -44,12 +44,21 @@ func (e *Encoder) AppendFlow(b []byte, r *flow.Record) []byte {
 	b = appendKey(b, r)
 	b = appendTime(b, r)
 	b = appendMetric(b, &r.Side) // before net: readers judge TCP flags by the packet counts (section 0)
-	if r.IsTCP() {
-		b = e.appendTCP(b, r)
-	}
+	b = e.appendNet(b, r)
 	b = appendTags(b, &r.Side)
+	b = appendJitter(b, &r.Side)
 	b = appendIPAttributes(b, r)
+	b = appendSizes(b, &r.Side)
+	b = appendUserData(b, &r.Side)
+	if r.IsTCP() {
+		b = appendBehaviour(b, &r.TCP)
+	}
+	b = appendICMP(b, r)
 	b = appendLink(b, r)
+	b = appendTunnel(b, r)
+	if e.FlowHash {
+		b = appendHash(b, &r.Key)
+	}
 	if len(e.Label) > 0 {
 		b = appendLabel(b, e.Label)
 	}

@@ -11,6 +11,7 @@ const (
 	netTCPInit   = 3
 	netTCPStatus = 4
 	netTCPPerf   = 5
+	netARP       = 0x10
 	netESP       = 0x38
 )
 
@@ -21,6 +22,22 @@ const (
 	dstStatus = flow.TCPSawSYNACK | flow.TCPDstRetransmit | flow.TCPDstWindowShut | flow.TCPDstReset |
 		flow.TCPDstECNMarked | flow.TCPDstOutOfOrder
 )
+
+// appendNet writes the one network DSR that a record has: of TCP, ESP or a resolved address (section 2.6).
+func (e *Encoder) appendNet(b []byte, r *flow.Record) []byte {
+	switch {
+	case r.IsTCP():
+		return e.appendTCP(b, r)
+	case r.Family == flow.FamilyARP && r.Responder != [6]byte{}:
+		b = append(b, dsrNet, netARP, 0, 3)
+		return append(append(b, r.Responder[:]...), 0, 0)
+	case isIP(&r.Key) && r.Proto == flow.ProtoESP:
+		b = append(b, dsrNet, netESP, 0, 5, 0, 0, 0, 0)
+		b = be.AppendUint16(be.AppendUint16(b, r.SrcPort), r.DstPort) // the SPI
+		return be.AppendUint32(be.AppendUint32(b, r.ESP.Last), r.ESP.Lost)
+	}
+	return b
+}
 
 // appendTCP writes the TCP performance DSR, in v3 without the MSS words (section 2.6).
 func (e *Encoder) appendTCP(b []byte, r *flow.Record) []byte {
@@ -73,10 +90,10 @@ func (e *Encoder) appendTCPSide(b []byte, r *flow.Record, side int, status uint3
 	b = be.AppendUint32(b, s.Base)
 	b = be.AppendUint32(b, next)
 	b = be.AppendUint32(b, ack)
-	b = append(b, 0, 0, 0, 0) // window turns: not counted
+	b = be.AppendUint32(b, s.Turns)
 	b = be.AppendUint32(b, payload)
 	b = be.AppendUint32(b, s.Retrans)
-	b = append(b, 0, 0, 0, 0, 0, 0, 0, 0) // rollover and bytes in flight: not counted
+	b = be.AppendUint32(append(b, 0, 0, 0, 0), s.InFlight) // after the octets before a rollover, which a 32-bit difference does not need
 	b = be.AppendUint16(b, s.Window)
 	b = append(b, s.Interval, s.Shift)
 	if e.Version != V3 {
@@ -133,6 +150,8 @@ func appendTags(b []byte, side *[2]flow.Side) []byte {
 	return b
 }
 
+func isIP(k *flow.Key) bool { return k.Family == flow.FamilyIPv4 || k.Family == flow.FamilyIPv6 }
+
 func bit(v bool) byte {
 	if v {
 		return 1
@@ -142,7 +161,7 @@ func bit(v bool) byte {
 
 // appendIPAttributes writes the IP attributes of the sides that had packets (section 2.9).
 func appendIPAttributes(b []byte, r *flow.Record) []byte {
-	if r.Family != flow.FamilyIPv4 && r.Family != flow.FamilyIPv6 {
+	if !isIP(&r.Key) {
 		return b
 	}
 	start := len(b)
@@ -172,7 +191,7 @@ func appendIPAttributes(b []byte, r *flow.Record) []byte {
 // appendLink writes the MAC addresses and the encapsulations (sections 2.8 and 2.12).
 func appendLink(b []byte, r *flow.Record) []byte {
 	if r.HasMAC {
-		b = append(b, dsrMAC, 0, 0, 5)
+		b = append(b, dsrMAC, 0, 3*bit(r.MultiMAC), 5)
 		b = append(append(b, r.DstMAC[:]...), r.SrcMAC[:]...)
 		b = append(b, byte(r.EtherType), byte(r.EtherType>>8), 0, 0) // little-endian: nobody swaps it
 	}
@@ -183,43 +202,3 @@ func appendLink(b []byte, r *flow.Record) []byte {
 	}
 	return b
 }
-
-// appendExtension writes what Argus has no place for (docs/argus-extension.md).
-func appendExtension(b []byte, r *flow.Record) []byte {
-	t, start := &r.TCP, len(b)
-	b = append(b, dsrExtension, extLayout, extOwner, extWords)
-	b = be.AppendUint64(b, r.ID)
-	b = be.AppendUint64(b, uint64(r.Start))
-	b = be.AppendUint64(b, r.Side[0].IPBytes)
-	b = be.AppendUint64(b, r.Side[1].IPBytes)
-	b = be.AppendUint64(b, nanoseconds(r))
-	b = append(b, byte(r.End), byte(r.Initiator)&0x3f|bit(addedSYN(r) != 0)<<6|bit(r.EstimatedSegments)<<7)
-	seq := uint16(0)
-	if r.Family == flow.FamilyIPv6 && r.Proto == flow.ProtoICMPv6 {
-		seq = r.DstPort
-	}
-	if !r.IsTCP() {
-		return be.AppendUint16(be.AppendUint16(append(b, 0, 0), seq), r.EtherType)
-	}
-	b[start+3] += extTCPWords
-	b = append(b, t.Side[0].Flags, t.Side[1].Flags)
-	b = be.AppendUint16(be.AppendUint16(b, seq), r.EtherType)
-	return be.AppendUint32(be.AppendUint32(b, t.Side[0].Payload), t.Side[1].Payload)
-}
-
-// nanoseconds packs what microsecond times leave out: six numbers of 10 bits, the first one lowest:
-// source first and last, destination first and last, SynAck, AckDat.
-func nanoseconds(r *flow.Record) (packed uint64) {
-	v := intervalOf(r)
-	times := [...]int64{v.s0, v.s1, v.d0, v.d1}
-	for i, t := range times {
-		_, _, rest := micros(t)
-		packed |= rest << (10 * i)
-	}
-	if r.IsTCP() {
-		packed |= delayRest(r.TCP.SynAck)<<40 | delayRest(r.TCP.AckDat)<<50
-	}
-	return packed
-}
-
-func delayRest(ns int64) uint64 { return uint64(max(ns, 0) % 1000) }

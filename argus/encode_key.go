@@ -16,15 +16,9 @@ func appendKey(b []byte, r *flow.Record) []byte {
 	k := &r.Key
 	switch k.Family {
 	case flow.FamilyIPv4:
-		return appendIPv4(b, r)
+		return appendIPv4(b, k, fragmentOf(r))
 	case flow.FamilyIPv6:
-		b = append(b, dsrFlow, flowFiveTuple, byte(k.Family), 11)
-		b = append(append(b, k.Src[:]...), k.Dst[:]...)
-		b = append(b, k.Proto, 0, 0, 0)
-		if k.Proto == flow.ProtoICMPv6 { // the sequence number goes into the extension
-			return be.AppendUint16(be.AppendUint16(b, k.Type), k.SrcPort)
-		}
-		return be.AppendUint16(be.AppendUint16(b, k.SrcPort), k.DstPort)
+		return appendIPv6(b, k)
 	case flow.FamilyEthernet: // the destination stands first
 		b = append(b, dsrFlow, flowFiveTuple, byte(k.Family), 5)
 		b = append(append(b, k.Dst[:6]...), k.Src[:6]...)
@@ -47,8 +41,22 @@ func appendKey(b []byte, r *flow.Record) []byte {
 	return b
 }
 
-func appendIPv4(b []byte, r *flow.Record) []byte {
-	k := &r.Key
+// fragmentNone says that a key is not one of later fragments alone.
+const fragmentNone = -1
+
+// fragmentOf returns the identification of the datagram of which r has only later fragments, or fragmentNone.
+func fragmentOf(r *flow.Record) int {
+	if r.SrcPort|r.DstPort == 0 && r.HasPorts() {
+		for i := range r.Side {
+			if s := &r.Side[i]; s.Packets > 0 && s.Fragments {
+				return int(s.IPID)
+			}
+		}
+	}
+	return fragmentNone
+}
+
+func appendIPv4(b []byte, k *flow.Key, fragment int) []byte {
 	start := len(b)
 	b = append(b, dsrFlow, flowFiveTuple, byte(k.Family), 5)
 	b = append(append(b, k.Src[:4]...), k.Dst[:4]...)
@@ -64,13 +72,19 @@ func appendIPv4(b []byte, r *flow.Record) []byte {
 		b[start+2] |= flowMasks
 		return be.AppendUint16(be.AppendUint16(append(b, 0, 0), k.SrcPort), k.DstPort)
 	}
-	if k.SrcPort|k.DstPort == 0 && k.HasPorts() {
-		for i := range r.Side {
-			if s := &r.Side[i]; s.Packets > 0 && s.Fragments {
-				b[start+2] |= flowFragment
-				return be.AppendUint16(append(b, 0, 0, 0, 0), s.IPID)
-			}
-		}
+	if fragment != fragmentNone {
+		b[start+2] |= flowFragment
+		return be.AppendUint16(append(b, 0, 0, 0, 0), uint16(fragment))
 	}
 	return append(be.AppendUint16(be.AppendUint16(b, k.SrcPort), k.DstPort), 0, 0)
+}
+
+func appendIPv6(b []byte, k *flow.Key) []byte {
+	b = append(b, dsrFlow, flowFiveTuple, byte(k.Family), 11)
+	b = append(append(b, k.Src[:]...), k.Dst[:]...)
+	b = append(b, k.Proto, 0, 0, 0)
+	if k.Proto == flow.ProtoICMPv6 { // the sequence number goes into the extension
+		return be.AppendUint16(be.AppendUint16(b, k.Type), k.SrcPort)
+	}
+	return be.AppendUint16(be.AppendUint16(b, k.SrcPort), k.DstPort)
 }

@@ -31,9 +31,10 @@ const (
 	HasTCP                        // Flow.TCP.Status
 	HasTCPOptions                 // Flow.TCP.Options: a first packet or performance DSR
 	HasTCPPerf                    // Flow.TCP whole: a performance DSR
-	HasMultiMAC                   // more than one pair of MAC addresses was seen
+	_                             // once HasMultiMAC: stored rows have it
 	HasExtension                  // our extension: Flow has nothing missing
 	HasSequence                   // Sequence, of any kind of record
+	HasHash                       // Hash and HashIndex
 )
 
 // Record is what anyone wrote, decoded. It is borrowed until the next step of the reader that lends it.
@@ -47,7 +48,8 @@ type Record struct {
 	Has       Has
 	ICMP      byte     // an ICMP message spoke of this flow: U unreachable, R redirect, T time exceeded, I other; 0 none
 	Gap       [2]int32 // TCP seq - seqbase - bytes of each side as written: above 1 some of its data was not seen
-	Lost      uint32   // packets missing in an ESP sequence (section 2.6)
+	Hash      uint32   // of the tuple, as the sensor reckons it (section 2.14)
+	HashIndex uint32   // its place in the sensor's table
 	Skipped   int      // DSRs known but not kept
 	Unknown   int      // DSRs not understood, or damaged
 

@@ -63,6 +63,12 @@ func sampleRecords() []flow.Record {
 				r.Side[i].TTL, r.Side[i].IPID, r.Side[i].IPBytes = 0, 0, 0
 			}
 		}
+		for i := range r.Side {
+			fillMetrics(&r.Side[i], k.IsTCP())
+		}
+		if k.HasPorts() && (k.Proto == 6 || k.Proto == 17) {
+			copy(r.History[:], "ShADadFf")
+		}
 		r.Start, _ = r.Span()
 		for _, f := range more {
 			f(&r)
@@ -125,7 +131,57 @@ func sampleRecords() []flow.Record {
 		r.Side[0].HasMPLS, r.Side[0].MPLS, r.Side[0].TOS = true, 1000<<12|1<<8|64, 0xb8
 		r.Side[0].Encaps |= flow.EncapsMPLS | flow.EncapsGRE
 	})
+	tunnel := func(t flow.Tunnel) func(*flow.Record) {
+		return func(r *flow.Record) { r.Tunnel = t; r.Side[0].Encaps |= t.Encaps }
+	}
+	outer4, outer6 := key(v4, 47, "192.0.2.1", 0, "192.0.2.2", 0, 0), key(v6, 17, "2001:db8::9", 5000, "2001:db8::a", 4789, 0)
+	for _, t := range []flow.Tunnel{
+		{Key: outer4, Encaps: flow.EncapsGRE, Proto: 0x0800}, {Key: outer4, Encaps: flow.EncapsGRE, ID: 77, Flags: 0x2000, Proto: 0x88be},
+		{Key: outer6, Encaps: flow.EncapsVXLAN, ID: 123456}, {Key: outer6, Encaps: flow.EncapsGeneve, ID: 99, Proto: 0x6558},
+		{Key: key(v4, 4, "192.0.2.1", 0, "192.0.2.2", 0, 0), Encaps: flow.EncapsIPIP}, {Key: key(v4, 17, "192.0.2.1", 2152, "192.0.2.2", 2152, 0), Encaps: flow.EncapsGTP, ID: 0xdeadbeef},
+		{Key: key(v4, 17, "192.0.2.1", 3544, "192.0.2.2", 5, 0), Encaps: flow.EncapsTeredo},
+	} {
+		add(key(v4, 17, "10.1.0.1", 1001, "10.1.0.2", 2001, 0), flow.CauseStart, side(1, 170, 28, 0, 0), side(1, 230, 88, 20000, 0), tunnel(t))
+	}
+	report := func(m flow.ICMPReport, from, to string) func(*flow.Record) {
+		copy(m.From[:], netip.MustParseAddr(from).AsSlice())
+		copy(m.To[:], netip.MustParseAddr(to).AsSlice())
+		return func(r *flow.Record) { r.ICMP = m }
+	}
+	for _, m := range []flow.ICMPReport{{Type: 3, Code: 3}, {Type: 5, Code: 1, Gateway: [4]byte{10, 1, 0, 254}}, {Type: 11}, {Type: 12}} {
+		m.Family = v4
+		add(key(v4, 17, "10.1.0.1", 1002, "10.1.0.2", 33434, 0), flow.CauseStart, side(1, 70, 28, 0, 0), none, report(m, "10.9.9.9", "10.1.0.1"))
+	}
+	add(key(v6, 17, "fd00::1", 1003, "fd00::2", 33434, 0), flow.CauseStart, side(1, 90, 28, 0, 0), none, report(flow.ICMPReport{Type: 1, Code: 4, Family: v6}, "fd00::9", "fd00::1"))
+	add(key(flow.FamilyARP, 0, "10.1.0.1", 0, "10.1.0.2", 0, 1), flow.CauseStart, side(1, 60, 28, 0, 0), side(1, 60, 28, 1000, 0),
+		func(r *flow.Record) { r.Responder, r.MultiMAC = macB, true })
+	add(key(v4, 50, "10.1.0.1", 0xdead, "10.1.0.2", 0xbeef, 0), flow.CauseStatus, side(30, 3000, 1500, 0, 1e6), none, func(r *flow.Record) { r.ESP = flow.ESP{Last: 132, Lost: 3} })
+	add(key(v4, 17, "10.1.0.1", 5556, "10.1.0.53", 53, 0x4711), flow.CauseStart, side(1, 70, 28, 0, 0), side(1, 130, 88, 20000, 0), func(r *flow.Record) {
+		r.Side[0].Data, r.Side[1].Data = []byte("\x47\x11\x01\x00 a question"), []byte("\x47\x11, an answer\xff\xfe")
+	})
+	add(key(v4, 6, "10.1.0.1", 40022, "10.1.0.2", 22, 0), flow.CauseStatus, side(40, 4000, 1000, 0, 4e6), side(40, 5000, 2000, 30, 4e6), open, func(r *flow.Record) {
+		s, d := &r.TCP.Side[0], &r.TCP.Side[1]
+		s.Keystrokes, d.Keystrokes, s.Turns, d.Turns, s.InFlight, d.InFlight = 31, 2, 12, 13, 500, 600
+		s.OutOfOrder, d.OutOfOrder, s.Duplicates, d.Gap = 1, 2, 3, 1448
+	})
 	return all
+}
+
+// fillMetrics gives a side the sizes of its packets and, of several, the times between them.
+func fillMetrics(s *flow.Side, tcp bool) {
+	if s.Packets == 0 {
+		return
+	}
+	s.MinSize, s.MaxSize, s.Sizes = 60, uint16(min(s.Bytes/s.Packets+40, 1514)), 0xf1000000
+	if s.Packets == 1 {
+		s.MinSize, s.MaxSize, s.Sizes = uint16(s.Bytes), uint16(s.Bytes), 0xf0000000
+		return
+	}
+	s.Active = flow.Intervals{N: uint32(min(s.Packets-1, 1<<32-1)), Min: 10, Mean: 33.333332, StdDev: 5.5, Max: 1e6, Bins: 0x0f200001}
+	if tcp && s.Packets > 3 {
+		s.Active.N -= 2
+		s.Idle = flow.Intervals{N: 2, Min: 1500, Mean: 2000, StdDev: 500, Max: 2500, Bins: 0x000f0000}
+	}
 }
 
 // sampleStream returns the sample records as a stream with its management records and one event.

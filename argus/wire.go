@@ -28,28 +28,35 @@ const (
 
 // DSR types (section 2).
 const (
-	dsrTransport = 0x01
-	dsrFlow      = 0x02
-	dsrTime      = 0x03
-	dsrMetric    = 0x10
-	dsrEncaps    = 0x20
-	dsrNet       = 0x30
-	dsrICMP      = 0x34
-	dsrVLAN      = 0x40
-	dsrMAC       = 0x42
-	dsrMPLS      = 0x44
-	dsrIPAttr    = 0x48
-	dsrUserData  = 0x50
-	dsrLabel     = 0x66
-	dsrExtension = 0x7e // ours: docs/argus-extension.md
+	dsrTransport  = 0x01
+	dsrFlow       = 0x02
+	dsrTime       = 0x03
+	dsrHash       = 0x07
+	dsrMetric     = 0x10
+	dsrPacketSize = 0x12
+	dsrEncaps     = 0x20
+	dsrNet        = 0x30
+	dsrICMP       = 0x34
+	dsrVLAN       = 0x40
+	dsrGRE        = 0x41
+	dsrMAC        = 0x42
+	dsrVXLAN      = 0x43
+	dsrMPLS       = 0x44
+	dsrGeneve     = 0x45
+	dsrJitter     = 0x46
+	dsrIPAttr     = 0x48
+	dsrUserData   = 0x50
+	dsrBehaviour  = 0x54
+	dsrLabel      = 0x66
+	dsrExtension  = 0x7e // ours: docs/argus-extension.md
 )
 
 // The marks of our extension DSR: its layout and its owner.
 const (
-	extLayout   = 1
+	extLayout   = 2 // what we write; we read 1 and whatever later ones have in common with it
 	extOwner    = 0xae
-	extWords    = 13
-	extTCPWords = 2 // more of them, for TCP
+	extWords    = 13 // of the fixed part
+	extTCPWords = 2  // more of them, for TCP
 )
 
 const (

@@ -29,7 +29,7 @@ func merge(into, r *argus.Record) {
 		f.HasMAC, f.SrcMAC, f.DstMAC, f.EtherType = true, g.SrcMAC, g.DstMAC, g.EtherType
 	}
 	into.Has |= r.Has
-	into.Lost += r.Lost
+	f.ESP.Lost += g.ESP.Lost
 	if into.ICMP == 0 {
 		into.ICMP = r.ICMP
 	}

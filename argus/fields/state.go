@@ -130,7 +130,7 @@ func appendFlags(b []byte, r *argus.Record) []byte {
 	status := f.TCP.Status
 	cols := [8]byte{' ', ' ', ' ', lossFlag(r), ' ', ' ', ' ', ' '}
 	switch union := s.Encaps | d.Encaps; {
-	case r.Has&argus.HasMultiMAC != 0:
+	case f.MultiMAC:
 		cols[1] = 'M'
 	case bits.OnesCount32(uint32(union)) > 1:
 		cols[1] = '*'

@@ -179,7 +179,7 @@ func segmentSize(s *flow.TCPSide, _ uint64) (uint64, bool) { return uint64(s.MSS
 func appendLoss(b []byte, r *argus.Record, src, dst bool) []byte {
 	n := uint64(0)
 	if src {
-		n += uint64(r.Flow.TCP.Side[0].Retrans) + uint64(r.Lost)
+		n += uint64(r.Flow.TCP.Side[0].Retrans) + uint64(r.Flow.ESP.Lost)
 	}
 	if dst {
 		n += uint64(r.Flow.TCP.Side[1].Retrans)

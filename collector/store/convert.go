@@ -44,7 +44,7 @@ func (row *Row) fill(r *argus.Record, names *names) {
 	row.EtherType = f.EtherType
 	row.SVLAN, row.SMPLS, row.SEnc, row.STTL, row.STOS, row.SIPID, row.SIPOpts = s.VLAN, s.MPLS, uint32(s.Encaps), s.TTL, s.TOS, s.IPID, s.IPOptions
 	row.DVLAN, row.DMPLS, row.DEnc, row.DTTL, row.DTOS, row.DIPID, row.DIPOpts = d.VLAN, d.MPLS, uint32(d.Encaps), d.TTL, d.TOS, d.IPID, d.IPOptions
-	row.ICMP, row.ESPLost = r.ICMP, r.Lost
+	row.ICMP, row.ESPLost = r.ICMP, f.ESP.Lost
 	row.SGap, row.DGap = r.Gap[0], r.Gap[1]
 	row.Presence = uint32(r.Has)
 	for i, set := range presence(f) {
@@ -77,7 +77,7 @@ func (row *Row) record(r *argus.Record) {
 		r.Monitor = argus.ID{Kind: idUUID, Bytes: id}
 	}
 	copy(r.Interface[:], row.Interface)
-	r.Has, r.ICMP, r.Lost, r.Gap = argus.Has(row.Presence), row.ICMP, row.ESPLost, [2]int32{row.SGap, row.DGap}
+	r.Has, r.ICMP, r.Gap = argus.Has(row.Presence), row.ICMP, [2]int32{row.SGap, row.DGap}
 	if row.Label != "" {
 		r.Label = []byte(row.Label)
 	}
@@ -97,7 +97,7 @@ func (row *Row) record(r *argus.Record) {
 	if d.Packets > 0 {
 		d.First, d.Last = (row.STime+row.DstAfter)*1000, (row.LTime-row.DstBefore)*1000
 	}
-	f.EtherType = row.EtherType
+	f.EtherType, f.ESP.Lost = row.EtherType, row.ESPLost
 	parseMAC(row.SMAC, f.SrcMAC[:])
 	parseMAC(row.DMAC, f.DstMAC[:])
 	for i, set := range presence(f) {
@@ -120,9 +120,9 @@ func (row *Row) tcp(t *flow.TCP) {
 }
 
 // presence returns the fields of f that the bits of Row.Presence from firstPresence on stand for.
-func presence(f *flow.Record) [8]*bool {
+func presence(f *flow.Record) [9]*bool {
 	s, d := &f.Side[0], &f.Side[1]
-	return [8]*bool{&s.HasVLAN, &d.HasVLAN, &s.HasMPLS, &d.HasMPLS, &s.Fragments, &d.Fragments, &f.HasMAC, &f.EstimatedSegments}
+	return [9]*bool{&s.HasVLAN, &d.HasVLAN, &s.HasMPLS, &d.HasMPLS, &s.Fragments, &d.Fragments, &f.HasMAC, &f.EstimatedSegments, &f.MultiMAC}
 }
 
 // names makes each text once, however many rows have it. What peers sent becomes valid UTF-8.

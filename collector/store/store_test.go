@@ -177,7 +177,7 @@ func TestEveryFieldIsKept(t *testing.T) {
 	f.Side[0].First, f.Side[0].Last = base+2000, base+9000
 	f.Side[1].First, f.Side[1].Last = base+3000, base+8000
 	r := argus.Record{Kind: argus.KindFlow, Version: argus.V5, Cause: f.Cause, Interface: [4]byte{'e', 't', 'h'}, Has: 0x7f,
-		ICMP: 2, Gap: [2]int32{-5, 6}, Lost: 7, Flow: *f, Label: []byte("{}"), Sequence: 9}
+		ICMP: 2, Gap: [2]int32{-5, 6}, Flow: *f, Label: []byte("{}"), Sequence: 9}
 	r.Monitor = argus.ID{Kind: idUUID, Bytes: monitor}
 	row := Row{Monitor: monitor.String(), Sequence: 9}
 	row.fill(&r, newNames())
