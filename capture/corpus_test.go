@@ -240,7 +240,7 @@ func corpusFile(t *testing.T, dir string, row map[string]string) convs {
 	}
 	defer src.Close()
 	var (
-		d       Decoder
+		d       = Decoder{KeepOuter: true}
 		f       Frame
 		p       flow.Packet
 		packets uint64

@@ -12,25 +12,33 @@ type Decoder struct {
 	DNSTransactions bool // the transaction id of UDP port 53 is part of the key (flow.Key.Type)
 
 	counts Counts
+
+	tunnel flow.Tunnel // what Packet.Tunnel points to
+	quote  flow.Quote  // what Packet.Quote points to
+	around flow.Packet // around the innermost tunnel
+	quoted flow.Packet // in an ICMP error
 }
 
 // Counts returns the number of frames by what became of them. Every frame is counted once.
 func (d *Decoder) Counts() Counts { return d.counts }
 
 // Decode fills p from the headers of a frame and counts it. It reads nothing beyond data, keeps nothing of it
-// but the borrowed p.Payload, and allocates nothing. When p.Family is FamilyNone afterwards the frame belongs to
+// but the borrowed p.Payload, and allocates nothing; p.Tunnel and p.Quote are the Decoder's until the next call. When p.Family is FamilyNone afterwards the frame belongs to
 // no flow; any other frame does, whatever Decode returns.
 func (d *Decoder) Decode(data []byte, f *Frame, p *flow.Packet) Reason {
 	p.Reset()
 	p.Time = f.Timestamp.UnixNano()
 	p.FrameLen = uint32(f.Length)
-	w := walk{p: p, data: data, wire: max(f.Length, len(data))}
+	w := walk{d: d, p: p, data: data, wire: max(f.Length, len(data)), closed: d.KeepOuter, noChecksum: f.ChecksumNotReady}
 	if f.HasVLAN {
 		p.FrameLen += 4
 		w.tag(f.VLANTCI)
 	}
 	for l := w.link(f.Link); l != layerEnd; {
 		l = w.step(l)
+	}
+	if p.Family == flow.FamilyNone && w.depth > 0 {
+		w.leave()
 	}
 	if f.GSOSize != 0 && p.PayloadLen > uint32(f.GSOSize) {
 		p.Segments = (p.PayloadLen + uint32(f.GSOSize) - 1) / uint32(f.GSOSize)
@@ -92,13 +100,19 @@ func (w *walk) step(l layer) layer {
 
 // walk is the way through the headers of one frame.
 type walk struct {
+	d      *Decoder
 	p      *flow.Packet
 	data   []byte // captured octets, cut to those that the headers met so far say are theirs
 	off    int    // where the next header begins
 	wire   int    // where the current layer ends on the wire, as an offset like off
 	proto  uint8  // IP protocol of layerTransport
+	depth  uint8  // tunnels entered
 	part   bool   // a fragment that is not the whole packet
 	reason Reason
+
+	closed     bool // tunnels stay closed
+	quoted     bool // the packet is one that an ICMP error quotes
+	noChecksum bool // checksums are left to the hardware
 }
 
 // have tells whether n octets from off on were captured.

@@ -14,6 +14,9 @@ func (w *walk) arp() layer {
 		return w.fallback(size, ARPFormat)
 	}
 	p := w.p
+	if w.depth > 0 {
+		return w.other(p.EtherType)
+	}
 	sender, target := b[8:8+hlen+plen], b[8+hlen+plen:size]
 	switch {
 	case p.EtherType == etherARP && be16(b[2:]) == etherIPv4 && plen == 4:
@@ -30,6 +33,9 @@ func (w *walk) arp() layer {
 		return w.other(p.EtherType)
 	}
 	p.Type = be16(b[6:])
+	if hlen == 6 {
+		p.Sender = [6]byte(sender)
+	}
 	p.PayloadLen = uint32(size)
 	p.Payload = b[:size]
 	return layerEnd

@@ -25,15 +25,17 @@ const (
 
 const maxVLANTags = 8
 
-// ethernet reads an Ethernet header (IEEE 802.3 section 3).
+// ethernet reads an Ethernet header (IEEE 802.3 section 3). The addresses of one in a tunnel are not this link's.
 func (w *walk) ethernet() layer {
 	if !w.have(14) {
 		return w.fallback(14, LinkShort)
 	}
 	b := w.data[w.off : w.off+14]
-	w.p.DstMAC = [6]byte(b[:6])
-	w.p.SrcMAC = [6]byte(b[6:12])
-	w.p.Has |= flow.HasMAC
+	if w.depth == 0 {
+		w.p.DstMAC = [6]byte(b[:6])
+		w.p.SrcMAC = [6]byte(b[6:12])
+		w.p.Has |= flow.HasMAC
+	}
 	w.p.Encaps |= flow.EncapsEthernet
 	w.off += 14
 	return w.etherType(be16(b[12:]))
@@ -112,10 +114,10 @@ func (w *walk) llc() layer {
 	return w.etherType(t)
 }
 
-// other ends the walk at a frame that is not IP and not ARP: a flow between hardware addresses.
+// other ends the walk at a frame that is not IP and not ARP: a flow between hardware addresses, unless it is in a tunnel.
 func (w *walk) other(t uint16) layer {
 	p := w.p
-	if p.Family != flow.FamilyNone {
+	if p.Family != flow.FamilyNone || w.depth > 0 {
 		return layerEnd
 	}
 	p.Family = flow.FamilyEthernet

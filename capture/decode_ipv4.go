@@ -1,6 +1,11 @@
 package capture
 
-import "github.com/argus-endpoint/argus-endpoint/flow"
+import (
+	"encoding/binary"
+	"math/bits"
+
+	"github.com/argus-endpoint/argus-endpoint/flow"
+)
 
 // ip reads an IP header of either version.
 func (w *walk) ip() layer {
@@ -45,6 +50,9 @@ func (w *walk) ipv4() layer {
 	if !w.have(hlen) {
 		return w.short(hlen, IPShort)
 	}
+	if sum := be16(b[10:]); sum != 0 && !w.noChecksum && !checksumOK(b[:hlen]) {
+		w.fail(IPChecksum)
+	}
 	if hlen > 20 {
 		w.ipv4Options(b[20:hlen])
 	}
@@ -55,6 +63,17 @@ func (w *walk) ipv4() layer {
 	return layerTransport
 }
 
+// checksumOK tells whether the words of a header, 4 octets or a multiple, add up to zero in ones' complement (RFC 1071).
+// Sums of words of twice or four times the length are congruent modulo 0xffff.
+func checksumOK(b []byte) bool {
+	sum, carry := bits.Add64(binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:]), 0)
+	for b = b[16:]; len(b) >= 4; b = b[4:] {
+		sum, carry = bits.Add64(sum, uint64(binary.LittleEndian.Uint32(b)), carry)
+	}
+	sum, carry = bits.Add64(sum, 0, carry)
+	return (sum+carry)%0xffff == 0
+}
+
 // bound ends the current layer total octets from off on; what follows is padding. The header of a frame that the
 // hardware will cut into segments says 0: then the frame's own length counts.
 func (w *walk) bound(total int) {
@@ -63,7 +82,9 @@ func (w *walk) bound(total int) {
 	}
 	end := w.off + total
 	if end > w.wire {
-		w.fail(IPLength)
+		if !w.part { // what stands in the first fragment of a tunnel goes on in the next
+			w.fail(IPLength)
+		}
 		return
 	}
 	w.wire = end
@@ -75,7 +96,7 @@ func (w *walk) bound(total int) {
 func (w *walk) fragment(id uint32, offset int, more bool, size int) {
 	w.p.Has |= flow.HasFragment
 	w.p.FragID = id
-	w.part = more || offset > 0
+	w.part = w.part || more || offset > 0
 	if offset > 0 {
 		w.p.Has |= flow.HasLaterFragment
 	}

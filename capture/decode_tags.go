@@ -24,15 +24,5 @@ func (w *walk) nsh() layer {
 		return w.fallback(size, LinkShort)
 	}
 	w.off += size
-	switch b[3] {
-	case 1:
-		return layerIPv4
-	case 2:
-		return layerIPv6
-	case 3:
-		return layerEthernet
-	case 5:
-		return layerMPLS
-	}
-	return w.other(w.p.EtherType)
+	return w.nextProtocol(b[3])
 }

@@ -60,7 +60,6 @@ func TestDecodeTransports(t *testing.T) {
 		{"IGMP", "2 10.0.0.1:0 10.0.0.2:0 type 0x1600 ip 28 payload 0", ip4(2, []byte{0x16, 0, 0, 0, 224, 0, 0, 9})},
 		{"ESP", "50 10.0.0.1:57005 10.0.0.2:48879 type 0x0 ip 40 payload 0", ip4(50, []byte{0xde, 0xad, 0xbe, 0xef}, make([]byte, 16))},
 		{"OSPF", "89 10.0.0.1:0 10.0.0.2:0 type 0x0 ip 44 payload 0", ip4(89, make([]byte, 24))},
-		{"GRE is not decapsulated", "47 10.0.0.1:0 10.0.0.2:0 type 0x0 ip 55 payload 0", ip4(47, u16(0, etherIPv4), ipv4(17, dgram))},
 		{"AH", "17 10.0.0.1:5 10.0.0.2:6 type 0x0 ip 55 payload 3", ip4(51, []byte{17, 4}, make([]byte, 22), dgram)},
 		{"no next header", "59 " + a6 + ":0 " + b6 + ":0 type 0x0 ip 40 payload 0", ip6(59)},
 		{"extension headers", "17 " + a6 + ":5 " + b6 + ":6 type 0x0 ip 75 payload 3", ip6(0, ext(43), ext(60), ext(17), dgram)},

@@ -34,8 +34,17 @@ func (w *walk) transport() layer {
 			return w.short(8, TransportShort)
 		}
 		p.SrcPort, p.DstPort = be16(w.data[w.off:]), be16(w.data[w.off+2:])
+		p.ESPSeq = be32(w.data[w.off+4:])
 	case protoAH:
 		return w.ah()
+	case protoGRE:
+		return w.gre()
+	case protoIPv4:
+		return w.ipInIP(flow.EncapsIPIP, layerIPv4)
+	case protoIPv6:
+		return w.ipInIP(flow.EncapsIPv6, layerIPv6)
+	case protoL2TP:
+		return w.l2tpIP()
 	}
 	p.Payload = w.data[w.off:]
 	return layerEnd
@@ -74,6 +83,9 @@ func (w *walk) portsOnly() layer {
 	return layerEnd
 }
 
+// portDNS is where name servers listen (RFC 1035 section 4.2.1).
+const portDNS = 53
+
 // udp reads a UDP header (RFC 768). The payload is what its length says, also where that is more than the packet has.
 func (w *walk) udp() layer {
 	w.ports()
@@ -93,7 +105,16 @@ func (w *walk) udp() layer {
 		w.fail(TransportLength)
 	}
 	p.PayloadLen = uint32(length - 8)
-	p.Payload = w.data[w.off+8 : min(w.off+length, len(w.data))]
+	w.data = w.data[:min(w.off+length, len(w.data))]
+	w.off += 8
+	p.Payload = w.data[w.off:]
+	if !w.closed && (isTunnelPort(p.DstPort) || isTunnelPort(p.SrcPort)) {
+		w.wire = min(w.wire, w.off-8+length)
+		return w.udpTunnel()
+	}
+	if w.d.DNSTransactions && (p.SrcPort == portDNS || p.DstPort == portDNS) && w.have(12) {
+		p.Type = be16(p.Payload)
+	}
 	return layerEnd
 }
 
@@ -108,6 +129,9 @@ func (w *walk) icmp() layer {
 	b := p.Payload
 	p.Type = be16(b)
 	if !icmpHasID(p.Proto, b[0]) {
+		if isICMPError(p.Proto, b[0]) && !w.quoted && w.have(8) {
+			w.quote(b[0])
+		}
 		return layerEnd
 	}
 	if !w.have(8) {

@@ -25,7 +25,7 @@ func TestGopacketAgrees(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var d Decoder
+		d := Decoder{KeepOuter: true}
 		var f Frame
 		var p flow.Packet
 		for n := 1; ; n++ {

@@ -19,9 +19,12 @@ const (
 	IPHeaderLength         // an IPv4 header length below 20
 	IPLength               // an IPv4 total length below the header length, or one that exceeds the frame
 	IPOptions              // an IPv4 option of length 0 or beyond the header
+	IPChecksum             // a wrong IPv4 header checksum
 	IPFragment             // a fragment that reaches beyond 65535 octets
 	IPExtension            // an IPv6 extension header beyond the packet
 	IPExtensions           // more than 16 IPv6 extension headers
+	TunnelFormat           // a tunnel header that the packet ends inside of, or that contradicts itself
+	TunnelDepth            // more than 8 tunnels in each other
 	TransportShort         // the packet ends inside its transport header
 	TransportLength        // a TCP data offset below 5 or beyond the packet, a UDP length below 8 or beyond the packet
 	TCPOptions             // a TCP option of length 0 or beyond the header
@@ -33,8 +36,9 @@ var reasonNames = [reasons]string{
 	LinkShort: "short link header", LinkFormat: "malformed link header", VLANDepth: "too many VLAN tags",
 	MPLSDepth: "too many MPLS labels", ARPFormat: "malformed ARP", IPVersion: "wrong IP version",
 	IPShort: "short IP header", IPHeaderLength: "IPv4 header length below 20", IPLength: "impossible IP length",
-	IPOptions: "malformed IPv4 options", IPFragment: "fragment beyond 65535 octets",
+	IPOptions: "malformed IPv4 options", IPChecksum: "wrong IPv4 header checksum", IPFragment: "fragment beyond 65535 octets",
 	IPExtension: "malformed IPv6 extension header", IPExtensions: "too many IPv6 extension headers",
+	TunnelFormat: "malformed tunnel header", TunnelDepth: "too many tunnels in each other",
 	TransportShort: "short transport header", TransportLength: "impossible transport length",
 	TCPOptions: "malformed TCP options",
 }
