@@ -13,6 +13,9 @@ type Config struct {
 	MaxFlows       int           // open flows; when the table is full the least valuable one is evicted
 	StatusInterval time.Duration // an active flow reports this often (ARGUS_FLOW_STATUS_INTERVAL)
 	UserData       int           // octets of payload kept of each side in each record; 0: none (ARGUS_CAPTURE_DATA_LEN)
+
+	// Grow is asked before a flow beyond MaxFlows begins: how many may be open from now on. Nil: no more.
+	Grow func() (maxFlows int)
 }
 
 // DefaultConfig returns the settings of a sensor that nobody has configured: 64 Ki flows are about 25 MB.
@@ -159,7 +162,7 @@ func (t *Table) settle(n uint32, p *Packet, reversed bool, now int64) (still uin
 // begin opens a flow with its first packet p.
 func (t *Table) begin(p *Packet, key packed, hash uint32, reversed bool, now int64) uint32 {
 	if t.stats.Open >= t.config.MaxFlows {
-		t.evict()
+		t.makeRoom()
 	}
 	n := t.entries.alloc()
 	e := t.entries.at(n)
@@ -187,6 +190,19 @@ func (t *Table) begin(p *Packet, key packed, hash uint32, reversed bool, now int
 	t.stats.Open++
 	return n
 }
+
+// makeRoom makes room for one flow.
+func (t *Table) makeRoom() {
+	if t.config.Grow != nil {
+		t.config.MaxFlows = max(t.config.MaxFlows, t.config.Grow())
+	}
+	if t.stats.Open >= t.config.MaxFlows {
+		t.evict()
+	}
+}
+
+// Limit sets how many flows may be open, not below those that are: after Config.Grow gave more than is needed now.
+func (t *Table) Limit(maxFlows int) { t.config.MaxFlows = max(maxFlows, t.stats.Open) }
 
 // count adds p to flow n.
 func (t *Table) count(n uint32, p *Packet, reversed bool, now int64) {
