@@ -108,6 +108,7 @@ type walk struct {
 	proto  uint8  // IP protocol of layerTransport
 	depth  uint8  // tunnels entered
 	part   bool   // a fragment that is not the whole packet
+	cut    bool   // a packet around this one is such a fragment
 	reason Reason
 
 	closed     bool // tunnels stay closed
@@ -117,6 +118,9 @@ type walk struct {
 
 // have tells whether n octets from off on were captured.
 func (w *walk) have(n int) bool { return len(w.data)-w.off >= n }
+
+// whole tells whether all of the current packet should be there: neither it nor one around it is a fragment.
+func (w *walk) whole() bool { return !w.part && !w.cut }
 
 // fail notes the first thing that is wrong.
 func (w *walk) fail(r Reason) layer {

@@ -82,7 +82,7 @@ func (w *walk) bound(total int) {
 	}
 	end := w.off + total
 	if end > w.wire {
-		if !w.part { // what stands in the first fragment of a tunnel goes on in the next
+		if !w.cut { // what stands in the first fragment of a tunnel goes on in the next
 			w.fail(IPLength)
 		}
 		return

@@ -34,7 +34,7 @@ func (w *walk) l2tpUDP() layer {
 	}
 	size := 2
 	if flags&l2tpLength != 0 {
-		if int(be16(b[2:])) > w.wire-w.off && !w.part {
+		if int(be16(b[2:])) > w.wire-w.off && w.whole() {
 			return layerEnd
 		}
 		size += 2

@@ -101,7 +101,7 @@ func (w *walk) udp() layer {
 		p.Payload = w.data[w.off+8:]
 		return layerEnd
 	}
-	if w.off+length > w.wire && !w.part {
+	if w.off+length > w.wire && w.whole() {
 		w.fail(TransportLength)
 	}
 	p.PayloadLen = uint32(length - 8)

@@ -27,6 +27,7 @@ func (w *walk) enter(size int, t flow.Tunnel) bool {
 		d.tunnel = t
 	}
 	w.depth++
+	w.cut, w.part = w.cut || w.part, false
 	p.Key, p.IPLen, p.PayloadLen, p.IPID, p.IPOptions = flow.Key{}, 0, 0, 0, 0
 	p.Has &^= flow.HasFragment | flow.HasLaterFragment
 	p.Encaps |= t.Encaps

@@ -19,22 +19,23 @@ const (
 // udpTunnel looks behind a UDP header for a tunnel. A port number proves nothing: what does not look like
 // the tunnel's header is the payload of a UDP flow. off stands behind the UDP header.
 func (w *walk) udpTunnel() layer {
-	p := w.p
-	switch p.DstPort {
+	port := w.p.DstPort
+	if !isTunnelPort(port) {
+		port = w.p.SrcPort
+	}
+	switch port {
+	case portL2TP:
+		return w.l2tpUDP()
+	case portGTPU:
+		return w.gtp()
+	case portTeredo:
+		return w.teredo()
 	case portVXLAN, portVXLANOld:
 		return w.vxlan()
 	case portVXLANGPE:
 		return w.vxlanGPE()
 	case portGeneve:
 		return w.geneve()
-	}
-	switch {
-	case p.DstPort == portGTPU || p.SrcPort == portGTPU:
-		return w.gtp()
-	case p.DstPort == portTeredo || p.SrcPort == portTeredo:
-		return w.teredo()
-	case p.DstPort == portL2TP || p.SrcPort == portL2TP:
-		return w.l2tpUDP()
 	}
 	return layerEnd
 }
@@ -54,7 +55,7 @@ func (w *walk) vxlan() layer {
 		return layerEnd
 	}
 	b := w.data[w.off:]
-	if b[0]&^vxlanPolicy != vxlanInstance || b[7] != 0 || b[0] == vxlanInstance && be32(b)&0xffffff != 0 {
+	if b[0]&^vxlanPolicy != vxlanInstance || b[7] != 0 {
 		return layerEnd
 	}
 	if !w.enter(8, flow.Tunnel{Encaps: flow.EncapsVXLAN, ID: be32(b[4:]) >> 8}) {
@@ -69,27 +70,40 @@ func (w *walk) vxlanGPE() layer {
 		return layerEnd
 	}
 	b := w.data[w.off:]
-	if b[0]&^3 != vxlanInstance|vxlanNext || b[1] != 0 || b[2] != 0 || b[7] != 0 {
+	next := b[3]
+	if b[0]&vxlanNext == 0 && next == 0 {
+		next = nextEthernet
+	}
+	if b[0]&0xf8 != vxlanInstance || b[1] != 0 || b[2] != 0 || next == 0 || next > nextMPLS || b[7] != 0 {
 		return layerEnd
 	}
 	if !w.enter(8, flow.Tunnel{Encaps: flow.EncapsVXLAN, ID: be32(b[4:]) >> 8}) {
 		return layerEnd
 	}
-	return w.nextProtocol(b[3])
+	return w.nextProtocol(next)
 }
+
+// The next protocols of NSH and VXLAN-GPE.
+const (
+	nextIPv4     = 1
+	nextIPv6     = 2
+	nextEthernet = 3
+	nextNSH      = 4
+	nextMPLS     = 5
+)
 
 // nextProtocol chooses the layer that an NSH or VXLAN-GPE header announces (RFC 8300 section 2.2).
 func (w *walk) nextProtocol(n uint8) layer {
 	switch n {
-	case 1:
+	case nextIPv4:
 		return layerIPv4
-	case 2:
+	case nextIPv6:
 		return layerIPv6
-	case 3:
+	case nextEthernet:
 		return layerEthernet
-	case 4:
+	case nextNSH:
 		return layerNSH
-	case 5:
+	case nextMPLS:
 		return layerMPLS
 	}
 	return w.other(w.p.EtherType)
@@ -128,7 +142,7 @@ func (w *walk) gtp() layer {
 		return layerEnd
 	}
 	b := w.data[w.off:]
-	if b[0]&0xf8 != 0x30 || b[1] != 0xff || int(be16(b[2:]))+8 > w.wire-w.off && !w.part {
+	if b[0]&0xf8 != 0x30 || b[1] != 0xff || int(be16(b[2:]))+8 > w.wire-w.off && w.whole() {
 		return layerEnd // not version 1, not GTP, not user data, or not its length
 	}
 	size := 8
@@ -174,7 +188,7 @@ func (w *walk) teredo() layer {
 		return layerEnd
 	}
 	b := w.data[w.off+size:]
-	if b[0]>>4 != 6 || 40+int(be16(b[4:])) > w.wire-w.off-size && !w.part || !teredoAddress(b[8:]) && !teredoAddress(b[24:]) {
+	if b[0]>>4 != 6 || 40+int(be16(b[4:])) > w.wire-w.off-size && w.whole() || !teredoAddress(b[8:]) && !teredoAddress(b[24:]) {
 		return layerEnd
 	}
 	if !w.enter(size, flow.Tunnel{Encaps: flow.EncapsTeredo}) {
