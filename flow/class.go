@@ -17,17 +17,17 @@ const (
 	classTCPClosed // closed or reset: stays for late segments
 )
 
-// idle is how long a flow of each class is kept without a packet, in nanoseconds.
-var idle = [...]int64{
-	classOther:     int64(30 * time.Second),
-	classUDP:       int64(30 * time.Second),
-	classICMP:      int64(5 * time.Second),
-	classIGMP:      int64(30 * time.Second),
-	classARP:       int64(5 * time.Second),
-	classFragment:  int64(5 * time.Second),
-	classTCP:       int64(60 * time.Second),
-	classTCPOpen:   int64((60 + 7200) * time.Second),
-	classTCPClosed: int64(10 * time.Second),
+// idle is how long a flow of each class is kept without a packet, in coarse time.
+var idle = [...]uint32{
+	classOther:     uint32(30 * time.Second >> coarseShift),
+	classUDP:       uint32(30 * time.Second >> coarseShift),
+	classICMP:      uint32(5 * time.Second >> coarseShift),
+	classIGMP:      uint32(30 * time.Second >> coarseShift),
+	classARP:       uint32(5 * time.Second >> coarseShift),
+	classFragment:  uint32(5 * time.Second >> coarseShift),
+	classTCP:       uint32(60 * time.Second >> coarseShift),
+	classTCPOpen:   uint32((60 + 7200) * time.Second >> coarseShift),
+	classTCPClosed: uint32(10 * time.Second >> coarseShift),
 }
 
 func classOf(p *Packet) class {

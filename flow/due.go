@@ -31,10 +31,13 @@ func (t *Table) Due(now int64) iter.Seq[*Record] {
 
 func (t *Table) drainReady(yield func(*Record) bool) bool {
 	for i := range t.nready {
-		if !yield(&t.ready[i]) {
-			t.nready = copy(t.ready[:], t.ready[i+1:t.nready])
-			return false
+		if yield(&t.ready[i]) {
+			continue
 		}
+		if t.nready -= i + 1; t.nready > 0 { // a swap: each keeps the memory of its data
+			t.ready[0], t.ready[1] = t.ready[1], t.ready[0]
+		}
+		return false
 	}
 	t.nready = 0
 	return true
@@ -45,28 +48,28 @@ func (t *Table) visit(n uint32) bool {
 	e := t.entries.at(n)
 	gives := false
 	switch {
-	case t.clock-e.seen >= idle[e.class]:
+	case coarse(t.clock)-e.seen >= idle[e.class]:
 		end := EndIdle
 		if e.state&closed != 0 {
 			end = EndDetected
 		}
-		if gives = e.state&unreported != 0; gives {
+		if gives = e.unreported(); gives {
 			t.record(e, &t.lent, CauseTimeout, end)
 		}
 		t.remove(n, e)
 		return gives
-	case e.state&unreported == 0:
+	case !e.unreported():
 	case e.state&closed != 0:
 		t.record(e, &t.lent, CauseStatus, EndDetected)
 		gives = true
-	case t.clock-e.begun >= t.status:
+	case coarse(t.clock)-e.begun >= coarse(t.status):
 		t.record(e, &t.lent, CauseStatus, EndNone)
 		gives = true
 	default:
-		t.requeue(n, e, e.begun+t.status)
+		t.requeue(n, e, t.after(e.begun, coarse(t.status)))
 		return false
 	}
-	t.requeue(n, e, e.seen+idle[e.class])
+	t.requeue(n, e, t.after(e.seen, idle[e.class]))
 	return gives
 }
 
@@ -77,10 +80,10 @@ func (t *Table) Flush(now int64) iter.Seq[*Record] {
 		if !t.drainReady(yield) {
 			return
 		}
-		for _, q := range []*queue{&t.waiting, &t.open} {
+		for _, q := range []*queue{&t.waiting, &t.over, &t.open} {
 			for !q.empty() {
 				e := t.entries.at(q.head)
-				gives := e.state&unreported != 0
+				gives := e.unreported()
 				if gives {
 					end := EndForced
 					if e.state&closed != 0 {
@@ -117,7 +120,7 @@ func (t *Table) finish(n uint32, cause Cause, end End) {
 	if e.state&closed != 0 {
 		end = EndDetected
 	}
-	if e.state&unreported != 0 {
+	if e.unreported() {
 		t.record(e, &t.ready[t.nready], cause, end)
 		t.nready++
 	}
@@ -127,57 +130,18 @@ func (t *Table) finish(n uint32, cause Cause, end End) {
 func (t *Table) remove(n uint32, e *entry) {
 	t.wheel.take(&t.entries, n)
 	t.ageQueue(e).remove(&t.entries, byAge, n)
-	t.index.remove(e.hash, n)
+	t.index.remove(t.hasher.hash(&e.key), n)
 	if e.tcp != none {
 		t.tcps.free(e.tcp)
+	}
+	if e.extra != none {
+		t.extras.free(e.extra)
 	}
 	t.entries.free(n)
 	t.stats.Open--
 }
 
-// ageQueue returns the eviction queue in which e stands.
-func (t *Table) ageQueue(e *entry) *queue {
-	if e.state&answered != 0 {
-		return &t.open
-	}
-	return &t.waiting
-}
-
-// promote moves flow n among those that are worth keeping.
-func (t *Table) promote(n uint32, e *entry) {
-	t.waiting.remove(&t.entries, byAge, n)
-	t.open.push(&t.entries, byAge, n)
-	e.state |= answered
-}
-
-// demote moves flow n among those that go first when the table is full.
-func (t *Table) demote(n uint32, e *entry) {
-	t.ageQueue(e).remove(&t.entries, byAge, n)
-	t.waiting.push(&t.entries, byAge, n)
-	e.state &^= answered
-}
-
-// secondChances bounds the work of one eviction.
-const secondChances = 32
-
-// evict ends the flow of least value: the longest silent one that nobody answered or that has closed, else the longest
-// silent of all. Silence is told by the clock algorithm: a flow that had packets since it was last considered is
-// passed over once.
-func (t *Table) evict() {
-	q := &t.waiting
-	if q.empty() {
-		q = &t.open
-	}
-	for range secondChances {
-		e := t.entries.at(q.head)
-		if e.state&touched == 0 {
-			break
-		}
-		e.state &^= touched
-		n := q.head
-		q.remove(&t.entries, byAge, n)
-		q.push(&t.entries, byAge, n)
-	}
-	t.stats.Evicted++
-	t.finish(q.head, CauseTimeout, EndResources)
+// after returns the table's time at which wait (coarse) will have passed since then, a coarse time in the past.
+func (t *Table) after(then, wait uint32) int64 {
+	return t.clock + int64(int32(wait-(coarse(t.clock)-then)))<<coarseShift
 }

@@ -1,119 +1,145 @@
 package flow
 
-// entry is one open flow: 256 octets, no pointer. What every packet reads and writes comes first.
+// entry is what a table knows of an open flow for as long as it is open: 128 octets, two cache lines, no pointer.
+// The first line and the numbers after it are what every packet reads or writes. What tells of the interval of one
+// record stands in sides, which exist only while the flow has packets that no record told of.
 type entry struct {
 	key   packed
-	links [queues]links
-	tcp   uint32 // number of its TCP state, none for other protocols
-	slot  uint8  // of the wheel
-	class class
+	last  [2]int64 // capture time of each side's last packet, once it had one
+	seen  uint32   // coarse time of the last packet, by the table's clock
+	begun uint32   // coarse time of the interval's first packet, valid with unreported packets
+
+	side  [2]uint32 // numbers of the sides of the interval, none without packets; [0] from the initiator
+	tcp   uint32    // number of the TCP state, none for other protocols
+	extra uint32    // number of what few flows have, none without
 	state state
+	class class
+	slot  uint8 // of the wheel
 
-	side [2]side // [0] from the initiator
-
-	id        uint64
-	start     int64 // the flow's first packet, capture time
-	seen      int64 // the last packet, by the table's own clock
-	begun     int64 // the interval's first packet, by the table's own clock; valid with unreported packets
-	hash      uint32
 	typ       uint16 // Key.Type of the first packet
 	etherType uint16
-	srcMAC    [6]byte
-	dstMAC    [6]byte
-	initiator Initiator
+	mac       [2][6]byte // of the first packet: of the side that sent it and of the other one
+	serial    uint32
+	start     int64 // the flow's first packet, capture time
+	links     [queues]links
 }
 
 // state is a set of facts about an entry.
 type state uint16
 
 const (
-	swapped    state = 1 << iota // the initiator is the second end of the packed key
-	reported                     // it has given a record
-	unreported                   // it has packets that no record told of
-	sawSrc                       // packets came from the initiator
-	sawDst                       // packets came from the other side (sawSrc<<1)
-	answered                     // it stands in the queue of flows worth keeping
-	touched                      // packets came since it was queued for eviction
-	hasMAC                       // srcMAC, dstMAC and etherType are set
-	closed                       // the protocol closed it
+	swapped   state = 1 << iota // the initiator is the second end of the packed key
+	reported                    // it has given a record
+	sawSrc                      // packets came from the initiator
+	sawDst                      // packets came from the other side (sawSrc<<1)
+	answered                    // it stands in the queue of flows worth keeping
+	touched                     // packets came since it was queued for eviction
+	hasMAC                      // mac and etherType are set
+	multiMAC                    // other hardware addresses came later
+	closed                      // the protocol closed it
+	dataSrc                     // payload came from the initiator, not over TCP
+	dataDst                     // payload came from the other side (dataSrc<<1)
+	dstFirst                    // the other side sent payload first
+	whoKnown                    // of the Initiator: seen
+	whoAnswer                   // of the Initiator: answer; neither: guessed
 )
 
-// side is one direction of an entry in the current interval.
-type side struct {
-	bytes, ip, payload uint64
-	first, last        int64
-	packets            uint32
-	mpls               uint32
-	encaps             uint32
-	ipid, vlan         uint16
-	ttl, tos           uint8
-	options            uint8 // the IPOption bits fit
-	has                uint8
+// coarseShift makes coarse time of nanoseconds: 2^16 ns, which wraps after 78 hours.
+const coarseShift = 16
+
+// coarse returns ts in the unit in which entries keep their own times: differences are modulo 2^32.
+func coarse(ts int64) uint32 { return uint32(ts >> coarseShift) }
+
+// unreported tells whether e has packets that no record told of.
+func (e *entry) unreported() bool { return e.side[0]&e.side[1] != none }
+
+// direction returns the side of e that a packet came from, given whether it runs against the packed key.
+func (e *entry) direction(reversed bool) int {
+	if reversed != (e.state&swapped != 0) {
+		return 1
+	}
+	return 0
 }
 
-// The bits of side.has.
-const (
-	sideVLAN = 1 << iota
-	sideMPLS
-	sideFragments
-)
-
-func (s *side) add(p *Packet) {
-	if s.packets == 0 {
-		*s = side{first: p.Time, last: p.Time}
+// known returns the bits of state that stand for i.
+func (i Initiator) known() state {
+	switch i {
+	case InitiatorSeen:
+		return whoKnown
+	case InitiatorAnswer:
+		return whoAnswer
 	}
-	s.first, s.last = min(s.first, p.Time), max(s.last, p.Time)
-	s.packets += p.Segments
-	s.bytes += uint64(p.FrameLen)
-	s.ip += uint64(p.IPLen)
-	s.payload += uint64(p.PayloadLen)
-	s.ttl, s.tos, s.ipid = p.TTL, p.TOS, p.IPID
-	s.options |= uint8(p.IPOptions)
-	s.encaps |= uint32(p.Encaps)
-	if p.Has&(HasVLAN|HasMPLS|HasFragment) != 0 {
-		s.addRare(p)
-	}
+	return 0
 }
 
-func (s *side) addRare(p *Packet) {
-	if p.Has&HasVLAN != 0 {
-		s.vlan, s.has = p.VLAN, s.has|sideVLAN
+func (s state) initiator() Initiator {
+	switch s & (whoKnown | whoAnswer) {
+	case whoKnown:
+		return InitiatorSeen
+	case whoAnswer:
+		return InitiatorAnswer
 	}
-	if p.Has&HasMPLS != 0 {
-		s.mpls, s.has = p.MPLS, s.has|sideMPLS
-	}
-	if p.Has&HasFragment != 0 {
-		s.has |= sideFragments
-	}
+	return InitiatorGuessed
 }
 
-func (s *side) record(r *Side) {
-	*r = Side{
-		Packets: uint64(s.packets), Bytes: s.bytes, IPBytes: s.ip, Payload: s.payload,
-		First: s.first, Last: s.last, TTL: s.ttl, TOS: s.tos, IPID: s.ipid,
-		VLAN: s.vlan, HasVLAN: s.has&sideVLAN != 0,
-		MPLS: s.mpls, HasMPLS: s.has&sideMPLS != 0,
-		Fragments: s.has&sideFragments != 0,
-		IPOptions: uint32(s.options), Encaps: Encaps(s.encaps),
+// remember keeps the hardware addresses of a packet from side dir, and notes when later ones are others.
+func (e *entry) remember(p *Packet, dir int) {
+	switch {
+	case p.Has&HasMAC == 0:
+	case e.state&hasMAC == 0:
+		e.state |= hasMAC
+		e.mac[dir], e.mac[1-dir], e.etherType = p.SrcMAC, p.DstMAC, p.EtherType
+	case e.mac[dir] != p.SrcMAC || e.mac[1-dir] != p.DstMAC:
+		e.state |= multiMAC
 	}
 }
 
-// record fills r with what e has to report and begins a new interval.
+// countData notes which side of a flow without connection sent payload, and which one first.
+func (e *entry) countData(dir int) {
+	if dir == 1 && e.state&dataSrc == 0 {
+		e.state |= dstFirst
+	}
+	e.state |= dataSrc << dir
+}
+
+// datagrams returns the history of a UDP flow: each side's first payload.
+func (e *entry) datagrams() (h History) {
+	if e.class != classUDP {
+		return h
+	}
+	switch e.state & (dataSrc | dataDst | dstFirst) {
+	case dataSrc:
+		h[0] = 'D'
+	case dataSrc | dataDst:
+		copy(h[:], "Dd")
+	case dataDst | dstFirst:
+		h[0] = 'd'
+	case dataSrc | dataDst | dstFirst:
+		copy(h[:], "dD")
+	}
+	return h
+}
+
+// record fills r with what e has to report, and ends the interval.
 func (t *Table) record(e *entry, r *Record, cause Cause, end End) {
 	if e.state&reported == 0 {
 		cause = CauseStart
 	}
 	r.Key = e.key.unpack(e.state&swapped != 0, e.typ)
-	r.ID, r.Start, r.Cause, r.End, r.Initiator = e.id, e.start, cause, end, e.initiator
-	r.HasMAC = e.state&hasMAC != 0
-	r.SrcMAC, r.DstMAC, r.EtherType = e.srcMAC, e.dstMAC, e.etherType
-	e.side[0].record(&r.Side[0])
-	e.side[1].record(&r.Side[1])
+	r.ID = t.ids + uint64(coarse(e.start))<<32 + uint64(e.serial)
+	r.Start, r.Cause, r.End, r.Initiator = e.start, cause, end, e.state.initiator()
+	r.HasMAC, r.MultiMAC = e.state&hasMAC != 0, e.state&multiMAC != 0
+	r.SrcMAC, r.DstMAC, r.EtherType = e.mac[0], e.mac[1], e.etherType
+	r.EstimatedSegments = false
+	for dir := range e.side {
+		t.endSide(e, dir, r)
+	}
+	t.recordExtra(e, r)
+	r.History = e.datagrams()
 	r.TCP = TCP{} // a TCP flow of later fragments alone has no state
 	if e.tcp != none {
 		t.tcps.at(e.tcp).record(&r.TCP)
 	}
-	e.side = [2]side{}
-	e.state = e.state&^unreported | reported
+	e.state |= reported
 	t.stats.Records++
 }

@@ -36,16 +36,20 @@ type Stats struct {
 
 // Table meets both directions of every flow in one entry. One goroutine owns it.
 type Table struct {
-	config  Config
-	status  int64 // the status interval, ns
-	index   index
-	hasher  hasher
-	entries slab[entry]
-	tcps    slab[tcpState]
-	wheel   wheel
-	waiting queue // by age: flows that were never answered, evicted first
-	open    queue // by age: flows with packets both ways
-	frags   fragments
+	config    Config
+	status    int64 // the status interval, ns
+	index     index
+	hasher    hasher
+	entries   slab[entry]
+	tcps      slab[tcpState]
+	sides     slab[side]
+	intervals slab[intervals]
+	extras    slab[extra]
+	wheel     wheel
+	waiting   queue // by age: flows that were never answered, evicted first
+	over      queue // by age: connections that have closed, evicted next
+	open      queue // by age: flows with packets both ways, and lasting ones
+	frags     fragments
 
 	clock int64 // the table's time: packet time that never runs backwards
 	skew  int64 // clock less packet time, not 0 after packet time stepped back
@@ -53,7 +57,8 @@ type Table struct {
 	ready  [2]Record // records that Add had to make, of the flow it met and of one that it evicted; for the next Due
 	nready int
 	lent   Record // by Due and Flush
-	ids    uint64 // the next flow's identity
+	ids    uint64 // added to every flow's identity
+	serial uint32 // flows begun, modulo 2^32
 	stats  Stats
 }
 
@@ -66,7 +71,7 @@ func NewTable(c Config) *Table {
 	t := &Table{
 		config: c, status: int64(c.StatusInterval),
 		index: newIndex(), wheel: newWheel(),
-		waiting: queue{none, none}, open: queue{none, none},
+		waiting: queue{none, none}, over: queue{none, none}, open: queue{none, none},
 		clock: math.MinInt64,
 	}
 	var seed [8 * 7]byte
@@ -84,6 +89,9 @@ func (t *Table) Add(p *Packet) (due bool) {
 	now := t.tick(p.Time)
 	if p.Has&HasFragment != 0 {
 		t.frags.join(p, &t.hasher)
+	}
+	if p.Quote != nil {
+		t.mark(p)
 	}
 	key, reversed := p.Key.pack()
 	hash := t.hasher.hash(&key)
@@ -131,19 +139,11 @@ func (t *Table) find(key *packed, hash uint32) uint32 {
 	return none
 }
 
-// direction returns the side of e that a packet came from, given whether it runs against the packed key.
-func (e *entry) direction(reversed bool) int {
-	if reversed != (e.state&swapped != 0) {
-		return 1
-	}
-	return 0
-}
-
 // settle closes the books of flow n before p is counted: an interval that is over gives its record, a flow that is over
 // (silent for too long, or its tuple reused by a new connection) goes; then it returns none.
 func (t *Table) settle(n uint32, p *Packet, reversed bool, now int64) (still uint32, reused bool) {
 	e := t.entries.at(n)
-	if now-e.seen >= idle[e.class] {
+	if coarse(now)-e.seen >= idle[e.class] {
 		t.finish(n, CauseTimeout, EndIdle)
 		return none, false
 	}
@@ -151,10 +151,10 @@ func (t *Table) settle(n uint32, p *Packet, reversed bool, now int64) (still uin
 		t.finish(n, CauseStop, EndDetected)
 		return none, true
 	}
-	if e.state&unreported != 0 && now-e.begun >= t.status {
+	if e.unreported() && coarse(now)-e.begun >= coarse(t.status) {
 		t.record(e, &t.ready[t.nready], CauseStatus, EndNone)
 		t.nready++
-		t.requeue(n, e, e.seen+idle[e.class])
+		t.requeue(n, e, t.after(e.seen, idle[e.class]))
 	}
 	return n, false
 }
@@ -167,19 +167,13 @@ func (t *Table) begin(p *Packet, key packed, hash uint32, reversed bool, now int
 	n := t.entries.alloc()
 	e := t.entries.at(n)
 	by, swap := begins(p)
-	e.key, e.hash, e.typ, e.initiator, e.class = key, hash, p.Type, by, classOf(p)
+	e.key, e.typ, e.class, e.state = key, p.Type, classOf(p), by.known()
 	if reversed != swap {
 		e.state |= swapped
 	}
-	e.start, e.seen, e.id, e.tcp = p.Time, now, t.ids, none
-	t.ids++
-	if p.Has&HasMAC != 0 {
-		e.state |= hasMAC
-		e.srcMAC, e.dstMAC, e.etherType = p.SrcMAC, p.DstMAC, p.EtherType
-		if swap {
-			e.srcMAC, e.dstMAC = e.dstMAC, e.srcMAC
-		}
-	}
+	e.side, e.tcp, e.extra = [2]uint32{none, none}, none, none
+	e.start, e.seen, e.serial = p.Time, coarse(now), t.serial
+	t.serial++
 	if e.class == classTCP {
 		e.tcp = t.tcps.alloc()
 	}
@@ -208,41 +202,53 @@ func (t *Table) Limit(maxFlows int) { t.config.MaxFlows = max(maxFlows, t.stats.
 func (t *Table) count(n uint32, p *Packet, reversed bool, now int64) {
 	e := t.entries.at(n)
 	dir := e.direction(reversed)
-	if e.state&unreported == 0 {
-		e.begun = now
-		if e.state&reported != 0 { // it was silent: a status record is due again
-			t.requeue(n, e, now+t.status)
-		}
-	}
-	if e.state&(unreported|reported) != 0 {
+	e.seen = coarse(now)
+	switch {
+	case e.unreported():
 		e.state |= touched
+	case e.state&reported != 0: // it was silent: a status record is due again
+		e.begun = e.seen
+		e.state |= touched
+		t.requeue(n, e, now+t.status)
+	default:
+		e.begun = e.seen
 	}
-	e.state |= unreported | sawSrc<<dir
-	e.seen = now
-	e.side[dir].add(p)
-	if e.tcp == none {
-		if e.state&(sawSrc|sawDst|answered) == sawSrc|sawDst {
-			t.promote(n, e)
-		}
-	} else if p.Has&HasLaterFragment == 0 {
+	e.remember(p, dir)
+	if p.Tunnel != nil || p.Has&HasMPLS != 0 || e.class == classOther || e.class == classARP {
+		t.countExtra(e, p, dir)
+	}
+	if e.tcp != none && p.Has&HasLaterFragment == 0 {
 		t.countTCP(n, e, p, dir)
+		return
+	}
+	t.countSide(e, dir, p, true)
+	e.state |= sawSrc << dir
+	if p.PayloadLen > 0 {
+		e.countData(dir)
+	}
+	if e.state&answered == 0 && e.tcp == none && (e.state&(sawSrc|sawDst) == sawSrc|sawDst || e.state&reported != 0) {
+		t.rank(n, e, answered)
 	}
 }
 
 func (t *Table) countTCP(n uint32, e *entry, p *Packet, dir int) {
 	c := t.tcps.at(e.tcp)
+	if p.PayloadLen > leastMSS {
+		c.estimate(p, dir)
+	}
+	t.countSide(e, dir, p, c.moves(p, dir) && e.side[dir] != none)
+	e.state |= sawSrc << dir
 	c.add(p, dir)
 	switch {
 	case c.ended():
 		if e.state&closed == 0 {
-			e.state |= closed
 			e.class = classTCPClosed
-			t.demote(n, e)
+			t.rank(n, e, closed)
 			t.requeue(n, e, t.clock)
 		}
 	case c.status&TCPEstablished != 0 && e.state&answered == 0:
 		e.class = classTCPOpen
-		t.promote(n, e)
+		t.rank(n, e, answered)
 	}
 }
 
@@ -255,8 +261,7 @@ func (t *Table) requeue(n uint32, e *entry, due int64) {
 // Stats returns the counters.
 func (t *Table) Stats() Stats {
 	s := t.stats
-	s.Memory = t.entries.live*int(unsafe.Sizeof(chunk[entry]{})) +
-		t.tcps.live*int(unsafe.Sizeof(chunk[tcpState]{})) + 8*len(t.index.slots) +
-		len(t.frags.slots)*int(unsafe.Sizeof(fragmentSlot{}))
+	s.Memory = t.entries.memory() + t.sides.memory() + t.intervals.memory() + t.tcps.memory() + t.extras.memory() +
+		8*len(t.index.slots) + len(t.frags.slots)*int(unsafe.Sizeof(fragmentSlot{}))
 	return s
 }

@@ -73,8 +73,11 @@ func TestBothDirectionsMeet(t *testing.T) {
 		t.Errorf("tuple %v:%d -> %v:%d", r.SrcAddr(), r.SrcPort, r.DstAddr(), r.DstPort)
 	}
 	want := [2]Side{
-		{Packets: 1, Bytes: 72, IPBytes: 58, Payload: 30, First: t0, Last: t0, TTL: 64},
-		{Packets: 2, Bytes: 234, IPBytes: 206, Payload: 150, First: t0 + 1000, Last: t0 + 3000, TTL: 64},
+		{Packets: 1, Bytes: 72, IPBytes: 58, Payload: 30, First: t0, Last: t0, TTL: 64,
+			MinSize: 72, MaxSize: 72, Sizes: 0x01000000},
+		{Packets: 2, Bytes: 234, IPBytes: 206, Payload: 150, First: t0 + 1000, Last: t0 + 3000, TTL: 64,
+			MinSize: 92, MaxSize: 142, Sizes: 0x01100000,
+			Active: Intervals{N: 1, Min: 2, Mean: 2, Max: 2, Bins: 0x10000000}},
 	}
 	if !reflect.DeepEqual(r.Side, want) {
 		t.Errorf("sides %+v\nwant  %+v", r.Side, want)
@@ -249,7 +252,7 @@ func TestIdleTimeouts(t *testing.T) {
 		{"other", []*Packet{packet(t0, 89, alice, bob, 0, 0, 60, 0)}, 30},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			for _, late := range []int64{-1, 1} {
+			for _, late := range []int64{-1e6, 1e6} {
 				m := newMeter()
 				m.add(c.p...)
 				again := *c.p[0]

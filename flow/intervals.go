@@ -1,0 +1,112 @@
+package flow
+
+import (
+	"math"
+	"math/bits"
+)
+
+// intervals are the times between the packets of one side in the current interval of its flow: 56 octets, made when
+// the second packet comes.
+type intervals struct{ active, idle spread }
+
+func (i *intervals) of(active bool) *spread {
+	if active {
+		return &i.active
+	}
+	return &i.idle
+}
+
+// spread follows the distribution of times, in microseconds. Mean and variance are Welford's (Technometrics 4, 1962):
+// nothing cancels, so that 32-bit floats keep the deviation of a million times to a part in a thousand.
+type spread struct {
+	n         uint32
+	min, max  float32
+	mean, sum float32 // sum of the squared distances from the mean
+	bins      bins
+}
+
+// add notes a time of ns nanoseconds, not negative.
+func (s *spread) add(ns int64) {
+	x := float32(ns) * 1e-3
+	s.n++
+	if s.n == 1 {
+		s.min = x
+	}
+	s.min, s.max = min(s.min, x), max(s.max, x)
+	d := x - s.mean
+	s.mean += d / float32(s.n)
+	s.sum += d * (x - s.mean)
+	s.bins.add(timeBin(ns), 1)
+}
+
+func (s *spread) scaled() Intervals {
+	if s.n == 0 {
+		return Intervals{}
+	}
+	dev := float32(math.Sqrt(float64(s.sum) / float64(s.n)))
+	return Intervals{N: s.n, Min: s.min, Mean: s.mean, StdDev: dev, Max: s.max, Bins: s.bins.scaled()}
+}
+
+// bins are eight counts of which only the proportions matter: when one is full all are halved.
+type bins [8]uint8
+
+// add counts k in bin i.
+func (b *bins) add(i int, k uint32) {
+	k = min(k, math.MaxUint8)
+	for uint32(b[i])+k > math.MaxUint8 {
+		for j := range b {
+			b[j] = (b[j] + 1) / 2 // what was seen stays seen
+		}
+		k = (k + 1) / 2
+	}
+	b[i] += uint8(k)
+}
+
+// scaled returns the counts in proportion to the largest one, which becomes 15 if it is more than that;
+// what was seen at all is at least 1.
+func (b *bins) scaled() Histogram {
+	most := uint32(15)
+	for _, c := range b {
+		most = max(most, uint32(c))
+	}
+	h := Histogram(0)
+	for _, c := range b {
+		h = h<<4 | Histogram((uint32(c)*15+most-1)/most)
+	}
+	return h
+}
+
+// sizeBin returns the bin of a frame of that many octets (Argus record format, section 2.5).
+func sizeBin(octets uint32) int {
+	if octets < 40+32 {
+		return 0
+	}
+	return min(bits.Len32(octets-40)-5, 7)
+}
+
+// timeBins begin at the power of ten that lies in their power of two; timeBin looks one up by the highest bit.
+var timeBins = func() (t [64]struct {
+	edge int64 // the least time of the next bin
+	bin  int8  // of what is below
+}) {
+	edge, bin := int64(10_000), int8(0)
+	for i := range t {
+		for bin < 7 && edge < 1<<i {
+			edge, bin = edge*10, bin+1
+		}
+		t[i].edge, t[i].bin = edge, bin
+		if bin == 7 {
+			t[i].edge = math.MaxInt64
+		}
+	}
+	return t
+}()
+
+// timeBin returns the bin of a time of ns nanoseconds: below 10 us, 100 us, ... 10 s, and longer.
+func timeBin(ns int64) int {
+	b := &timeBins[bits.Len64(uint64(ns)|1)-1]
+	if ns >= b.edge {
+		return int(b.bin) + 1
+	}
+	return int(b.bin)
+}
