@@ -138,7 +138,7 @@ func (t *Table) record(e *entry, r *Record, cause Cause, end End) {
 	r.History = e.datagrams()
 	r.TCP = TCP{} // a TCP flow of later fragments alone has no state
 	if e.tcp != none {
-		t.tcps.at(e.tcp).record(&r.TCP)
+		t.tcps.at(e.tcp).record(r, &t.tcps)
 	}
 	e.state |= reported
 	t.stats.Records++

@@ -5,7 +5,7 @@ package flow
 // after a rest, acknowledgements, keep-alives and retransmissions are idle.
 func (c *tcpState) moves(p *Packet, dir int) bool {
 	me, peer := &c.side[dir], &c.side[1-dir]
-	return p.PayloadLen > 0 && me.started && peer.started && seqAfter(me.next, peer.ack) && seqAfter(p.TCP.Seq+p.PayloadLen, me.next)
+	return p.PayloadLen > 0 && me.bits&peer.bits&sideStarted != 0 && seqAfter(me.next, peer.ack) && seqAfter(p.TCP.Seq+p.PayloadLen, me.next)
 }
 
 // A TCP frame with more payload than leastMSS may be several segments of which nobody told (RFC 9293 section 3.7.1).

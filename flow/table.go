@@ -41,7 +41,7 @@ type Table struct {
 	index     index
 	hasher    hasher
 	entries   slab[entry]
-	tcps      slab[tcpState]
+	tcps      connections
 	sides     slab[side]
 	intervals slab[intervals]
 	extras    slab[extra]
@@ -238,7 +238,7 @@ func (t *Table) countTCP(n uint32, e *entry, p *Packet, dir int) {
 	}
 	t.countSide(e, dir, p, c.moves(p, dir) && e.side[dir] != none)
 	e.state |= sawSrc << dir
-	c.add(p, dir)
+	c.add(p, dir, &t.tcps)
 	switch {
 	case c.ended():
 		if e.state&closed == 0 {

@@ -1,165 +1,238 @@
 package flow
 
-// tcpState is what a table knows of a TCP connection, apart from the entry so that other flows stay small.
+// tcpState is what a table knows of a TCP connection, apart from the entry so that other flows stay small. What only
+// lossy connections have stands in a tcpTrouble.
 type tcpState struct {
-	status, options uint32
-	synAt, synAckAt int64 // capture times of the first SYN and SYN/ACK, 0 when not seen
-	synAck, ackDat  int64
-	side            [2]tcpSide
+	at             int64 // capture time of the first SYN, later of the first SYN/ACK, ns
+	history        history
+	status         uint32
+	synAck, ackDat uint32 // in units of handshakeUnit
+	trouble        uint32 // number of its tcpTrouble plus one, 0 without
+	options        uint32 // TCPOption bits of the SYNs
+	side           [2]tcpSide
 }
 
+// handshakeUnit is the resolution of the handshake times, ns: 32 bits are 429 s.
+const handshakeUnit = 100
+
+// tcpSide is one direction. Its sequence numbers are compared modulo 2^32 (RFC 9293 section 3.4).
 type tcpSide struct {
-	base, next, ack  uint32
-	payload, retrans uint32
-	hole, holeEnd    uint32 // sequence numbers that were skipped, until they are filled
-	fin              uint32 // the sequence number after the FIN
-	window, mss      uint16
-	shift            uint8
-	flags, interval  uint8
-	started          bool // base and next are set
-	finSeen, finDone bool
+	isn     uint32 // initial sequence number; seen mid-stream: the first one seen less 1
+	base    uint32 // of the interval, as in TCPSide
+	next    uint32 // one past the highest sequence number seen
+	ack     uint32 // the highest acknowledgement number sent, valid with ACK in flags
+	payload uint32
+	turns   uint32
+	data    uint32 // tick of the last new data
+	reset   uint32 // sequence number of the last RST, valid with RST in flags
+	strokes uint16
+	window  uint16
+	mss     uint16
+	ipid    uint16 // of the last packet: tells a frame captured twice from one sent twice
+	bits    sideBits
+	shift   uint8
+	flags   uint8
+	current uint8 // header flags of the interval
 }
+
+type sideBits uint16
+
+const (
+	sideStarted sideBits = 1 << iota // isn, base and next are set
+	sideSYN                          // it sent a SYN
+	sideSYNACK                       // it sent a SYN/ACK
+	sideFIN                          // it sent a FIN, which is the octet before next
+	sideFINDone                      // and the other side acknowledged it
+	sideProbe                        // it probed a shut window with the octet at next
+	sideAcked                        // a is in the history
+	sideSent                         // d is in the history
+	sideStroke                       // its last data may be a keystroke that awaits its echo
+)
+
+// connections keeps the TCP states of a table.
+type connections struct {
+	slab[tcpState]
+	troubles slab[tcpTrouble]
+}
+
+func (t *connections) free(n uint32) {
+	if c := t.at(n); c.trouble != 0 {
+		t.troubles.free(c.trouble - 1)
+	}
+	t.slab.free(n)
+}
+
+// memory returns the octets held.
+func (t *connections) memory() int { return t.slab.memory() + t.troubles.memory() }
 
 // seqAfter tells whether sequence number a comes after b, modulo 2^32 (RFC 9293 section 3.4).
 func seqAfter(a, b uint32) bool { return int32(a-b) > 0 }
 
-// newConnection tells whether p, a SYN on a known tuple, opens another connection than the one it knows.
+// tick is a coarse time of 16 us that wraps after 19 hours: enough to tell the milliseconds between two segments.
+func tick(ns int64) uint32 { return uint32(ns >> tickBits) }
+
+const tickBits = 14
+
+// newConnection tells whether p, a SYN on a known tuple, opens another connection than the one it knows. A repeated SYN
+// has the initial sequence number of its side; a SYN/ACK speaks of a new connection only where the known one is over.
 func (c *tcpState) newConnection(p *Packet, dir int) bool {
-	if p.TCP.Flags&(SYN|ACK|RST) != SYN {
+	if p.TCP.Flags&(SYN|RST|FIN) != SYN {
 		return false
 	}
 	me := &c.side[dir]
-	if c.status&(TCPClosed|TCPSrcReset|TCPDstReset) != 0 {
-		return true
+	if me.bits&sideStarted != 0 && p.TCP.Seq == me.isn {
+		return false
 	}
-	return me.started && p.TCP.Seq != me.base && (c.status&TCPEstablished != 0 || me.flags&SYN != 0)
+	if c.ended() {
+		return p.TCP.Flags&ACK == 0 || me.bits&sideSYNACK != 0
+	}
+	return p.TCP.Flags&ACK == 0 && me.bits&sideStarted != 0 && (c.status&TCPEstablished != 0 || me.bits&sideSYN != 0)
+}
+
+// ended tells whether the connection is over: reset, or closed from both sides (whose last acknowledgement may be lost).
+func (c *tcpState) ended() bool {
+	return c.status&(TCPClosed|TCPSrcReset|TCPDstReset) != 0 || c.side[0].bits&c.side[1].bits&sideFIN != 0
 }
 
 // add folds a segment in that goes from side dir to the other one.
-func (c *tcpState) add(p *Packet, dir int) {
+func (c *tcpState) add(p *Packet, dir int, all *connections) {
 	h, me := &p.TCP, &c.side[dir]
-	if h.Flags&SYN != 0 {
-		c.addSYN(p, me)
-	} else if !me.started {
-		me.base, me.next, me.started = h.Seq-1, h.Seq, true
+	if me.bits&sideStarted == 0 {
+		c.start(p, dir)
+	}
+	if h.Flags&(SYN|FIN|RST) != 0 {
+		c.addControl(p, dir)
+	} else if p.PayloadLen == 0 && h.Flags&ACK != 0 && me.bits&sideAcked == 0 {
+		me.bits |= sideAcked
+		c.history.note('a', dir)
+	}
+	if h.Flags&ECE != 0 && h.Flags&SYN == 0 || p.TOS&3 == 3 {
+		c.status |= TCPSrcECNMarked << dir
+	}
+	if h.Window == 0 && h.Flags&(SYN|FIN|RST) == 0 {
+		c.windowShut(dir, all)
+	}
+	if h.Flags&RST == 0 { // the text of a RST is no data (RFC 9293 section 3.5.3)
+		if p.PayloadLen != 0 || h.Flags&(SYN|FIN) != 0 {
+			c.addSequence(p, dir, all)
+		}
+	}
+	if h.Flags&ACK != 0 {
+		c.addAck(p, dir, all)
 	}
 	me.flags |= h.Flags
-	me.interval |= h.Flags
+	me.current |= h.Flags
 	me.window = h.Window
-	if h.Window == 0 && h.Flags&(SYN|FIN|RST) == 0 {
-		c.status |= TCPSrcWindowShut << dir
+	me.ipid = p.IPID
+}
+
+// start takes the first segment of a side for the begin of its sequence space.
+func (c *tcpState) start(p *Packet, dir int) {
+	me := &c.side[dir]
+	if c.history == (history{}) && dir == 1 { // the entry took the receiver for the initiator
+		c.history.flip()
 	}
-	c.addSequence(p, dir)
-	if h.Flags&ACK != 0 {
-		c.addAck(p, dir)
+	me.bits |= sideStarted
+	me.isn, me.next = p.TCP.Seq-1, p.TCP.Seq
+	if p.TCP.Flags&SYN != 0 {
+		me.isn = p.TCP.Seq
+	}
+	me.base = me.isn
+}
+
+// addControl looks at a segment with SYN, FIN or RST.
+func (c *tcpState) addControl(p *Packet, dir int) {
+	h, me := &p.TCP, &c.side[dir]
+	if h.Flags&SYN != 0 && h.Flags&(FIN|RST) != 0 && !c.history.has('q', dir) {
+		c.history.note('q', dir)
+	}
+	if h.Flags&(FIN|RST) == FIN|RST && !c.history.has('i', dir) {
+		c.history.note('i', dir)
+	}
+	if h.Flags&SYN != 0 {
+		c.addSYN(p, dir)
+	}
+	if h.Flags&(SYN|FIN|RST) == FIN && (me.bits&sideFIN == 0 || h.Seq+p.PayloadLen+1 != me.next) {
+		c.history.note('f', dir)
 	}
 	if h.Flags&RST != 0 {
-		c.status |= TCPSrcReset << dir
+		if me.flags&RST == 0 || h.Seq != me.reset {
+			me.reset = h.Seq
+			c.history.note('r', dir)
+		}
+		if c.believesReset(p, dir) {
+			c.status |= TCPSrcReset << dir
+		}
 	}
 }
 
-func (c *tcpState) addSYN(p *Packet, me *tcpSide) {
-	h := &p.TCP
-	if !me.started {
-		me.base, me.next, me.started = h.Seq, h.Seq, true
+func (c *tcpState) addSYN(p *Packet, dir int) {
+	h, me := &p.TCP, &c.side[dir]
+	if h.Seq != me.isn && c.status&TCPEstablished == 0 { // what came before was not of this connection (split handshake)
+		me.isn, me.base, me.next, me.bits = h.Seq, h.Seq, h.Seq, me.bits&^(sideFIN|sideFINDone)
+	}
+	kind, letter := sideSYN, byte('s')
+	if h.Flags&ACK != 0 {
+		kind, letter = sideSYNACK, 'h'
+	}
+	if me.bits&kind == 0 || h.Seq != me.isn {
+		c.history.note(letter, dir)
 	}
 	c.options |= h.Options
 	me.mss, me.shift = h.MSS, h.WindowShift
-	if h.Flags&ACK == 0 {
-		if c.synAt == 0 {
-			c.synAt = p.Time
+	switch {
+	case h.Flags&ACK == 0:
+		if c.status&(TCPSawSYN|TCPSawSYNACK) == 0 {
+			c.at = p.Time
 		}
 		c.status |= TCPSawSYN
-		return
-	}
-	if c.synAckAt == 0 {
-		c.synAckAt = p.Time
-		if c.synAt != 0 {
-			c.synAck = max(p.Time-c.synAt, 0)
+		if h.Flags&(ECE|CWR) == ECE|CWR { // RFC 3168 section 6.1.1
+			c.options |= TCPSrcECN
+		}
+	case c.status&TCPSawSYNACK == 0:
+		if c.status&TCPSawSYN != 0 {
+			c.synAck = handshakeTime(p.Time - c.at)
+		}
+		c.at = p.Time
+		c.status |= TCPSawSYNACK
+		if h.Flags&(ECE|CWR) == ECE {
+			c.options |= TCPDstECN
 		}
 	}
-	c.status |= TCPSawSYNACK
+	me.bits |= kind
 }
 
-// addSequence follows the sequence space of one side: new data, data seen before, holes and what fills them.
-func (c *tcpState) addSequence(p *Packet, dir int) {
-	h, me := &p.TCP, &c.side[dir]
-	length := p.PayloadLen
-	end := h.Seq + length
-	if h.Flags&SYN != 0 {
-		end++
+// handshakeTime rounds ns to handshakeUnits.
+func handshakeTime(ns int64) uint32 { return uint32(min(max(ns, 0)/handshakeUnit, 1<<32-1)) }
+
+// believesReset tells whether the receiver of a RST would close for it: its sequence number must lie near what its sender
+// has sent last, as far as the receiver's window reaches (RFC 5961 section 3.2; not exactly, as segments may have been
+// lost before us). Of a side that sent nothing else any is believed that speaks of what the other side sent.
+func (c *tcpState) believesReset(p *Packet, dir int) bool {
+	me, peer := &c.side[dir], &c.side[1-dir]
+	expected := me.next
+	if me.flags == 0 {
+		if peer.flags&ACK == 0 {
+			return true
+		}
+		expected = peer.ack
 	}
-	if h.Flags&FIN != 0 {
-		end++
-		c.status |= TCPSawFIN
-		me.finSeen, me.fin = true, end
-	}
+	reach := max(int32(peer.window)<<min(peer.shift, 14), 0xffff)
+	d := int32(p.TCP.Seq - expected)
+	return -reach <= d && d <= reach
+}
+
+// establish looks at an ACK of a connection that is not established yet: it is when a side acknowledges the other's SYN.
+// Of a connection whose begin nobody saw any ACK tells.
+func (c *tcpState) establish(p *Packet, dir int) {
+	me, peer := c.side[dir].bits, c.side[1-dir].bits
 	switch {
-	case end == h.Seq: // no sequence number used: nothing to follow
-	case seqAfter(end, me.next):
-		if seqAfter(h.Seq, me.next) {
-			me.hole, me.holeEnd = me.next, h.Seq
-			me.payload += length
-		} else {
-			me.payload += min(length, end-me.next)
-		}
-		me.next = end
-	case length <= 1 && h.Flags&(SYN|FIN) == 0 && h.Seq == me.next-1: // keep-alive
-	case me.hole != me.holeEnd && !seqAfter(me.hole, h.Seq) && !seqAfter(end, me.holeEnd):
-		c.status |= TCPSrcOutOfOrder << dir
-		me.payload += length
-		if h.Seq == me.hole {
-			me.hole = end
-		} else {
-			me.holeEnd = h.Seq
-		}
-	default:
-		c.status |= TCPSrcRetransmit << dir
-		me.retrans++
-	}
-}
-
-func (c *tcpState) addAck(p *Packet, dir int) {
-	h, me, peer := &p.TCP, &c.side[dir], &c.side[1-dir]
-	me.ack = h.Ack
-	if peer.finSeen && !peer.finDone && !seqAfter(peer.fin, h.Ack) {
-		peer.finDone = true
-		c.status |= TCPSawFINACK
-		if me.finDone {
-			c.status |= TCPClosed
-		}
-	}
-	if h.Flags&(SYN|RST) != 0 || c.status&TCPEstablished != 0 {
+	case peer&sideSYNACK != 0:
+		c.ackDat = handshakeTime(p.Time - c.at)
+	case me&sideSYNACK != 0: // the other side's turn
+		return
+	case peer&sideSYN != 0 && me&sideSYN == 0: // acknowledges without a SYN of its own (RFC 5961 section 4.2)
 		return
 	}
-	if c.synAckAt != 0 && dir == 0 {
-		c.ackDat = max(p.Time-c.synAckAt, 0)
-	}
-	if c.status&TCPSawSYN == 0 || dir == 0 {
-		c.status |= TCPEstablished
-	}
-}
-
-// ended tells whether the connection is over: closed from both sides or reset.
-func (c *tcpState) ended() bool { return c.status&(TCPClosed|TCPSrcReset|TCPDstReset) != 0 }
-
-// intervalStatus are the status bits that tell of the record's interval only.
-const intervalStatus = TCPSrcRetransmit | TCPDstRetransmit | TCPSrcWindowShut | TCPDstWindowShut |
-	TCPSrcOutOfOrder | TCPDstOutOfOrder | TCPPortReuse
-
-// record copies the state to r and begins a new interval.
-func (c *tcpState) record(r *TCP) {
-	*r = TCP{Status: c.status, Options: c.options, SynAck: c.synAck, AckDat: c.ackDat}
-	c.status &^= intervalStatus
-	for i := range c.side {
-		s := &c.side[i]
-		r.Side[i] = TCPSide{
-			Base: s.base, Next: s.next, Ack: s.ack, Payload: s.payload, Retrans: s.retrans,
-			Window: s.window, MSS: s.mss, Shift: s.shift, Flags: s.flags, Interval: s.interval,
-		}
-		s.base, s.payload, s.retrans, s.interval = s.next, 0, 0, 0
-		if s.finSeen { // which is no octet of data
-			s.base--
-		}
-	}
+	c.status |= TCPEstablished
 }

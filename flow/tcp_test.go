@@ -90,7 +90,7 @@ func TestTCPStatus(t *testing.T) {
 			c.segment(0, SYN|ACK, 1, 10, 0)
 			c.segment(1, SYN|ACK, 9, 2, 0)
 			c.segment(0, ACK, 2, 10, 0)
-		}, synced | TCPSrcRetransmit | TCPDstRetransmit, EndForced},
+		}, synced, EndForced},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var conv conversation
@@ -122,7 +122,7 @@ func TestTCPMeasures(t *testing.T) {
 	}
 	want := [2]TCPSide{
 		{Base: 1000, Next: 1301, Ack: 9001, Payload: 300, Window: 1000, MSS: 1460, Shift: 7, Flags: SYN | ACK | PSH, Interval: SYN | ACK | PSH},
-		{Base: 9000, Next: 10501, Ack: 1301, Payload: 1500, Retrans: 1, Window: 1000, Flags: SYN | ACK | PSH, Interval: SYN | ACK | PSH},
+		{Base: 9000, Next: 10501, Ack: 1301, Payload: 1500, Retrans: 1, Turns: 1, InFlight: 1500, Window: 1000, Flags: SYN | ACK | PSH, Interval: SYN | ACK | PSH},
 	}
 	if r.TCP.Side != want {
 		t.Errorf("sides\n%+v, want\n%+v", r.TCP.Side, want)

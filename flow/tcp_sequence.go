@@ -1,0 +1,181 @@
+package flow
+
+// maxJump is the largest window that TCP has (RFC 7323 section 2.3): what lies farther from the last sequence number
+// does not belong to it.
+const maxJump = 1 << 30
+
+// addSequence follows the sequence space of one side: new data, data seen before, holes and what fills them.
+func (c *tcpState) addSequence(p *Packet, dir int, all *connections) {
+	h, me := &p.TCP, &c.side[dir]
+	length := p.PayloadLen
+	end := h.Seq + length
+	if h.Flags&SYN != 0 {
+		end++
+	}
+	fin := h.Flags&FIN != 0
+	if fin {
+		end++
+	}
+	ahead := int32(end - me.next)
+	switch {
+	case ahead > 0 && h.Seq == me.next:
+		if length == 1 && !fin && h.Flags&SYN == 0 && c.windowIsShut(1-dir) {
+			me.bits |= sideProbe // the octet counts when it is acknowledged
+			return
+		}
+		c.addStroke(p, dir)
+		me.payload += length
+		me.advance(end, fin)
+	case ahead > maxJump || ahead < -maxJump: // from elsewhere: a new begin, if it goes on there
+		me.payload += length
+		me.advance(end, fin)
+	case ahead > 0:
+		c.addAhead(p, dir, all)
+		me.advance(end, fin)
+	case length <= 1 && !fin && h.Seq == me.next-1 && h.Flags&SYN == 0: // keep-alive (RFC 9293 section 3.8.4)
+	default:
+		c.addOld(p, dir, all)
+	}
+	if length > 0 && me.bits&sideSent == 0 {
+		me.bits |= sideSent
+		c.history.note('d', dir)
+	}
+	if fin && end == me.next {
+		me.bits |= sideFIN
+		c.status |= TCPSawFIN
+	}
+}
+
+// advance moves the end of what was seen. A FIN that data follow was none.
+func (me *tcpSide) advance(end uint32, fin bool) {
+	me.next = end
+	if !fin {
+		me.bits &^= sideFIN | sideFINDone
+	}
+	me.bits &^= sideProbe
+}
+
+// windowIsShut tells whether side dir has said that it takes no data.
+func (c *tcpState) windowIsShut(dir int) bool {
+	s := &c.side[dir]
+	return s.window == 0 && s.flags&ACK != 0
+}
+
+// addAhead counts a segment that does not begin at the end of what was seen, but reaches beyond it: it leaves a hole,
+// or brings some octets again.
+func (c *tcpState) addAhead(p *Packet, dir int, all *connections) {
+	me, t := &c.side[dir], c.troubleOf(dir, all)
+	h, length := &p.TCP, p.PayloadLen
+	if seqAfter(h.Seq, me.next) {
+		t.open(hole{from: me.next, to: h.Seq, at: tick(p.Time)})
+		me.payload += length
+		return
+	}
+	again := me.next - h.Seq
+	filled, _ := t.fill(h.Seq, me.next)
+	me.payload += length - min(again, length) + min(filled, again)
+	if length > 0 {
+		c.retransmitted(p, dir, t)
+	}
+}
+
+// addOld counts a segment all of whose octets lie before the end of what was seen. Those that fill a hole came out of
+// order when they come within a round trip of the segment that left it (or 3 ms where no handshake told); later ones were
+// lost before we saw them and sent again.
+func (c *tcpState) addOld(p *Packet, dir int, all *connections) {
+	me, t := &c.side[dir], c.troubleOf(dir, all)
+	h, length := &p.TCP, p.PayloadLen
+	if h.Flags&(SYN|ACK) == SYN|ACK && me.bits&sideSYN != 0 && me.flags&ACK == 0 { // simultaneous open (RFC 9293 section 3.5)
+		return
+	}
+	if me.ipid == p.IPID && p.IPID != 0 { // the same frame once more: captured twice
+		return
+	}
+	filled, at := t.fill(h.Seq, h.Seq+length)
+	me.payload += filled
+	trip := tick(int64(c.synAck+c.ackDat) * handshakeUnit)
+	if trip == 0 {
+		trip = tick(3e6)
+	}
+	if filled > 0 && tick(p.Time)-at <= trip {
+		t.outOfOrder++
+		c.status |= TCPSrcOutOfOrder << dir
+		return
+	}
+	c.retransmitted(p, dir, t)
+}
+
+func (c *tcpState) retransmitted(p *Packet, dir int, t *sideTrouble) {
+	t.retrans++
+	c.status |= TCPSrcRetransmit << dir
+	if p.PayloadLen > 0 {
+		c.noteAgain('t', dir, &t.tLetters)
+	}
+}
+
+// addAck follows what one side acknowledges.
+func (c *tcpState) addAck(p *Packet, dir int, all *connections) {
+	h, me, peer := &p.TCP, &c.side[dir], &c.side[1-dir]
+	advance := int32(h.Ack - me.ack)
+	switch {
+	case h.Flags&RST != 0: // may say anything
+		if me.flags&ACK == 0 {
+			me.ack = h.Ack
+		}
+		return
+	case me.flags&ACK == 0 || advance > maxJump || advance < -maxJump:
+		me.ack = h.Ack
+	case advance > 0:
+		me.ack = h.Ack
+		me.turns++
+		if p.PayloadLen == 0 {
+			peer.bits &^= sideStroke // acknowledged without an echo
+		}
+	case advance == 0:
+		if c.isDuplicateACK(p, dir) {
+			c.troubleOf(dir, all).duplicates++
+			c.status |= TCPSrcDuplicate << dir
+		}
+	}
+	if peer.bits&sideStarted != 0 {
+		c.acknowledged(me.ack, 1-dir, all)
+	}
+	if h.Flags&SYN == 0 && c.status&TCPEstablished == 0 {
+		c.establish(p, dir)
+	}
+}
+
+// acknowledged tells that everything of side dir before ack arrived at the other side: what was not seen here is a gap.
+func (c *tcpState) acknowledged(ack uint32, dir int, all *connections) {
+	s := &c.side[dir]
+	if ahead := int32(ack - s.next); ahead > 0 && ahead <= maxJump {
+		if ahead == 1 && s.bits&sideProbe != 0 {
+			s.payload++
+		} else {
+			c.addGap(uint32(ahead), dir, c.troubleOf(dir, all))
+		}
+		s.next = ack
+		s.bits &^= sideProbe
+	}
+	if c.trouble != 0 {
+		if t := c.troubleOf(dir, all); t.holes > 0 {
+			c.addGap(t.pass(ack), dir, t)
+		}
+	}
+	if s.bits&(sideFIN|sideFINDone) == sideFIN && !seqAfter(s.next, ack) {
+		s.bits |= sideFINDone
+		c.status |= TCPSawFINACK
+		if c.side[1-dir].bits&sideFINDone != 0 {
+			c.status |= TCPClosed
+		}
+	}
+}
+
+// isDuplicateACK tells whether p says only what its side said before while data wait for an answer (RFC 5681 section 2).
+func (c *tcpState) isDuplicateACK(p *Packet, dir int) bool {
+	h, me, peer := &p.TCP, &c.side[dir], &c.side[1-dir]
+	return p.PayloadLen == 0 && h.Flags&(SYN|FIN) == 0 &&
+		seqAfter(peer.next, h.Ack) && h.Seq == me.next &&
+		(h.Window == me.window || h.Options&TCPSACK != 0) &&
+		(p.IPID != me.ipid || p.IPID == 0)
+}

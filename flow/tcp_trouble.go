@@ -1,0 +1,117 @@
+package flow
+
+// tcpTrouble is what only connections with loss, disorder or a shut window have.
+type tcpTrouble struct{ side [2]sideTrouble }
+
+type sideTrouble struct {
+	retrans, outOfOrder, duplicates, gap uint32  // of the interval, as in TCPSide
+	tLetters, gLetters, wLetters         uint16  // how often t, g and w could have been noted
+	holes                                uint32  // how many of hole are used
+	hole                                 [4]hole // sequence numbers that were skipped, ascending
+}
+
+// hole is a range of sequence numbers that were skipped at tick at.
+type hole struct{ from, to, at uint32 }
+
+// troubleOf returns the troubles of side dir.
+func (c *tcpState) troubleOf(dir int, all *connections) *sideTrouble {
+	if c.trouble == 0 {
+		c.trouble = all.troubles.alloc() + 1
+	}
+	return &all.troubles.at(c.trouble - 1).side[dir]
+}
+
+// noteAgain notes the letter of something that happens often: the first, the 10th, the 100th ... time.
+func (c *tcpState) noteAgain(letter byte, dir int, times *uint16) {
+	if *times == 1<<16-1 {
+		return
+	}
+	*times++
+	switch *times {
+	case 1, 10, 100, 1000, 10000:
+		c.history.note(letter, dir)
+	}
+}
+
+func (c *tcpState) windowShut(dir int, all *connections) {
+	c.status |= TCPSrcWindowShut << dir
+	c.noteAgain('w', dir, &c.troubleOf(dir, all).wLetters)
+}
+
+func (c *tcpState) addGap(octets uint32, dir int, t *sideTrouble) {
+	if octets == 0 {
+		return
+	}
+	t.gap += octets
+	c.status |= TCPSrcGap << dir
+	c.noteAgain('g', dir, &t.gLetters)
+}
+
+// open remembers a hole. When there is no room, the oldest one is given up: what fills it later counts as sent again.
+func (t *sideTrouble) open(h hole) {
+	if t.holes == uint32(len(t.hole)) {
+		t.remove(0)
+	}
+	t.hole[t.holes] = h
+	t.holes++
+}
+
+func (t *sideTrouble) remove(i int) {
+	copy(t.hole[i:], t.hole[i+1:t.holes])
+	t.holes--
+}
+
+// fill takes [from, to) out of the holes. It returns how many octets that were and when the oldest hole was left.
+func (t *sideTrouble) fill(from, to uint32) (octets, at uint32) {
+	for i := 0; i < int(t.holes); i++ {
+		h := &t.hole[i]
+		first, last := h.from, h.to
+		if seqAfter(from, first) {
+			first = from
+		}
+		if seqAfter(last, to) {
+			last = to
+		}
+		if !seqAfter(last, first) {
+			continue
+		}
+		if octets == 0 {
+			at = h.at
+		}
+		octets += last - first
+		switch {
+		case first == h.from && last == h.to:
+			t.remove(i)
+			i--
+		case first == h.from:
+			h.from = last
+		case last == h.to:
+			h.to = first
+		default: // from its middle
+			upper := hole{last, h.to, h.at}
+			h.to = first
+			if t.holes < uint32(len(t.hole)) {
+				t.holes++
+				copy(t.hole[i+2:t.holes], t.hole[i+1:])
+				t.hole[i+1] = upper
+			}
+			return octets, at
+		}
+	}
+	return octets, at
+}
+
+// pass gives up the holes before ack, as the other side has their octets, and returns how many those were.
+func (t *sideTrouble) pass(ack uint32) (octets uint32) {
+	for t.holes > 0 && seqAfter(ack, t.hole[0].from) {
+		h := &t.hole[0]
+		if seqAfter(h.to, ack) {
+			octets += ack - h.from
+			h.from = ack
+			return octets
+		}
+		octets += h.to - h.from
+		t.remove(0)
+	}
+	return octets
+}
