@@ -1,6 +1,7 @@
 package argus
 
 import (
+	"encoding/binary"
 	"math"
 	"math/bits"
 
@@ -37,7 +38,7 @@ func decodeIntervals(v *flow.Intervals, d []byte) {
 		}
 	}
 	if len(d) == 24 {
-		v.Bins = flow.Histogram(be.Uint32(d[20:]))
+		v.Bins = flow.Histogram(binary.LittleEndian.Uint32(d[20:]))
 	}
 }
 

@@ -1,6 +1,7 @@
 package argus
 
 import (
+	"encoding/binary"
 	"math"
 
 	"github.com/argus-endpoint/argus-endpoint/flow"
@@ -24,7 +25,7 @@ func appendJitter(b []byte, side *[2]flow.Side) []byte {
 		for _, f := range [...]float32{v.Min, v.Mean, v.StdDev, v.Max} {
 			b = be.AppendUint32(b, math.Float32bits(f))
 		}
-		b = be.AppendUint32(b, uint32(v.Bins))
+		b = binary.LittleEndian.AppendUint32(b, uint32(v.Bins)) // little-endian: nobody swaps it
 	}
 	if b[start+2] == 0 {
 		return b[:start]

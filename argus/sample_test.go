@@ -177,7 +177,7 @@ func fillMetrics(s *flow.Side, tcp bool) {
 		s.MinSize, s.MaxSize, s.Sizes = uint16(s.Bytes), uint16(s.Bytes), 0xf0000000
 		return
 	}
-	s.Active = flow.Intervals{N: uint32(min(s.Packets-1, 1<<32-1)), Min: 10, Mean: 33.333332, StdDev: 5.5, Max: 1e6, Bins: 0x0f200001}
+	s.Active = flow.Intervals{N: uint32(min(s.Packets-1, 1e6)), Min: 10, Mean: 33.333332, StdDev: 5.5, Max: 1e6, Bins: 0x0f200001}
 	if tcp && s.Packets > 3 {
 		s.Active.N -= 2
 		s.Idle = flow.Intervals{N: 2, Min: 1500, Mean: 2000, StdDev: 500, Max: 2500, Bins: 0x000f0000}

@@ -56,6 +56,9 @@ func (c *Cluster) Add(r *argus.Record) (oldest *argus.Record) {
 	}
 	held := *r
 	held.Label, held.Raw = bytes.Clone(r.Label), nil
+	for i := range held.Flow.Side {
+		held.Flow.Side[i].Data = bytes.Clone(r.Flow.Side[i].Data)
+	}
 	c.flows[id] = &held
 	c.queue = append(c.queue, entry{id, &held})
 	return oldest

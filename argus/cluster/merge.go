@@ -10,29 +10,42 @@ import (
 // merge adds r to into, which is of the same flow: counters are added, times widened, flags joined; what
 // stands for a moment comes from the record that ends later, whichever came first.
 func merge(into, r *argus.Record) {
-	_, end := into.Flow.Span()
-	_, other := r.Flow.Span()
-	later := other >= end
+	begin, end := into.Flow.Span()
+	otherBegin, otherEnd := r.Flow.Span()
+	earlier, later := otherBegin < begin, otherEnd >= end
 	f, g := &into.Flow, &r.Flow
 	for i := range f.Side {
-		mergeSide(&f.Side[i], &g.Side[i], later)
+		mergeSide(&f.Side[i], &g.Side[i], earlier, later)
 	}
 	f.TCP.Status |= g.TCP.Status
 	f.TCP.Options |= g.TCP.Options
 	f.TCP.SynAck, f.TCP.AckDat = max(f.TCP.SynAck, g.TCP.SynAck), max(f.TCP.AckDat, g.TCP.AckDat)
 	for i := range f.TCP.Side {
-		mergeTCP(into, r, i, later)
+		mergeTCP(into, r, i, earlier, later)
 	}
 	f.Start = min(f.Start, g.Start)
 	f.EstimatedSegments = f.EstimatedSegments || g.EstimatedSegments
 	if !f.HasMAC && g.HasMAC {
 		f.HasMAC, f.SrcMAC, f.DstMAC, f.EtherType = true, g.SrcMAC, g.DstMAC, g.EtherType
 	}
-	into.Has |= r.Has
-	f.ESP.Lost += g.ESP.Lost
-	if into.ICMP == 0 {
-		into.ICMP = r.ICMP
+	f.MultiMAC = f.MultiMAC || g.MultiMAC
+	f.ESP = flow.ESP{Last: max(f.ESP.Last, g.ESP.Last), Lost: f.ESP.Lost + g.ESP.Lost}
+	if f.Tunnel.Encaps == 0 {
+		f.Tunnel = g.Tunnel
 	}
+	if r.ICMP != 0 && (later || into.ICMP == 0) {
+		into.ICMP, f.ICMP = r.ICMP, g.ICMP
+	}
+	if g.Responder != [6]byte{} && (later || f.Responder == [6]byte{}) {
+		f.Responder = g.Responder
+	}
+	if g.History != (flow.History{}) && (later || f.History == flow.History{}) {
+		f.History = g.History
+	}
+	if into.Has&argus.HasHash == 0 {
+		into.Hash, into.HashIndex = r.Hash, r.HashIndex
+	}
+	into.Has |= r.Has
 	if later {
 		into.Cause, into.Sequence, f.Cause, f.End = r.Cause, r.Sequence, g.Cause, g.End
 		if len(r.Label) > 0 && !bytes.Equal(r.Label, into.Label) {
@@ -41,7 +54,13 @@ func merge(into, r *argus.Record) {
 	}
 }
 
-func mergeSide(into, s *flow.Side, later bool) {
+func mergeSide(into, s *flow.Side, earlier, later bool) {
+	mergeSizes(into, s)
+	into.Active.Merge(&s.Active)
+	into.Idle.Merge(&s.Idle)
+	if len(into.Data) == 0 || earlier && len(s.Data) > 0 { // what came first says what it is
+		into.Data = bytes.Clone(s.Data)
+	}
 	if s.Packets > 0 {
 		if into.Packets == 0 {
 			into.First, into.Last = s.First, s.Last
@@ -67,26 +86,35 @@ func mergeSide(into, s *flow.Side, later bool) {
 	into.Encaps |= s.Encaps
 }
 
-// mergeTCP merges what one side of a connection has shown. Our records say it for the whole flow so far, those
-// of other sensors for their interval.
-func mergeTCP(into, r *argus.Record, side int, later bool) {
-	s, t := &into.Flow.TCP.Side[side], &r.Flow.TCP.Side[side]
-	flags, interval := s.Flags|t.Flags, s.Interval|t.Interval
-	if !r.Extension() {
-		t := *t
-		t.Payload += s.Payload
-		t.Retrans += s.Retrans
-		gap := into.Gap[side] + r.Gap[side]
-		if s.Base != 0 && (later || t.Base == 0) {
-			t.Base = s.Base
-		}
-		if !later {
-			t.Next, t.Ack, t.Window = s.Next, s.Ack, s.Window
-		}
-		t.MSS, t.Shift = max(s.MSS, t.MSS), max(s.Shift, t.Shift)
-		*s, into.Gap[side] = t, gap
-	} else if later {
-		*s, into.Gap[side] = *t, r.Gap[side]
+// mergeSizes goes before the packets are added up: they weigh the histograms.
+func mergeSizes(into, s *flow.Side) {
+	switch {
+	case s.MaxSize == 0:
+	case into.MaxSize == 0:
+		into.MinSize, into.MaxSize, into.Sizes = s.MinSize, s.MaxSize, s.Sizes
+	default:
+		into.MinSize, into.MaxSize = min(into.MinSize, s.MinSize), max(into.MaxSize, s.MaxSize)
+		into.Sizes = into.Sizes.Merge(into.Packets, s.Sizes, s.Packets)
 	}
-	s.Flags, s.Interval = flags, interval
+}
+
+// mergeTCP merges what one side of a connection has shown: the counters are of the record's interval, the base is
+// that of its begin, what the side said last is of its end.
+func mergeTCP(into, r *argus.Record, side int, earlier, later bool) {
+	s, t := &into.Flow.TCP.Side[side], &r.Flow.TCP.Side[side]
+	first, last := s, s
+	if earlier && t.Base != 0 || s.Base == 0 {
+		first = t
+	}
+	if later {
+		last = t
+	}
+	merged := flow.TCPSide{
+		Base: first.Base, Next: last.Next, Ack: last.Ack, InFlight: last.InFlight, Window: last.Window,
+		Payload: s.Payload + t.Payload, Retrans: s.Retrans + t.Retrans, OutOfOrder: s.OutOfOrder + t.OutOfOrder,
+		Duplicates: s.Duplicates + t.Duplicates, Gap: s.Gap + t.Gap, Turns: s.Turns + t.Turns, Keystrokes: s.Keystrokes + t.Keystrokes,
+		MSS: max(s.MSS, t.MSS), Shift: max(s.Shift, t.Shift), Flags: s.Flags | t.Flags, Interval: s.Interval | t.Interval,
+	}
+	*s = merged
+	into.Gap[side] += r.Gap[side]
 }

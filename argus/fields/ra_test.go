@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -20,6 +21,9 @@ func TestMain(m *testing.M) {
 }
 
 const sampleV3, sampleV5 = "../testdata/sample_v3.arg", "../testdata/sample_v5.arg"
+
+// sampleFlows is the number of flow records in each of them.
+const sampleFlows = 53
 
 // ra runs Debian's ra 3.0.8 on a file, if it is there.
 func ra(t *testing.T, args ...string) []string {
@@ -76,6 +80,8 @@ var otherwise = map[int]string{
 	31: "ra calls IPv6 in IP ipv6, which compare.py does not know",
 	32: "protocol 88 is a number here",
 	33: "ra calls unknown protocols unas",
+	41: "ra 3 knows no Geneve, so it sees one encapsulation and not two",
+	43: "it knows no GTP either",
 }
 
 // TestTextLikeRa compares the default output with that of ra byte for byte.
@@ -104,27 +110,51 @@ func TestTextLikeRa(t *testing.T) {
 func TestFieldsLikeRa(t *testing.T) {
 	names := strings.Fields("stime ltime sstime sltime dstime dltime dur flgs proto saddr sport dir daddr dport pkts spkts dpkts bytes sbytes dbytes " +
 		"appbytes sappbytes dappbytes state srcid seq cause smac dmac svlan dvlan svid dvid smpls dmpls sttl dttl stos dtos sdsb ddsb " +
+		"sintpkt dintpkt sintpktmax sintpktmin dintpktmax dintpktmin sintdist dintdist sjit djit sintpktact dintpktact sintpktidl dintpktidl " +
+		"sintpktactmax sintpktactmin dintpktactmax dintpktactmin sintpktidlmax sintpktidlmin dintpktidlmax dintpktidlmin sjitact djitact " +
+		"sjitidl djitidl sintdistact dintdistact sintdistidl dintdistidl spktsz smaxsz sminsz dpktsz dmaxsz dminsz suser duser " +
+		"nstroke snstroke dnstroke abr pcr tf stf dtf sgap dgap ploss stcpmax dtcpmax sdur ddur shops dhops " +
 		"sipid dipid swin dwin stcpb dtcpb tcprtt synack ackdat tcpopt loss sloss dloss rate load sload dload srate drate smeansz dmeansz senc denc label")
-	want := ra(t, append(append([]string{"-u", "-L", "-1", "-c", "\t", "-r", sampleV3, "-s"}, names...), "-", "not", "man")...)
-	columns, err := Parse(strings.Join(names, ","))
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := values(t, sampleV3, columns)
 	compared := 0
-	for i, cells := range got {
-		theirs := strings.Split(want[i]+strings.Repeat("\t", len(names)), "\t") // ra cuts trailing blanks
-		if otherwise[i+1] != "" && i+1 < 19 {
-			continue // the sides are exchanged
+	chunks := slices.Collect(slices.Chunk(names, 40))
+	for _, chunk := range append(chunks, []string{"resp"}, []string{"inode"}, []string{"icmpid"}) { // ra leaves out these columns where they are empty
+		want := ra(t, append(append([]string{"-u", "-L", "-1", "-c", "\t", "-r", sampleV3, "-s"}, chunk...), "-", "not", "man")...)
+		columns, err := Parse(strings.Join(chunk, ","))
+		if err != nil {
+			t.Fatal(err)
 		}
-		for j, name := range names {
-			compared++
-			if !sameValue(name, cells[j], theirs[j]) && !(otherwise[i+1] != "" && (name == "proto" || strings.HasSuffix(name, "port"))) {
-				t.Errorf("record %d: %s is %q, ra has %q", i+1, name, cells[j], theirs[j])
+		for i, cells := range values(t, sampleV3, columns) {
+			theirs := strings.Split(want[i]+strings.Repeat("\t", len(chunk)), "\t") // ra cuts trailing blanks
+			if otherwise[i+1] != "" && i+1 < 19 {
+				continue // the sides are exchanged
+			}
+			for j, name := range chunk {
+				compared++
+				excused := otherwise[i+1] != "" && (name == "proto" || strings.HasSuffix(name, "port")) || misprinted[name+"="+strings.TrimSpace(theirs[j])] != "" || misprinted[name] != ""
+				if !sameValue(name, cells[j], theirs[j]) && !excused {
+					t.Errorf("record %d: %s is %q, ra has %q", i+1, name, cells[j], theirs[j])
+				}
 			}
 		}
 	}
 	t.Logf("%d values compared", compared)
+}
+
+// misprinted says which values ra 3.0.8 prints wrongly, by FIELD or FIELD=VALUE, and why.
+var misprinted = map[string]string{
+	"senc=eE":      "ra 3 has another letter for VXLAN than ra 5",
+	"senc=eP":      "and for IP in IP",
+	"senc=e":       "and none for Geneve; GTP is ours",
+	"flgs=e":       "the same",
+	"sjit":         "ra 3 mixes milliseconds and microseconds where it joins active and idle",
+	"djit":         "the same",
+	"sintpktmin":   "it takes the larger minimum",
+	"dintpktmin":   "the same",
+	"sintdist":     "it joins the digits of active and idle without their weights",
+	"dintdist":     "the same",
+	"inode=::":     "the DSR has no room for IPv6; our extension has",
+	"icmpid=30464": "ra 3 prints the ICMPv6 identifier 119 byte-swapped",
+	"stcpmax":      "it divides by 1000 for the source alone",
 }
 
 // values returns the plain values of the flow records of a file.
@@ -156,6 +186,11 @@ func sameValue(name, got, want string) bool {
 	got, want = strings.TrimSpace(got), strings.TrimSpace(want)
 	if got == want {
 		return true
+	}
+	if strings.HasSuffix(name, "user") { // of what was captured ra prints 16 octets
+		_, ours, _ := strings.Cut(got, "]=")
+		_, theirs, _ := strings.Cut(want, "]=")
+		return len(theirs) >= min(len(ours), 16) && strings.HasPrefix(ours, theirs)
 	}
 	a, errA := strconv.ParseFloat(got, 64)
 	b, errB := strconv.ParseFloat(want, 64)

@@ -27,8 +27,8 @@ type field struct {
 	time        func(r *argus.Record) (ns int64, ok bool) // of a moment
 }
 
-// table holds every field, in the order of Names. Widths and titles are ra's.
-var table = []field{
+// recordFields are those of who spoke with whom, when and how much. Widths and titles are ra's.
+var recordFields = []field{
 	{name: "stime", title: "StartTime", width: 18, kind: moment, time: func(r *argus.Record) (int64, bool) { t, _ := r.Flow.Span(); return t, true }},
 	{name: "ltime", title: "LastTime", width: 18, kind: moment, time: func(r *argus.Record) (int64, bool) { _, t := r.Flow.Span(); return t, true }},
 	{name: "sstime", title: "SrcStartTime", width: 18, kind: moment, time: func(r *argus.Record) (int64, bool) { s := &r.Flow.Side[0]; return s.First, s.Packets > 0 }},
@@ -85,9 +85,9 @@ var table = []field{
 	delay("synack", "SynAck", func(t *flow.TCP) int64 { return t.SynAck }),
 	delay("ackdat", "AckDat", func(t *flow.TCP) int64 { return t.AckDat }),
 	{name: "tcpopt", title: "TcpOpt", width: 12, value: appendTCPOptions},
-	{name: "loss", title: "Loss", width: 10, kind: number, value: func(b []byte, r *argus.Record) []byte { return appendLoss(b, r, true, true) }},
-	{name: "sloss", title: "SrcLoss", width: 10, kind: number, value: func(b []byte, r *argus.Record) []byte { return appendLoss(b, r, true, false) }},
-	{name: "dloss", title: "DstLoss", width: 10, kind: number, value: func(b []byte, r *argus.Record) []byte { return appendLoss(b, r, false, true) }},
+	{name: "loss", title: "Loss", width: 10, kind: number, value: func(b []byte, r *argus.Record) []byte { return strconv.AppendUint(b, lost(r, 0)+lost(r, 1), 10) }},
+	{name: "sloss", title: "SrcLoss", width: 10, kind: number, value: func(b []byte, r *argus.Record) []byte { return strconv.AppendUint(b, lost(r, 0), 10) }},
+	{name: "dloss", title: "DstLoss", width: 10, kind: number, value: func(b []byte, r *argus.Record) []byte { return strconv.AppendUint(b, lost(r, 1), 10) }},
 	rate("rate", "Rate", 12, packetRate), rate("load", "Load", 8, load),
 	rate("sload", "SrcLoad", 8, func(r *argus.Record) float64 { return sideLoad(&r.Flow.Side[0]) }),
 	rate("dload", "DstLoad", 8, func(r *argus.Record) float64 { return sideLoad(&r.Flow.Side[1]) }),

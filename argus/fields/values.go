@@ -175,18 +175,6 @@ func sequenceBase(s *flow.TCPSide, _ uint64) (uint64, bool) { return uint64(s.Ba
 
 func segmentSize(s *flow.TCPSide, _ uint64) (uint64, bool) { return uint64(s.MSS), s.MSS != 0 }
 
-// appendLoss appends the packets lost: retransmitted ones of TCP, missing sequence numbers of ESP.
-func appendLoss(b []byte, r *argus.Record, src, dst bool) []byte {
-	n := uint64(0)
-	if src {
-		n += uint64(r.Flow.TCP.Side[0].Retrans) + uint64(r.Flow.ESP.Lost)
-	}
-	if dst {
-		n += uint64(r.Flow.TCP.Side[1].Retrans)
-	}
-	return strconv.AppendUint(b, n, 10)
-}
-
 func appendFlowID(b []byte, r *argus.Record) []byte {
 	for shift := 60; shift >= 0; shift -= 4 {
 		b = append(b, hexDigits[r.Flow.ID>>shift&15])
