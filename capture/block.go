@@ -11,6 +11,7 @@ type block struct {
 	mem  []byte
 	off  uint32 // of the next frame's header
 	left uint32 // frames not yet taken
+	vnet bool   // a struct virtio_net_hdr stands before each frame
 }
 
 // Offsets in struct tpacket_block_desc and its struct tpacket_hdr_v1.
@@ -36,6 +37,13 @@ const (
 	frameHeader   = frameAddress + 20
 )
 
+// Offsets in struct virtio_net_hdr (linux/virtio_net.h), which ends where the frame begins.
+const (
+	vnetGSOType = 1
+	vnetGSOSize = 4
+	vnetHeader  = 10
+)
+
 // Bits of tp_status.
 const (
 	statusChecksumNotReady = 0x08
@@ -43,13 +51,14 @@ const (
 	statusVLANTPID         = 0x40
 )
 
-// openBlock begins to walk a block that the kernel has handed over.
-func openBlock(mem []byte) block {
+// openBlock begins to walk a block that the kernel has handed over. vnet says that PACKET_VNET_HDR is set.
+func openBlock(mem []byte, vnet bool) block {
 	if len(mem) < blockFirst+4 {
 		return block{}
 	}
 	return block{
 		mem:  mem,
+		vnet: vnet,
 		left: binary.NativeEndian.Uint32(mem[blockPackets:]),
 		off:  binary.NativeEndian.Uint32(mem[blockFirst:]),
 	}
@@ -64,13 +73,22 @@ func (b *block) next(f *Frame) ([]byte, bool) {
 	h := b.mem[b.off:]
 	snap := uint64(binary.NativeEndian.Uint32(h[frameSnap:]))
 	mac := uint64(binary.NativeEndian.Uint16(h[frameMAC:]))
-	if mac < frameHeader || mac+snap > uint64(len(h)) {
+	before := uint64(frameHeader)
+	if b.vnet {
+		before += vnetHeader
+	}
+	if mac < before || mac+snap > uint64(len(h)) {
 		b.left = 0
 		return nil, false
 	}
 	setFrame(f, f.Link, uint32(snap), binary.NativeEndian.Uint32(h[frameLen:]))
 	f.Timestamp = time.Unix(int64(binary.NativeEndian.Uint32(h[frameSec:])), int64(binary.NativeEndian.Uint32(h[frameNsec:])))
 	f.Outgoing = h[framePktType] == packetOutgoing
+	if b.vnet {
+		if v := h[mac-vnetHeader:]; v[vnetGSOType] != 0 {
+			f.GSOSize = binary.NativeEndian.Uint16(v[vnetGSOSize:])
+		}
+	}
 	status := binary.NativeEndian.Uint32(h[frameStatus:])
 	f.ChecksumNotReady = status&statusChecksumNotReady != 0
 	if status&statusVLAN != 0 {

@@ -13,6 +13,8 @@ type ringFrame struct {
 	wire, status    uint32
 	tci, tpid       uint16
 	packetType      byte
+	gsoType         byte  // of the virtio header before the frame
+	gsoSize         uint16
 	step, mac, snap int64 // what to write instead of the right value, if not 0
 }
 
@@ -48,6 +50,8 @@ func newBlock(size int, frames ...ringFrame) []byte {
 		ne.PutUint32(h[frameVLANTCI:], uint32(f.tci))
 		ne.PutUint16(h[frameVLANTPID:], f.tpid)
 		h[framePktType] = f.packetType
+		h[mac-vnetHeader+vnetGSOType] = f.gsoType
+		ne.PutUint16(h[mac-vnetHeader+vnetGSOSize:], f.gsoSize)
 		copy(h[mac:], f.data)
 		at += step
 	}
@@ -56,7 +60,7 @@ func newBlock(size int, frames ...ringFrame) []byte {
 
 func walkBlock(mem []byte) (out []string) {
 	f := Frame{Link: LinkEthernet}
-	for b := openBlock(mem); ; {
+	for b := openBlock(mem, false); ; {
 		data, ok := b.next(&f)
 		if !ok {
 			return out
@@ -85,6 +89,27 @@ func TestBlock(t *testing.T) {
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// TestBlockSegments reads the size of the segments where the kernel was asked for it, and only there.
+func TestBlockSegments(t *testing.T) {
+	mem := newBlock(4096,
+		ringFrame{data: []byte("abc"), gsoType: 1, gsoSize: 1448},
+		ringFrame{data: []byte("d"), gsoType: 0x80 | 4, gsoSize: 1428},
+		ringFrame{data: []byte("e"), gsoSize: 7})
+	for vnet, want := range map[bool][]uint16{true: {1448, 1428, 0}, false: {0, 0, 0}} {
+		var f Frame
+		b := openBlock(mem, vnet)
+		for i, size := range want {
+			if _, ok := b.next(&f); !ok || f.GSOSize != size {
+				t.Errorf("vnet %v, frame %d: segments of %d, want %d", vnet, i, f.GSOSize, size)
+			}
+		}
+	}
+	b := openBlock(newBlock(4096, ringFrame{data: []byte("abc"), mac: frameHeader + vnetHeader - 1}), true)
+	if _, ok := b.next(&Frame{}); ok {
+		t.Error("a frame without room for the virtio header")
 	}
 }
 

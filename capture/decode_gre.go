@@ -42,6 +42,9 @@ func (w *walk) gre() layer {
 		if t.Flags&greAck != 0 {
 			size += 4
 		}
+		if t.Flags&greSequence == 0 { // an acknowledgement alone
+			return layerEnd
+		}
 	case version != 0 || t.Flags&greRouting != 0:
 		return w.fail(TunnelFormat)
 	}

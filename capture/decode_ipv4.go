@@ -50,7 +50,7 @@ func (w *walk) ipv4() layer {
 	if !w.have(hlen) {
 		return w.short(hlen, IPShort)
 	}
-	if sum := be16(b[10:]); sum != 0 && !w.noChecksum && !checksumOK(b[:hlen]) {
+	if total != 0 && be16(b[10:]) != 0 && !w.noChecksum && !checksumOK(b[:hlen]) {
 		w.fail(IPChecksum)
 	}
 	if hlen > 20 {

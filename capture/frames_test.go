@@ -38,8 +38,14 @@ func ipv4(proto int, rest ...[]byte) []byte { return ipv4With(proto, nil, 0, res
 
 func ipv4With(proto int, options []byte, frag int, rest ...[]byte) []byte {
 	body := join(rest...)
-	return join([]byte{0x45 + byte(len(options)/4), 0x10}, u16(20+len(options)+len(body), 0x1234, frag),
-		[]byte{64, byte(proto), 0, 0, 10, 0, 0, 1, 10, 0, 0, 2}, options, body)
+	header := join([]byte{0x45 + byte(len(options)/4), 0x10}, u16(20+len(options)+len(body), 0x1234, frag),
+		[]byte{64, byte(proto), 0, 0, 10, 0, 0, 1, 10, 0, 0, 2}, options)
+	sum := 0
+	for i := 0; i < len(header); i += 2 {
+		sum += int(be16(header[i:]))
+	}
+	copy(header[10:], u16(^(sum%0xffff)&0xffff))
+	return join(header, body)
 }
 
 func ipv6(next int, rest ...[]byte) []byte {

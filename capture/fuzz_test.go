@@ -121,12 +121,12 @@ func FuzzPcapng(f *testing.F) {
 }
 
 func FuzzBlock(f *testing.F) {
-	f.Add(newBlock(400, ringFrame{data: []byte("abc"), wire: 60}, ringFrame{data: []byte("de"), wire: 2, status: statusVLAN}))
-	f.Add(newBlock(200, ringFrame{data: []byte("abc"), step: 1 << 31}))
-	f.Fuzz(func(t *testing.T, mem []byte) {
+	f.Add(newBlock(400, ringFrame{data: []byte("abc"), wire: 60}, ringFrame{data: []byte("de"), wire: 2, status: statusVLAN}), false)
+	f.Add(newBlock(200, ringFrame{data: []byte("abc"), step: 1 << 31}), true)
+	f.Fuzz(func(t *testing.T, mem []byte, vnet bool) {
 		mem = mem[:len(mem):len(mem)]
 		var fr Frame
-		b := openBlock(mem)
+		b := openBlock(mem, vnet)
 		for n := b.left; ; n-- {
 			data, ok := b.next(&fr)
 			if !ok {

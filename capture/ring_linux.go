@@ -35,6 +35,7 @@ type ring struct {
 
 	mem    []byte
 	blocks int
+	vnet   bool  // the kernel tells the size of the segments
 	at     int   // the block that is read, or the next one to wait for
 	cur    block // what is left of it
 	held   bool  // block at belongs to us
@@ -74,7 +75,7 @@ func (r *ring) acquire(wait time.Duration) error {
 			return err
 		}
 	}
-	r.cur = openBlock(r.mem[r.at*blockSize:][:blockSize])
+	r.cur = openBlock(r.mem[r.at*blockSize:][:blockSize], r.vnet)
 	r.held = true
 	return nil
 }

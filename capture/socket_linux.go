@@ -114,6 +114,7 @@ func (r *ring) mapRing(fd int, o Options) error {
 	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V3); err != nil {
 		return fmt.Errorf("packet ring: %w", err)
 	}
+	r.vnet = segmentSizes(fd)
 	r.blocks = max(2, (o.Ring+blockSize-1)/blockSize)
 	req := unix.TpacketReq3{
 		Block_size:     blockSize,
@@ -133,6 +134,25 @@ func (r *ring) mapRing(fd int, o Options) error {
 	r.mem = unsafe.Slice((*byte)(p), size)
 	runtime.AddCleanup(r, unmap, r.mem)
 	return nil
+}
+
+// segmentSizes asks for the size of the segments that a super-frame of TCP or UDP stands for, and tells whether it comes.
+// Kernels before 6.2 would drop super-frames of UDP then: there it is left to the estimate of the flow table.
+func segmentSizes(fd int) bool {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil || !kernelAtLeast(unix.ByteSliceToString(u.Release[:]), 6, 2) {
+		return false
+	}
+	return unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1) == nil
+}
+
+// kernelAtLeast compares a release such as "6.1.0-18-amd64" with a version. One that it cannot read is older.
+func kernelAtLeast(release string, major, minor int) bool {
+	var a, b int
+	if _, err := fmt.Sscanf(release, "%d.%d", &a, &b); err != nil {
+		return false
+	}
+	return a > major || a == major && b >= minor
 }
 
 // unmap gives back the address range of a ring that nobody can reach any more.
