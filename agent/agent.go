@@ -30,6 +30,8 @@ type Agent struct {
 	live     live
 	meters   meters
 	mar      reporter
+	memory   int64 // what the Go runtime is to stay within, octets
+	flows    int   // how many may be open
 }
 
 // New returns an agent that does nothing until Run. version is the program's, for status and log.
@@ -57,7 +59,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		_ = a.spool.Close()
 		return err
 	}
-	limitMemory()
+	a.memory = a.config.limitMemory()
 	a.prepare()
 	a.report(a.mar.start(a.began))
 	if a.state.unclean {
@@ -95,8 +97,9 @@ func (a *Agent) identify() (err error) {
 
 // prepare wires the parts.
 func (a *Agent) prepare() {
+	a.flows = a.config.flowLimit()
 	a.meters = meters{
-		config: &a.config, log: a.log.Named("meter"), monitor: a.host.ID,
+		config: &a.config, log: a.log.Named("meter"), room: newRoom(a.flows), monitor: a.host.ID,
 		emit: a.keep, own: a.uplink.own, changed: a.uplink.wake,
 		slots: make(map[slotKey]*slot), ending: make(map[*slot]bool),
 	}
@@ -188,7 +191,7 @@ func (a *Agent) status() *Status {
 	s := &Status{
 		Version: a.version, PID: os.Getpid(), Monitor: a.host.ID, MonitorOrigin: a.host.Origin, Host: a.host.Name,
 		Started: a.began, Now: time.Now(), UncleanRestart: a.state.unclean, State: a.config.State,
-		Interfaces: a.meters.status(), Totals: accounts(&c), Uplink: a.uplink.status(),
+		Interfaces: a.meters.status(), Totals: accounts(&c), FlowLimit: a.flows, MemoryLimit: a.memory, Uplink: a.uplink.status(),
 		Spool: SpoolStatus{
 			Epoch: fmt.Sprintf("%016x", sp.Epoch), Next: sp.Next, Durable: sp.Durable, Pending: sp.Pending, Bytes: sp.Bytes,
 			Limit: a.config.SpoolSize, Dropped: sp.Dropped, Quarantined: sp.Quarantined, Degraded: sp.Degraded,

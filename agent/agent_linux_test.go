@@ -175,13 +175,16 @@ func TestEveryPacketIsInTheSpool(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
+	closed := make(chan struct{})
 	go func() {
+		defer close(closed)
 		if c, err := l.Accept(); err == nil {
 			io.Copy(io.Discard, c)
 			c.Close()
 		}
 	}()
 	p.run(t, "bash -c exec<>/dev/tcp/10.1.0.1/5000")
+	<-closed
 	r.end()
 
 	got, mars := r.spooled()

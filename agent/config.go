@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/argus-endpoint/argus-endpoint/capture"
 	"github.com/argus-endpoint/argus-endpoint/flow"
 	"github.com/argus-endpoint/argus-endpoint/platform"
 	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
@@ -24,6 +25,12 @@ type Config struct {
 	MARInterval    time.Duration // the agent reports on itself this often
 	BatchInterval  time.Duration // a record waits at most this long for its batch to fill
 
+	TunnelParsing   bool // the flow of a packet in a tunnel is the inner one; else the tunnel's
+	DNSTransactions bool // each query on UDP port 53 is a flow of its own, with its answer
+	UserData        int  // octets of payload kept of each side in each record
+	FlowHash        bool // records carry the flow hash of Argus
+	MaxFlows        int  // open flows of all interfaces together; 0: what the machine's memory allows
+
 	SpoolSize int64  // octets of disk that records may take while the collector is away
 	LogLevel  string // debug, info, warn or error
 }
@@ -35,7 +42,8 @@ func DefaultConfig() Config {
 		StatusInterval: flow.DefaultConfig().StatusInterval,
 		MARInterval:    time.Minute,      // as the Argus sensor; radium and ra wait for two of them
 		BatchInterval:  30 * time.Second, // a batch of 100 records has most of what compression gives
-		SpoolSize:      256 << 20,        // 12 h at 100 records/s, 5 days at 10/s
+		TunnelParsing:  true,
+		SpoolSize:      256 << 20, // 12 h at 100 records/s, 5 days at 10/s
 		LogLevel:       "info",
 	}
 }
@@ -47,6 +55,12 @@ func (c *Config) check() error {
 	}
 	if c.SpoolSize < minSpool {
 		return fmt.Errorf("a spool of %d octets is too small: give at least %d (1M)", c.SpoolSize, minSpool)
+	}
+	if c.UserData < 0 || c.UserData > maxUserData {
+		return fmt.Errorf("capture-data-len of %d: want 0 to %d octets", c.UserData, maxUserData)
+	}
+	if c.MaxFlows != 0 && (c.MaxFlows < leastFlows || c.MaxFlows > maxMaxFlows) {
+		return fmt.Errorf("max-flows of %d: want %d to %d, or 0 for what the machine's memory allows", c.MaxFlows, leastFlows, maxMaxFlows)
 	}
 	for _, a := range c.Collectors {
 		if err := wire.CheckAddress(a); err != nil {
@@ -73,7 +87,27 @@ const (
 	minInterval = 100 * time.Millisecond
 	maxInterval = 24 * time.Hour
 	minSpool    = 1 << 20
+	maxUserData = 1 << 10 // octets of each side
+	maxMaxFlows = 1 << 24 // about 8 GB
 )
+
+// table returns what the flow tables are to do.
+func (c *Config) table() flow.Config {
+	t := flow.DefaultConfig()
+	t.StatusInterval, t.UserData = c.StatusInterval, c.UserData
+	return t
+}
+
+// capture returns what is to be captured of each frame: the headers, and the payload that is asked for.
+func (c *Config) capture() (o capture.Options) {
+	if c.UserData > 0 {
+		o.SnapLen = headers + c.UserData
+	}
+	return o
+}
+
+// headers is the room for those of a frame, those of tunnels included, where user data is wanted behind them: octets.
+const headers = 512
 
 // Wants tells whether the interface is to be metered, and why not.
 func (c *Config) Wants(in *platform.Interface) (bool, string) {

@@ -14,8 +14,9 @@ type Counters struct {
 	Lost        uint64 // records that the spool did not take
 	Table       flow.Stats
 
-	frames  capture.Counts // by what the decoder made of them
-	emitErr error
+	frames    capture.Counts // by what the decoder made of them
+	unmetered capture.Counts // those of them that belong to no flow
+	emitErr   error
 }
 
 // Own counts the flows by which the agent delivers its records. Sent, they would make new ones for ever.
@@ -36,15 +37,23 @@ func (c *Counters) Captured() (n uint64) {
 // Metered is the number of frames that belong to a flow.
 func (c *Counters) Metered() uint64 { return c.Table.Packets }
 
+// Unmetered counts the frames that belong to no flow, by what is wrong with them: no header of them was sound.
+func (c *Counters) Unmetered() map[string]uint64 { return byReason(&c.unmetered) }
+
 // Malformed counts the frames with a defect, by the defect. Most of them are metered at the layer that was sound.
 func (c *Counters) Malformed() map[string]uint64 {
-	var m map[string]uint64
-	for reason, n := range c.frames {
-		if r := capture.Reason(reason); n > 0 && r != capture.Decoded {
+	defects := c.frames
+	defects[capture.Decoded] = 0
+	return byReason(&defects)
+}
+
+func byReason(counts *capture.Counts) (m map[string]uint64) {
+	for reason, n := range counts {
+		if n > 0 {
 			if m == nil {
 				m = make(map[string]uint64)
 			}
-			m[r.String()] = n
+			m[capture.Reason(reason).String()] = n
 		}
 	}
 	return m
@@ -67,8 +76,9 @@ func (c *Counters) add(o *Counters) {
 	t.Evicted += u.Evicted
 	t.Open += u.Open
 	t.Memory += u.Memory
-	for i, n := range o.frames {
-		c.frames[i] += n
+	for i := range o.frames {
+		c.frames[i] += o.frames[i]
+		c.unmetered[i] += o.unmetered[i]
 	}
 }
 

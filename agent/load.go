@@ -31,12 +31,22 @@ func (c *Config) Flags(set *flag.FlagSet) {
 		"meter only these `names` (repeat it, or separate by commas); all interfaces when left out")
 	set.Var(&list{to: &c.Collectors, read: strings.TrimSpace}, "collector", "deliver to `host:port` (repeat it, or separate by commas)")
 	set.StringVar(&c.Token, "token", c.Token, "enrol with this `token`: it names the collector and proves the right to join")
-	set.StringVar(&c.MonitorID, "monitor-id", c.MonitorID, "be this `id` instead of the host's own UUID: a UUID, `hostuuid`, `hostname`, an IPv4 address, a number or a name")
-	set.Var((*seconds)(&c.StatusInterval), "flow-status-interval", "an active flow reports every `seconds`")
+	c.MeterFlags(set)
 	set.Var((*seconds)(&c.MARInterval), "mar-status-interval", "the agent reports on itself every `seconds`")
 	set.Var((*seconds)(&c.BatchInterval), "batch-interval", "a record waits at most `seconds` for its batch to fill")
 	set.Var((*size)(&c.SpoolSize), "spool-size", "keep at most this `size` of records while the collector is away (K, M, G)")
 	set.Var((*level)(&c.LogLevel), "log-level", "log at this `level`: debug, info, warn or error")
+}
+
+// MeterFlags defines the flags of what records are made and what is in them.
+func (c *Config) MeterFlags(set *flag.FlagSet) {
+	set.StringVar(&c.MonitorID, "monitor-id", c.MonitorID, "be this `id` instead of the host's own UUID: a UUID, `hostuuid`, `hostname`, an IPv4 address, a number or a name")
+	set.Var((*seconds)(&c.StatusInterval), "flow-status-interval", "an active flow reports every `seconds`")
+	set.Var((*yesNo)(&c.TunnelParsing), "tunnel-parsing", "the flow of a packet in a tunnel is the inner one, else the tunnel's: `yes|no`")
+	set.Var((*yesNo)(&c.DNSTransactions), "dns-transactions", "each DNS query on UDP is a flow of its own, with its answer: `yes|no`")
+	set.IntVar(&c.UserData, "capture-data-len", c.UserData, "keep this `number` of octets of each side's payload in each record")
+	set.Var((*yesNo)(&c.FlowHash), "generate-hash-metrics", "put the flow hash of Argus into records: `yes|no`")
+	set.IntVar(&c.MaxFlows, "max-flows", c.MaxFlows, "keep at most this `number` of flows open; by default what the machine's memory allows")
 }
 
 // StateFlags defines only the flags that a command needs which speaks to a running agent.
@@ -129,6 +139,28 @@ func (s *seconds) Set(text string) error {
 		return errors.New("want a number of seconds up to one day, or a time such as 30s or 2m")
 	}
 	*s = seconds(d)
+	return nil
+}
+
+// yesNo is a flag that takes yes and no, as Argus does, or what Go takes for a truth value.
+type yesNo bool
+
+func (y *yesNo) String() string {
+	if *y {
+		return "yes"
+	}
+	return "no"
+}
+
+func (y *yesNo) Set(text string) error {
+	switch strings.ToLower(text) {
+	case "yes", "true", "1", "on":
+		*y = true
+	case "no", "false", "0", "off":
+		*y = false
+	default:
+		return errors.New("want yes or no")
+	}
 	return nil
 }
 

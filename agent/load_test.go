@@ -59,6 +59,11 @@ func TestLoad(t *testing.T) {
 			want: func(c *Config) {
 				c.MonitorID, c.StatusInterval, c.MARInterval, c.Interfaces = "`hostuuid`", 3*time.Second, 5*time.Minute, []string{"eth0", "en2"}
 			}, warning: `argus.conf:2: unknown setting "ARGUS_DAEMON"`},
+		{name: "what records are made", file: "ARGUS_TUNNEL_PARSING=no\nARGUS_DNS_TRANSACTIONS=yes\nARGUS_CAPTURE_DATA_LEN=64\n",
+			args: []string{"--generate-hash-metrics", "yes"}, env: map[string]string{"ARGUS_MAX_FLOWS": "5000"},
+			want: func(c *Config) {
+				c.TunnelParsing, c.DNSTransactions, c.UserData, c.FlowHash, c.MaxFlows = false, true, 64, true, 5000
+			}},
 		{name: "any interface", file: "ARGUS_INTERFACE=any", want: func(*Config) {}},
 		{name: "empty file", file: "\n", want: func(*Config) {}},
 		{name: "order", args: []string{"--flow-status-interval", "1"}, env: map[string]string{"ARGUS_STATE": "/env", "ARGUS_INTERFACE": "env0"},
@@ -97,6 +102,9 @@ func TestLoadRefuses(t *testing.T) {
 		{name: "bad environment", env: map[string]string{"ARGUS_SPOOL_SIZE": "lots"}, want: "want a number of octets"},
 		{name: "interval too short", env: map[string]string{"ARGUS_MAR_STATUS_INTERVAL": "0"}, want: "mar-status-interval of 0s: want a time from"},
 		{name: "spool too small", args: []string{"--spool-size", "1K"}, want: "too small"},
+		{name: "neither yes nor no", file: "ARGUS_TUNNEL_PARSING=maybe", want: "want yes or no"},
+		{name: "too much user data", env: map[string]string{"ARGUS_CAPTURE_DATA_LEN": "2000"}, want: "want 0 to 1024"},
+		{name: "too few flows", args: []string{"--max-flows", "10"}, want: "max-flows of 10"},
 		{name: "no state folder", args: []string{"--state", ""}, want: "--state"},
 		{name: "collector without a port", env: map[string]string{"ARGUS_COLLECTOR": "soc.example.org"}, want: "not host:port"},
 		{name: "no token", args: []string{"--token", "secret"}, want: "not an enrolment token"},

@@ -5,18 +5,48 @@ import (
 	"runtime/debug"
 )
 
-// memoryBudget is what the Go runtime should stay within, octets: a full flow table with as much again for its growth,
-// and the rest of the agent. A limit of the unit or container that is lower counts for three quarters.
-const memoryBudget = 64 << 20
+const (
+	// mostMemory is what the Go runtime should stay within, octets, where the machine has enough: a full flow table with
+	// as much again for its growth, and the rest of the agent.
+	mostMemory = 64 << 20
 
-// limitMemory tells the garbage collector the budget. GOMEMLIMIT in the environment wins.
-func limitMemory() {
-	if os.Getenv("GOMEMLIMIT") != "" {
-		return
+	flowMemory = 1 << 10 // octets of the budget for each flow that may be open
+	leastFlows = 1 << 10 // on the smallest machine
+)
+
+// memoryBudget returns the octets that the agent may take on a machine of so much memory, under the limit of its unit or
+// container (0 for unknown, and for none): a sixteenth of the one, three quarters of the other, and never more than it needs.
+func memoryBudget(machine, limit int64) int64 {
+	budget := int64(mostMemory)
+	if machine > 0 {
+		budget = min(budget, machine/16)
 	}
-	budget := int64(memoryBudget)
-	if limit := cgroupLimit(); limit > 0 {
+	if limit > 0 {
 		budget = min(budget, limit/4*3)
 	}
-	debug.SetMemoryLimit(budget)
+	return budget
+}
+
+// flowLimit returns how many flows may be open: what was asked for, or 64 Ki where the budget is whole and fewer below.
+func (c *Config) flowLimit() int {
+	if c.MaxFlows > 0 {
+		return c.MaxFlows
+	}
+	return max(int(memoryBudget(machineMemory(), cgroupLimit())/flowMemory), leastFlows)
+}
+
+// limitMemory tells the garbage collector the budget, which grows with a flow table that was asked for, but not beyond the
+// unit's limit. GOMEMLIMIT in the environment wins. It returns the limit that holds.
+func (c *Config) limitMemory() int64 {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		limit := cgroupLimit()
+		budget := memoryBudget(machineMemory(), limit)
+		if asked := int64(c.MaxFlows) * flowMemory; asked > budget {
+			if budget = asked; limit > 0 {
+				budget = min(budget, limit/4*3)
+			}
+		}
+		debug.SetMemoryLimit(budget)
+	}
+	return debug.SetMemoryLimit(-1)
 }

@@ -5,7 +5,18 @@ import (
 	"path"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
+
+// machineMemory returns the octets of the machine's memory, 0 when they are not known.
+func machineMemory() int64 {
+	var info unix.Sysinfo_t
+	if unix.Sysinfo(&info) != nil {
+		return 0
+	}
+	return int64(info.Totalram) * int64(info.Unit)
+}
 
 // cgroupLimit returns the lowest memory limit of the process's control group and those above it in octets, 0 for none
 // (the kernel's Documentation/admin-guide/cgroup-v2.rst, and cgroup-v1/memory.rst).

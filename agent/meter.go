@@ -30,12 +30,12 @@ type emitter func(records []byte, n int) error
 // meter turns the frames of one source into records. One goroutine owns it, and everything on the packet's way is a
 // plain call: nothing is locked, sent or allocated for a packet.
 type meter struct {
-	src   capture.Source
-	table *flow.Table
-	enc   argus.Encoder
-	own   func(src, dst netip.AddrPort) bool // tells the agent's own uplink from other flows; may be nil
-	emit  emitter
-	state func(Counters) // gets a copy of the counters when no frame waits, and once a second while one always does; may be nil
+	*lease // the flow table
+	src    capture.Source
+	enc    argus.Encoder
+	own    func(src, dst netip.AddrPort) bool // tells the agent's own uplink from other flows; may be nil
+	emit   emitter
+	state  func(Counters) // gets a copy of the counters when no frame waits, and once a second while one always does; may be nil
 
 	dec     capture.Decoder
 	frame   capture.Frame
@@ -49,6 +49,16 @@ type meter struct {
 
 	stopping atomic.Bool
 	stopTime time.Time // when the end was asked for, valid with stopping: later frames belong to others
+}
+
+// newMeter returns a meter that takes its flows' room from r.
+func newMeter(c *Config, r *room, src capture.Source, enc argus.Encoder, emit emitter) *meter {
+	enc.FlowHash = c.FlowHash
+	return &meter{
+		lease: newTable(c.table(), r), src: src, enc: enc, emit: emit,
+		dec: capture.Decoder{KeepOuter: !c.TunnelParsing, DNSTransactions: c.DNSTransactions},
+		buf: make([]byte, 0, flushSize+flushSize/4),
+	}
 }
 
 // run meters until ctx ends, the source does, or emit fails, then reports every open flow. The end of a file is no error.
@@ -121,9 +131,15 @@ func (m *meter) drain() {
 }
 
 func (m *meter) add(data []byte) {
-	m.dec.Decode(data, &m.frame, &m.packet)
+	reason := m.dec.Decode(data, &m.frame, &m.packet)
 	m.clock = m.packet.Time
-	if m.packet.Family != flow.FamilyNone && m.table.Add(&m.packet) || m.clock >= m.flushAt {
+	if m.packet.Family == flow.FamilyNone {
+		m.count.unmetered[reason]++
+	} else if m.table.Add(&m.packet) {
+		m.due(m.clock)
+		return
+	}
+	if m.clock >= m.flushAt {
 		m.due(m.clock)
 	}
 }
@@ -196,6 +212,7 @@ func (m *meter) wait() time.Duration {
 
 func (m *meter) tell() {
 	m.told = m.clock
+	m.trim()
 	if m.state == nil {
 		return
 	}

@@ -73,7 +73,8 @@ func datagram(port uint16) []byte {
 }
 
 func newTestMeter(src capture.Source, emit emitter) *meter {
-	return &meter{src: src, table: flow.NewTable(flow.DefaultConfig()), emit: emit, enc: argus.Encoder{Interface: "eth0"}}
+	c := DefaultConfig()
+	return newMeter(&c, newRoom(1<<16), src, argus.Encoder{Interface: "eth0"}, emit)
 }
 
 // times gives n frames, of so many flows in turn, apart by gap.

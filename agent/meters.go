@@ -13,7 +13,6 @@ import (
 	"github.com/gofrs/uuid/v5"
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
-	"github.com/argus-endpoint/argus-endpoint/flow"
 	"github.com/argus-endpoint/argus-endpoint/platform"
 )
 
@@ -21,6 +20,7 @@ import (
 type meters struct {
 	config  *Config
 	log     *zap.Logger
+	room    *room // of the flow tables together
 	monitor uuid.UUID
 	version argus.Version
 	emit    emitter
@@ -173,21 +173,14 @@ func (ms *meters) anyLeft() bool {
 }
 
 func (ms *meters) newMeter(s *slot) (*meter, error) {
-	src, err := s.open()
+	src, err := s.open(ms.config.capture())
 	if err != nil {
 		return nil, err
 	}
-	c := flow.DefaultConfig()
-	c.StatusInterval = ms.config.StatusInterval
-	return &meter{
-		src:   src,
-		table: flow.NewTable(c),
-		enc:   argus.Encoder{Version: ms.version, Monitor: ms.monitor, Interface: s.short, Label: interfaceLabel(s.in.Name)},
-		own:   ms.own,
-		emit:  ms.emit,
-		state: s.told,
-		buf:   make([]byte, 0, flushSize+flushSize/4),
-	}, nil
+	m := newMeter(ms.config, ms.room, src,
+		argus.Encoder{Version: ms.version, Monitor: ms.monitor, Interface: s.short, Label: interfaceLabel(s.in.Name)}, ms.emit)
+	m.own, m.state = ms.own, s.told
+	return m, nil
 }
 
 // totals returns the counters of all interfaces since the start, and how many are metered now.

@@ -85,6 +85,7 @@ func (s *slot) once(ctx context.Context, newMeter func(*slot) (*meter, error)) (
 			err = fmt.Errorf("%w: %v\n%s", errPanic, p, debug.Stack())
 		}
 		_ = m.src.Close()
+		m.end()
 		s.ended(err)
 	}()
 	return m.run(ctx)
@@ -117,8 +118,8 @@ func (s *slot) counters() Counters {
 }
 
 // open returns a source for the slot's interface.
-func (s *slot) open() (capture.Source, error) {
-	src, err := capture.Open(s.in.Name, s.in.Index, capture.Options{})
+func (s *slot) open(o capture.Options) (capture.Source, error) {
+	src, err := capture.Open(s.in.Name, s.in.Index, o)
 	if errors.Is(err, fs.ErrPermission) {
 		return nil, fmt.Errorf("%w: capturing needs root or CAP_NET_RAW (setcap cap_net_raw+ep, or AmbientCapabilities=CAP_NET_RAW in the unit)", err)
 	}

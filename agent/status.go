@@ -21,7 +21,9 @@ type Status struct {
 	UncleanRestart bool              `json:"unclean_restart"` // the last run did not end in order
 	State          string            `json:"state_folder"`
 	Interfaces     []InterfaceStatus `json:"interfaces"`
-	Totals         Accounts          `json:"totals"` // of all interfaces since the start, those that went away included
+	Totals         Accounts          `json:"totals"`       // of all interfaces since the start, those that went away included
+	FlowLimit      int               `json:"flow_limit"`   // how many flows may be open, of all interfaces together
+	MemoryLimit    int64             `json:"memory_limit"` // octets that the Go runtime stays within
 	Spool          SpoolStatus       `json:"spool"`
 	Uplink         UplinkStatus      `json:"uplink"`
 	Readers        int               `json:"readers"` // local readers of live flows
@@ -47,7 +49,8 @@ type Accounts struct {
 	Captured    uint64            `json:"captured"`
 	RingDropped uint64            `json:"ring_dropped"` // never seen: the kernel's ring was full
 	Metered     uint64            `json:"metered"`
-	Unmetered   uint64            `json:"unmetered"` // no header of them was sound
+	Unmetered   uint64            `json:"unmetered"` // no header of them was sound:
+	UnmeteredBy map[string]uint64 `json:"unmetered_by,omitempty"`
 	Malformed   map[string]uint64 `json:"malformed,omitempty"`
 	OwnUplink   Own               `json:"own_uplink"` // metered but not sent: records that carried records
 	FlowsOpen   int               `json:"flows_open"`
@@ -75,7 +78,7 @@ type SpoolStatus struct {
 func accounts(c *Counters) Accounts {
 	captured := c.Captured()
 	return Accounts{
-		Captured: captured, RingDropped: c.Dropped, Metered: c.Metered(), Unmetered: captured - min(captured, c.Metered()),
+		Captured: captured, RingDropped: c.Dropped, Metered: c.Metered(), Unmetered: captured - min(captured, c.Metered()), UnmeteredBy: c.Unmetered(),
 		Malformed: c.Malformed(), OwnUplink: c.Own, FlowsOpen: c.Table.Open, Flows: c.Table.Flows, Evicted: c.Table.Evicted,
 		Records: c.Table.Records, Spooled: c.Records, Lost: c.Lost, TableBytes: c.Table.Memory,
 	}

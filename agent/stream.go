@@ -10,13 +10,12 @@ import (
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
 	"github.com/argus-endpoint/argus-endpoint/capture"
-	"github.com/argus-endpoint/argus-endpoint/flow"
 	"github.com/argus-endpoint/argus-endpoint/platform"
 )
 
 // Stream meters without an agent: nothing is kept, nothing is delivered, everything goes to Emit.
 type Stream struct {
-	Config  Config        // Interfaces, StatusInterval and MonitorID are used
+	Config  Config        // Interfaces, and what Config.MeterFlags sets, are used
 	Version argus.Version // of the records; 0 is argus.V5
 
 	// Emit takes the pieces of an Argus stream: a START record, then numbered records. It is never called twice at once and
@@ -34,12 +33,7 @@ func (s *Stream) File(ctx context.Context, src capture.Source) error {
 	if err != nil {
 		return err
 	}
-	c := flow.DefaultConfig()
-	c.StatusInterval = s.Config.StatusInterval
-	m := meter{
-		src: src, table: flow.NewTable(c), emit: s.emit,
-		enc: argus.Encoder{Version: s.Version, Monitor: id},
-	}
+	m := newMeter(&s.Config, newRoom(s.Config.flowLimit()), src, argus.Encoder{Version: s.Version, Monitor: id}, s.emit)
 	return m.run(ctx)
 }
 
@@ -52,7 +46,7 @@ func (s *Stream) Live(ctx context.Context, log *zap.Logger) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ms := meters{
-		config: &s.Config, log: log, monitor: id, version: s.Version,
+		config: &s.Config, log: log, room: newRoom(s.Config.flowLimit()), monitor: id, version: s.Version,
 		slots: make(map[slotKey]*slot), ending: make(map[*slot]bool),
 		emit: func(records []byte, n int) error {
 			err := s.emit(records, n)

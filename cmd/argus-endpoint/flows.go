@@ -46,7 +46,7 @@ func flowsCommand() *ffcli.Command {
 	f := &flowsFlags{config: agent.DefaultConfig()}
 	flags := flag.NewFlagSet("flows", flag.ContinueOnError)
 	f.config.StateFlags(flags)
-	flags.StringVar(&f.config.MonitorID, "monitor-id", "", "make records under this `id` (with -r, or when no agent runs)")
+	f.config.MeterFlags(flags)
 	flags.StringVar(&f.read, "r", "", "read this capture or Argus `file`; - is the standard input")
 	flags.StringVar(&f.write, "w", "", "write an Argus stream to this `file` instead of lines; - is the standard output")
 	flags.StringVar(&f.fields, "s", "", "print these `fields`, in the words of ra: name[:width],... ; +name adds one, -name takes one away")

@@ -79,6 +79,8 @@ func writeStatus(out io.Writer, s *agent.Status) error {
 	if s.Spool.Degraded != "" {
 		fmt.Fprintf(w, "\tin memory only: %s\n", s.Spool.Degraded)
 	}
+	fmt.Fprintf(w, "flows\t%d of %d open, %d had to go because all were; Go's memory limit %s\n", s.Totals.FlowsOpen, s.FlowLimit,
+		s.Totals.Evicted, octets(s.MemoryLimit))
 	if err := w.Flush(); err != nil {
 		return err
 	}
@@ -103,7 +105,11 @@ func writeInterfaces(out io.Writer, s *agent.Status) error {
 		return err
 	}
 	for _, reason := range slices.Sorted(maps.Keys(s.Totals.Malformed)) {
-		if _, err := fmt.Fprintf(out, "malformed: %d frames: %s\n", s.Totals.Malformed[reason], reason); err != nil {
+		unmetered := ""
+		if n := s.Totals.UnmeteredBy[reason]; n > 0 {
+			unmetered = fmt.Sprintf(", %d of them not metered", n)
+		}
+		if _, err := fmt.Fprintf(out, "malformed: %d frames: %s%s\n", s.Totals.Malformed[reason], reason, unmetered); err != nil {
 			return err
 		}
 	}
