@@ -34,7 +34,7 @@ func (c *tcpState) estimate(p *Packet, dir int) {
 		mss = commonMSS
 	case p.PayloadLen <= mss:
 		return
-	case c.options&TCPTimestamp != 0 && mss > leastMSS:
+	case c.options()&TCPTimestamp != 0 && mss > leastMSS:
 		mss -= timestampLen
 	}
 	mss = max(mss, 64)

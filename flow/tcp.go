@@ -1,14 +1,13 @@
 package flow
 
-// tcpState is what a table knows of a TCP connection, apart from the entry so that other flows stay small. What only
-// lossy connections have stands in a tcpTrouble.
+// tcpState is what a table knows of a TCP connection, apart from the entry so that other flows stay small: 128 octets,
+// two cache lines. What only lossy connections have stands in a tcpTrouble.
 type tcpState struct {
 	at             int64 // capture time of the first SYN, later of the first SYN/ACK, ns
 	history        history
 	status         uint32
 	synAck, ackDat uint32 // in units of handshakeUnit
 	trouble        uint32 // number of its tcpTrouble plus one, 0 without
-	options        uint32 // TCPOption bits of the SYNs
 	side           [2]tcpSide
 }
 
@@ -23,16 +22,24 @@ type tcpSide struct {
 	ack     uint32 // the highest acknowledgement number sent, valid with ACK in flags
 	payload uint32
 	turns   uint32
-	data    uint32 // tick of the last new data
-	reset   uint32 // sequence number of the last RST, valid with RST in flags
+	mark    uint32 // tick of the last new data; after a RST its sequence number
 	strokes uint16
 	window  uint16
 	mss     uint16
 	ipid    uint16 // of the last packet: tells a frame captured twice from one sent twice
+	options uint16 // TCPOption bits of its SYN >> optionShift
 	bits    sideBits
 	shift   uint8
 	flags   uint8
 	current uint8 // header flags of the interval
+}
+
+// optionShift drops the low bits of the TCPOption bits, which are all 0.
+const optionShift = 16
+
+// options returns the TCPOption bits of both SYNs.
+func (c *tcpState) options() uint32 {
+	return uint32(c.side[0].options|c.side[1].options) << optionShift
 }
 
 type sideBits uint16
@@ -47,6 +54,7 @@ const (
 	sideAcked                        // a is in the history
 	sideSent                         // d is in the history
 	sideStroke                       // its last data may be a keystroke that awaits its echo
+	sideHoles                        // sequence numbers of it were skipped
 )
 
 // connections keeps the TCP states of a table.
@@ -156,8 +164,8 @@ func (c *tcpState) addControl(p *Packet, dir int) {
 		c.history.note('f', dir)
 	}
 	if h.Flags&RST != 0 {
-		if me.flags&RST == 0 || h.Seq != me.reset {
-			me.reset = h.Seq
+		if me.flags&RST == 0 || h.Seq != me.mark {
+			me.mark = h.Seq
 			c.history.note('r', dir)
 		}
 		if c.believesReset(p, dir) {
@@ -178,7 +186,7 @@ func (c *tcpState) addSYN(p *Packet, dir int) {
 	if me.bits&kind == 0 || h.Seq != me.isn {
 		c.history.note(letter, dir)
 	}
-	c.options |= h.Options
+	me.options |= uint16(h.Options >> optionShift)
 	me.mss, me.shift = h.MSS, h.WindowShift
 	switch {
 	case h.Flags&ACK == 0:
@@ -187,7 +195,7 @@ func (c *tcpState) addSYN(p *Packet, dir int) {
 		}
 		c.status |= TCPSawSYN
 		if h.Flags&(ECE|CWR) == ECE|CWR { // RFC 3168 section 6.1.1
-			c.options |= TCPSrcECN
+			me.options |= TCPSrcECN >> optionShift
 		}
 	case c.status&TCPSawSYNACK == 0:
 		if c.status&TCPSawSYN != 0 {
@@ -196,7 +204,7 @@ func (c *tcpState) addSYN(p *Packet, dir int) {
 		c.at = p.Time
 		c.status |= TCPSawSYNACK
 		if h.Flags&(ECE|CWR) == ECE {
-			c.options |= TCPDstECN
+			me.options |= TCPDstECN >> optionShift
 		}
 	}
 	me.bits |= kind

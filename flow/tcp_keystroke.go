@@ -14,11 +14,11 @@ const (
 // addStroke looks at a segment of new data, before its side's sequence space takes it in.
 func (c *tcpState) addStroke(p *Packet, dir int) {
 	me, peer := &c.side[dir], &c.side[1-dir]
-	now, last := tick(p.Time), me.data
-	me.data = now
+	now, last := tick(p.Time), me.mark
+	me.mark = now
 	if peer.bits&sideStroke != 0 {
 		peer.bits &^= sideStroke
-		if p.PayloadLen <= strokeSize && p.TCP.Ack == peer.next && now-peer.data <= echoTime {
+		if p.PayloadLen <= strokeSize && p.TCP.Ack == peer.next && now-peer.mark <= echoTime {
 			peer.strokes++
 			return
 		}

@@ -8,7 +8,7 @@ const intervalStatus = TCPSrcRetransmit | TCPDstRetransmit | TCPSrcWindowShut | 
 // record fills r.TCP and r.History with the state and begins a new interval.
 func (c *tcpState) record(r *Record, all *connections) {
 	r.TCP = TCP{
-		Status: c.status, Options: c.options,
+		Status: c.status, Options: c.options(),
 		SynAck: int64(c.synAck) * handshakeUnit, AckDat: int64(c.ackDat) * handshakeUnit,
 	}
 	c.history.expand(&r.History)

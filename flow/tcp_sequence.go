@@ -68,6 +68,7 @@ func (c *tcpState) addAhead(p *Packet, dir int, all *connections) {
 	h, length := &p.TCP, p.PayloadLen
 	if seqAfter(h.Seq, me.next) {
 		t.open(hole{from: me.next, to: h.Seq, at: tick(p.Time)})
+		me.bits |= sideHoles
 		me.payload += length
 		return
 	}
@@ -137,7 +138,7 @@ func (c *tcpState) addAck(p *Packet, dir int, all *connections) {
 			c.status |= TCPSrcDuplicate << dir
 		}
 	}
-	if peer.bits&sideStarted != 0 {
+	if peer.bits&sideStarted != 0 && (seqAfter(me.ack, peer.next) || peer.bits&(sideFIN|sideHoles) != 0) {
 		c.acknowledged(me.ack, 1-dir, all)
 	}
 	if h.Flags&SYN == 0 && c.status&TCPEstablished == 0 {
@@ -157,9 +158,11 @@ func (c *tcpState) acknowledged(ack uint32, dir int, all *connections) {
 		s.next = ack
 		s.bits &^= sideProbe
 	}
-	if c.trouble != 0 {
-		if t := c.troubleOf(dir, all); t.holes > 0 {
-			c.addGap(t.pass(ack), dir, t)
+	if s.bits&sideHoles != 0 {
+		t := c.troubleOf(dir, all)
+		c.addGap(t.pass(ack), dir, t)
+		if t.holes == 0 {
+			s.bits &^= sideHoles
 		}
 	}
 	if s.bits&(sideFIN|sideFINDone) == sideFIN && !seqAfter(s.next, ack) {
