@@ -100,6 +100,8 @@ var recordFields = []field{
 	{name: "label", title: "Label", width: 20, value: func(b []byte, r *argus.Record) []byte { return append(b, r.Label...) }},
 	extended(field{name: "flowid", title: "FlowId", width: 16, value: appendFlowID}),
 	extended(field{name: "end", title: "End", width: 9, value: func(b []byte, r *argus.Record) []byte { return append(b, end(r.Flow.End)...) }}),
+	{name: "conn_state", title: "ConnState", width: 10, value: func(b []byte, r *argus.Record) []byte { return append(b, ConnState(r)...) }},
+	{name: "history", title: "History", width: 24, value: func(b []byte, r *argus.Record) []byte { return append(b, r.Flow.History.String()...) }},
 	{name: "community_id", title: "CommunityId", width: 30, value: appendCommunityID},
 }
 
