@@ -63,6 +63,16 @@ type pipeline struct {
 	frames uint64
 	wire   uint64 // octets of the frames on the wire
 	lost   uint64 // frames of no flow
+	flows  totals // what the packets of flows add up to
+}
+
+// totals are packets on the wire, where a super-frame counts its segments, and octets of frames.
+type totals struct{ packets, octets uint64 }
+
+// add adds what a record says.
+func (s *totals) add(r *flow.Record) {
+	s.packets += r.Side[0].Packets + r.Side[1].Packets
+	s.octets += r.Side[0].Bytes + r.Side[1].Bytes
 }
 
 // newPipeline returns one that gives complete records of the version of today; its fields may still be changed.
@@ -81,7 +91,12 @@ func (p *pipeline) add(data []byte, f *capture.Frame) {
 	p.clock = p.packet.Time
 	if p.packet.Family == flow.FamilyNone {
 		p.lost++
-	} else if p.table.Add(&p.packet) {
+		return
+	}
+	due := p.table.Add(&p.packet)
+	p.flows.packets += uint64(p.packet.Segments) // the table may know better than the decoder
+	p.flows.octets += uint64(p.packet.FrameLen)
+	if due {
 		for r := range p.table.Due(p.clock) {
 			p.out = p.enc.AppendFlow(p.out, r)
 		}

@@ -83,12 +83,12 @@ func sums(t *testing.T, p *pipeline, row map[string]string) {
 	if want, _ := strconv.ParseUint(row["wire_bytes"], 10, 64); p.wire != want {
 		t.Errorf("%d octets, the index says %d", p.wire, want)
 	}
-	var octets uint64
+	var recorded totals
 	for _, r := range p.records(t) {
-		octets += r.Flow.Side[0].Bytes + r.Flow.Side[1].Bytes
+		recorded.add(&r.Flow)
 	}
-	if octets != table.Bytes {
-		t.Errorf("%d octets in records, %d in the table", octets, table.Bytes)
+	if recorded != p.flows || recorded.octets != table.Bytes {
+		t.Errorf("%+v in records, %+v metered, %d octets in the table", recorded, p.flows, table.Bytes)
 	}
 }
 
