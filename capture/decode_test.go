@@ -136,6 +136,10 @@ func TestDecodeAllocates(t *testing.T) {
 		ethernet(etherVLAN, vlan(1, etherIPv6), ipv6(60, []byte{17, 0, 0, 0, 0, 0, 0, 0}, dgram)),
 		ethernet(etherARP, arp(1)), ethernet(etherMPLS, make([]byte, 80)), macA,
 	}
+	for _, c := range tunnels() {
+		frames = append(frames, c.data)
+	}
+	frames = append(frames, ethernet(etherIPv4, ipv4(1, []byte{3, 3, 0, 0, 0, 0, 0, 0}, ipv4(17, dgram))))
 	var d Decoder
 	var p flow.Packet
 	var f Frame

@@ -18,6 +18,34 @@ func within(part, whole []byte) bool {
 	return a >= b && a+uintptr(len(part)) <= b+uintptr(len(whole))
 }
 
+// tunnelKinds are the encapsulations that hide a flow in another.
+const tunnelKinds = flow.EncapsGRE | flow.EncapsIPIP | flow.EncapsIPv6 | flow.EncapsTeredo | flow.EncapsVXLAN | flow.EncapsL2TP |
+	flow.EncapsGeneve | flow.EncapsGTP
+
+// outcome is all that a decoder says of a frame.
+type outcome struct {
+	reason  Reason
+	key     flow.Key
+	tcp     flow.TCPHeader
+	numbers [14]uint32
+	tunnel  flow.Tunnel
+	quote   flow.Quote
+	payload string
+}
+
+func outcomeOf(p *flow.Packet, r Reason) outcome {
+	o := outcome{reason: r, key: p.Key, tcp: p.TCP, payload: string(p.Payload), numbers: [...]uint32{
+		p.FrameLen, p.IPLen, p.PayloadLen, p.Segments, uint32(p.EtherType), uint32(p.VLAN), p.MPLS, uint32(p.Encaps), uint32(p.Has),
+		uint32(p.TTL)<<8 | uint32(p.TOS), uint32(p.IPID), p.IPOptions, p.FragID, p.ESPSeq}}
+	if p.Tunnel != nil {
+		o.tunnel = *p.Tunnel
+	}
+	if p.Quote != nil {
+		o.quote = *p.Quote
+	}
+	return o
+}
+
 func FuzzDecode(f *testing.F) {
 	v4, v6 := ipv4(17, dgram), ipv6(0, []byte{6, 0, 0, 0, 0, 0, 0, 0}, tcp(1, 2, 2, synOptions, nil))
 	for link, data := range map[LinkType][]byte{
@@ -45,12 +73,18 @@ func FuzzDecode(f *testing.F) {
 		f.Add(uint16(link), data, uint16(0))
 		f.Add(uint16(LinkEthernet), ethernet(etherIPv4, data), uint16(1000))
 	}
+	for _, c := range tunnels() {
+		f.Add(uint16(LinkEthernet), c.data, uint16(0))
+		f.Add(uint16(LinkRaw), c.data[14:], uint16(1))
+	}
+	f.Add(uint16(LinkIPv4), ipv4(1, []byte{5, 0, 0, 0, 1, 2, 3, 4}, ipv4With(6, []byte{7, 4, 0, 0}, 0, tcp(1, 2, 2, nil, nil))), uint16(0))
+	f.Add(uint16(LinkIPv6), ipv6(58, make([]byte, 8), ipv6(44, []byte{17, 0, 0, 1, 0, 0, 0, 1}, udp(53, 9, make([]byte, 12)))), uint16(0))
 	f.Fuzz(func(t *testing.T, link uint16, data []byte, cut uint16) {
 		data = data[:len(data):len(data)]
 		fr := frameOf(LinkType(link), data)
 		fr.Length += int(cut)
-		var d Decoder
-		var p, again flow.Packet
+		d := Decoder{DNSTransactions: true}
+		var p flow.Packet
 		r := d.Decode(data, fr, &p)
 		if d.Counts()[r] != 1 {
 			t.Errorf("reason %v is not counted", r)
@@ -68,8 +102,17 @@ func FuzzDecode(f *testing.F) {
 		if r == SnapLength && cut == 0 {
 			t.Error("a whole frame is called cut")
 		}
-		if r2 := d.Decode(data, fr, &again); r2 != r || summary(&again) != summary(&p) || again.TCP != p.TCP {
-			t.Errorf("the second time %s: %s", r2, summary(&again))
+		if (p.Tunnel != nil) != (p.Encaps&tunnelKinds != 0) || p.Tunnel != nil && (p.IPLen == 0 && p.Family == flow.FamilyIPv6 || p.Tunnel.Key.Family == flow.FamilyNone) {
+			t.Errorf("%s in %s", summary(&p), tunnelSummary(&p))
+		}
+		// What stands behind the captured octets has no say, nor what a frame before has left.
+		first := outcomeOf(&p, r)
+		for _, poison := range []byte{0, 0x45, 0xff} {
+			whole := append(append(make([]byte, 0, len(data)+100), data...), bytes.Repeat([]byte{poison}, 100)...)
+			r := d.Decode(whole[:len(data)], fr, &p)
+			if again := outcomeOf(&p, r); again != first {
+				t.Errorf("with %#x behind it %+v, want %+v", poison, again, first)
+			}
 		}
 	})
 }
