@@ -120,10 +120,8 @@ func (c *tcpState) add(p *Packet, dir int, all *connections) {
 	if h.Window == 0 && h.Flags&(SYN|FIN|RST) == 0 {
 		c.windowShut(dir, all)
 	}
-	if h.Flags&RST == 0 { // the text of a RST is no data (RFC 9293 section 3.5.3)
-		if p.PayloadLen != 0 || h.Flags&(SYN|FIN) != 0 {
-			c.addSequence(p, dir, all)
-		}
+	if h.Flags&RST == 0 && (p.PayloadLen != 0 || h.Flags&(SYN|FIN) != 0 || h.Seq != me.next) { // a RST carries no data (RFC 9293 section 3.5.3)
+		c.addSequence(p, dir, all)
 	}
 	if h.Flags&ACK != 0 {
 		c.addAck(p, dir, all)

@@ -29,6 +29,7 @@ func (c *tcpState) addSequence(p *Packet, dir int, all *connections) {
 	case ahead > maxJump || ahead < -maxJump: // from elsewhere: a new begin, if it goes on there
 		me.payload += length
 		me.advance(end, fin)
+	case end == h.Seq && ahead <= 0: // an acknowledgement overtaken by data, or a keep-alive
 	case ahead > 0:
 		c.addAhead(p, dir, all)
 		me.advance(end, fin)
@@ -76,7 +77,8 @@ func (c *tcpState) addAhead(p *Packet, dir int, all *connections) {
 	filled, _ := t.fill(h.Seq, me.next)
 	me.payload += length - min(again, length) + min(filled, again)
 	if length > 0 {
-		c.retransmitted(p, dir, t)
+		t.retrans++
+		c.status |= TCPSrcRetransmit << dir
 	}
 }
 
@@ -92,6 +94,9 @@ func (c *tcpState) addOld(p *Packet, dir int, all *connections) {
 	if me.ipid == p.IPID && p.IPID != 0 { // the same frame once more: captured twice
 		return
 	}
+	if length > 0 { // Zeek's t is both: what comes late and what comes again
+		c.noteAgain('t', dir, &t.tLetters)
+	}
 	filled, at := t.fill(h.Seq, h.Seq+length)
 	me.payload += filled
 	trip := tick(int64(c.synAck+c.ackDat) * handshakeUnit)
@@ -103,15 +108,8 @@ func (c *tcpState) addOld(p *Packet, dir int, all *connections) {
 		c.status |= TCPSrcOutOfOrder << dir
 		return
 	}
-	c.retransmitted(p, dir, t)
-}
-
-func (c *tcpState) retransmitted(p *Packet, dir int, t *sideTrouble) {
 	t.retrans++
 	c.status |= TCPSrcRetransmit << dir
-	if p.PayloadLen > 0 {
-		c.noteAgain('t', dir, &t.tLetters)
-	}
 }
 
 // addAck follows what one side acknowledges.
