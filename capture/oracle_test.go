@@ -2,7 +2,9 @@ package capture
 
 import (
 	"bytes"
+	"encoding/csv"
 	"io"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -110,4 +112,36 @@ func agrees(t *testing.T, data []byte, p *flow.Packet, file string, n int) bool 
 		}
 	}
 	return true
+}
+
+// corpusDir returns the folder of real captures with independent expected results, or skips.
+func corpusDir(tb testing.TB) string {
+	tb.Helper()
+	dir := filepath.Join("..", "..", "shared", "corpus")
+	if _, err := os.Stat(dir); err != nil {
+		tb.Skipf("the corpus of captures is not beside the repository: %v", err)
+	}
+	return dir
+}
+
+func corpusIndex(tb testing.TB, dir string) []map[string]string {
+	tb.Helper()
+	f, err := os.Open(filepath.Join(dir, "INDEX.csv"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var out []map[string]string
+	for _, row := range rows[1:] {
+		m := map[string]string{}
+		for i, name := range rows[0] {
+			m[name] = row[i]
+		}
+		out = append(out, m)
+	}
+	return out
 }
