@@ -125,7 +125,7 @@ func (t *Table) record(e *entry, r *Record, cause Cause, end End) {
 	if e.state&reported == 0 {
 		cause = CauseStart
 	}
-	r.Key = e.key.unpack(e.state&swapped != 0, e.typ)
+	e.key.unpack(&r.Key, e.state&swapped != 0, e.typ)
 	r.ID = t.ids + uint64(coarse(e.start))<<32 + uint64(e.serial)
 	r.Start, r.Cause, r.End, r.Initiator = e.start, cause, end, e.state.initiator()
 	r.HasMAC, r.MultiMAC = e.state&hasMAC != 0, e.state&multiMAC != 0

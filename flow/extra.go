@@ -66,12 +66,13 @@ func (s *ESP) add(seq uint32, fresh bool) {
 // mark notes on the flow that an ICMP error message quotes that it was spoken of. A flow that is not known stays so.
 // The mark is told by the flow's next record.
 func (t *Table) mark(p *Packet) {
-	key, _ := p.Quote.Key.pack()
-	n := t.find(&key, t.hasher.hash(&key))
-	if n == none {
+	var key packed
+	p.Quote.Key.pack(&key)
+	_, e := t.find(&key, t.hasher.hash(&key))
+	if e == nil {
 		return
 	}
-	t.extraOf(t.entries.at(n)).icmp = ICMPReport{
+	t.extraOf(e).icmp = ICMPReport{
 		Type: uint8(p.Type >> 8), Code: uint8(p.Type), Family: p.Family, From: p.Src, To: p.Dst, Gateway: p.Quote.Gateway,
 	}
 }

@@ -29,9 +29,10 @@ func (f *fragments) join(p *Packet, h *hasher) {
 		f.slots = make([]fragmentSlot, fragmentSlots)
 	}
 	key := Key{Src: p.Src, Dst: p.Dst, Proto: p.Proto, Family: p.Family}
-	packed, _ := key.pack()
-	packed[4] ^= uint64(p.FragID)
-	s := &f.slots[h.hash(&packed)%fragmentSlots]
+	var pk packed
+	key.pack(&pk)
+	pk[4] ^= uint64(p.FragID)
+	s := &f.slots[h.hash(&pk)%fragmentSlots]
 	if p.Has&HasLaterFragment == 0 {
 		*s = fragmentSlot{p.Src, p.Dst, p.FragID, p.Proto, p.Family, p.SrcPort, p.DstPort, p.Type, p.Time}
 		return

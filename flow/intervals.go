@@ -29,22 +29,26 @@ type spread struct {
 func (s *spread) add(ns int64) {
 	x := float32(ns) * 1e-3
 	s.n++
-	if s.n == 1 {
+	if x < s.min || s.n == 1 {
 		s.min = x
 	}
-	s.min, s.max = min(s.min, x), max(s.max, x)
+	if x > s.max {
+		s.max = x
+	}
 	d := x - s.mean
 	s.mean += d / float32(s.n)
 	s.sum += d * (x - s.mean)
 	s.bins.add(timeBin(ns), 1)
 }
 
-func (s *spread) scaled() Intervals {
+// record fills r, which is zero.
+func (s *spread) record(r *Intervals) {
 	if s.n == 0 {
-		return Intervals{}
+		return
 	}
-	dev := float32(math.Sqrt(float64(s.sum) / float64(s.n)))
-	return Intervals{N: s.n, Min: s.min, Mean: s.mean, StdDev: dev, Max: s.max, Bins: s.bins.scaled()}
+	r.N, r.Min, r.Mean, r.Max = s.n, s.min, s.mean, s.max
+	r.StdDev = float32(math.Sqrt(float64(s.sum) / float64(s.n)))
+	r.Bins = s.bins.scaled()
 }
 
 // bins are eight counts of which only the proportions matter: when one is full all are halved.
@@ -62,18 +66,21 @@ func (b *bins) add(i int, k uint32) {
 	b[i] += uint8(k)
 }
 
-// scaled returns the counts in proportion to the largest one, which becomes 15 if it is more than that;
-// what was seen at all is at least 1.
+// scaled returns the counts in proportion to the largest one, which becomes 15 if it is more than that; what was
+// seen at all is at least 1.
 func (b *bins) scaled() Histogram {
 	most := uint32(15)
 	for _, c := range b {
 		most = max(most, uint32(c))
 	}
-	h := Histogram(0)
+	scaled := uint32(0)
 	for _, c := range b {
-		h = h<<4 | Histogram((uint32(c)*15+most-1)/most)
+		if c > 0 && most > 15 {
+			c = uint8((uint32(c)*15 + most - 1) / most)
+		}
+		scaled = scaled<<4 | uint32(c)
 	}
-	return h
+	return Histogram(scaled)
 }
 
 // sizeBin returns the bin of a frame of that many octets (Argus record format, section 2.5).

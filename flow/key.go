@@ -90,9 +90,9 @@ func (k *Key) HasPorts() bool {
 // two address words each, then ports, protocol, family and type.
 type packed [5]uint64
 
-// pack returns the direction-free form of k and whether k runs against it (its Dst stands first).
+// pack fills p with the direction-free form of k and reports whether k runs against it (its Dst stands first).
 // The order of the two ends has no meaning beyond being the same for both directions.
-func (k *Key) pack() (p packed, reversed bool) {
+func (k *Key) pack(p *packed) (reversed bool) {
 	s0, s1 := binary.LittleEndian.Uint64(k.Src[:8]), binary.LittleEndian.Uint64(k.Src[8:])
 	d0, d1 := binary.LittleEndian.Uint64(k.Dst[:8]), binary.LittleEndian.Uint64(k.Dst[8:])
 	sp, dp := uint64(k.SrcPort), uint64(k.DstPort)
@@ -106,30 +106,33 @@ func (k *Key) pack() (p packed, reversed bool) {
 	case k.Family == FamilyARP || k.Family == FamilyRARP:
 		typ = 0
 	}
-	tail := sp | dp<<16 | typ<<32 | uint64(k.Proto)<<48 | uint64(k.Family)<<56
-	if oneWay {
-		return packed{s0, s1, d0, d1, tail}, false
+	turns := k.portsTurn()
+	switch {
+	case oneWay:
+	case turns:
+		reversed = endLess(d0, d1, dp, s0, s1, sp)
+	case s0 == d0 && s1 == d1: // a host that asks itself: only the type tells the answer
+		reversed = typ != uint64(k.Type)
+	default:
+		reversed = endLess(d0, d1, 0, s0, s1, 0)
 	}
-	if !k.portsTurn() { // identifier and sequence number belong to the exchange: they keep their places
-		if s0 == d0 && s1 == d1 { // a host that asks itself: only the type tells the answer
-			return packed{s0, s1, d0, d1, tail}, typ != uint64(k.Type)
+	if reversed {
+		s0, s1, d0, d1 = d0, d1, s0, s1
+		if turns { // identifier and sequence number belong to the exchange: they keep their places
+			sp, dp = dp, sp
 		}
-		if endLess(d0, d1, 0, s0, s1, 0) {
-			return packed{d0, d1, s0, s1, tail}, true
-		}
-		return packed{s0, s1, d0, d1, tail}, false
 	}
-	if endLess(d0, d1, dp, s0, s1, sp) {
-		return packed{d0, d1, s0, s1, tail&^0xffffffff | dp | sp<<16}, true
-	}
-	return packed{s0, s1, d0, d1, tail}, false
+	p[0], p[1], p[2], p[3] = s0, s1, d0, d1
+	p[4] = sp | dp<<16 | typ<<32 | uint64(k.Proto)<<48 | uint64(k.Family)<<56
+	return reversed
 }
 
-// unpack is the inverse of pack: the Key with its second end first when swapped. typ is the Type that the key had.
-func (p *packed) unpack(swapped bool, typ uint16) Key {
-	k := Key{Proto: uint8(p[4] >> 48), Family: Family(p[4] >> 56), Type: typ}
-	a, b := &k.Src, &k.Dst
+// unpack is the inverse of pack: it fills k with the key, its second end first when swapped. typ is the Type that the
+// key had.
+func (p *packed) unpack(k *Key, swapped bool, typ uint16) {
 	k.SrcPort, k.DstPort = uint16(p[4]), uint16(p[4]>>16)
+	k.Proto, k.Family, k.Type = uint8(p[4]>>48), Family(p[4]>>56), typ
+	a, b := &k.Src, &k.Dst
 	if swapped {
 		a, b = b, a
 		if k.portsTurn() {
@@ -140,7 +143,11 @@ func (p *packed) unpack(swapped bool, typ uint16) Key {
 	binary.LittleEndian.PutUint64(a[8:], p[1])
 	binary.LittleEndian.PutUint64(b[:8], p[2])
 	binary.LittleEndian.PutUint64(b[8:], p[3])
-	return k
+}
+
+// equal is p == o without a call.
+func (p *packed) equal(o *packed) bool {
+	return p[4]^o[4]|p[0]^o[0]|p[2]^o[2]|p[1]^o[1]|p[3]^o[3] == 0
 }
 
 // portsTurn tells whether SrcPort and DstPort belong to the ends (ports, SAPs) rather than to the exchange (ICMP, ESP),

@@ -136,4 +136,7 @@ const (
 )
 
 // Reset clears p for the next frame.
-func (p *Packet) Reset() { *p = Packet{Segments: 1} }
+func (p *Packet) Reset() {
+	*p = Packet{} // a literal with a value in it would be built elsewhere and copied
+	p.Segments = 1
+}

@@ -89,28 +89,37 @@ func (s *side) addRare(p *Packet) {
 
 // endSide moves what side dir of e has to report to r and frees it.
 func (t *Table) endSide(e *entry, dir int, r *Record) {
+	out := &r.Side[dir]
+	data := out.Data[:0]
+	*out = Side{}
+	out.Data = data
 	n := e.side[dir]
 	if n == none {
-		r.Side[dir] = Side{Data: r.Side[dir].Data[:0]}
 		return
 	}
-	s, data := t.sides.at(n), r.Side[dir].Data[:0]
-	r.Side[dir] = Side{
-		Packets: uint64(s.packets), Bytes: s.bytes, IPBytes: s.ip, Payload: s.payload,
-		First: s.first, Last: e.last[dir], TTL: s.ttl, TOS: s.tos, IPID: s.ipid,
-		VLAN: s.vlan, HasVLAN: s.has&sideVLAN != 0,
-		HasMPLS:   s.has&sideMPLS != 0,
-		Fragments: s.has&sideFragments != 0,
-		IPOptions: uint32(s.options), Encaps: Encaps(s.encaps),
-		MinSize: s.minSize, MaxSize: s.maxSize, Sizes: s.sizes.scaled(),
-		Data: data,
-	}
+	s := t.sides.at(n)
+	s.record(out)
+	out.Last = e.last[dir]
 	r.EstimatedSegments = r.EstimatedSegments || s.has&sideEstimated != 0
 	if s.intervals != none {
 		i := t.intervals.at(s.intervals)
-		r.Side[dir].Active, r.Side[dir].Idle = i.active.scaled(), i.idle.scaled()
+		i.active.record(&out.Active)
+		i.idle.record(&out.Idle)
 		t.intervals.free(s.intervals)
 	}
 	t.sides.free(n)
 	e.side[dir] = none
+}
+
+// record fills r, which is zero, field by field: a literal would be built elsewhere and copied.
+func (s *side) record(r *Side) {
+	r.Packets, r.Bytes, r.IPBytes, r.Payload = uint64(s.packets), s.bytes, s.ip, s.payload
+	r.First = s.first
+	r.TTL, r.TOS, r.IPID = s.ttl, s.tos, s.ipid
+	r.VLAN, r.HasVLAN = s.vlan, s.has&sideVLAN != 0
+	r.HasMPLS = s.has&sideMPLS != 0
+	r.Fragments = s.has&sideFragments != 0
+	r.IPOptions, r.Encaps = uint32(s.options), Encaps(s.encaps)
+	r.MinSize, r.MaxSize = s.minSize, s.maxSize
+	r.Sizes = s.sizes.scaled()
 }

@@ -93,19 +93,23 @@ func (t *Table) Add(p *Packet) (due bool) {
 	if p.Quote != nil {
 		t.mark(p)
 	}
-	key, reversed := p.Key.pack()
+	var key packed
+	reversed := p.Key.pack(&key)
 	hash := t.hasher.hash(&key)
-	n, reused := t.find(&key, hash), false
-	if n != none {
-		n, reused = t.settle(n, p, reversed, now)
-	}
-	if n == none {
-		n = t.begin(p, key, hash, reversed, now)
-		if reused {
-			t.tcps.at(t.entries.at(n).tcp).status = TCPPortReuse
+	n, e := t.find(&key, hash)
+	reused := false
+	if e != nil {
+		if open, again := t.settle(n, e, p, reversed, now); !open {
+			e, reused = nil, again
 		}
 	}
-	t.count(n, p, reversed, now)
+	if e == nil {
+		n, e = t.begin(p, &key, hash, reversed, now)
+		if reused {
+			t.tcps.at(e.tcp).status = TCPPortReuse
+		}
+	}
+	t.count(n, e, p, reversed, now)
 	t.stats.Packets++
 	t.stats.Bytes += uint64(p.FrameLen)
 	return t.nready > 0 || now>>tickShift > t.wheel.now
@@ -125,49 +129,52 @@ func (t *Table) tick(ts int64) int64 {
 	return t.clock
 }
 
-func (t *Table) find(key *packed, hash uint32) uint32 {
+// find returns the open flow of key, nil when there is none.
+func (t *Table) find(key *packed, hash uint32) (uint32, *entry) {
 	mask := t.index.mask()
 	for i := hash & mask; t.index.slots[i] != 0; i = (i + 1) & mask {
 		slot := t.index.slots[i]
 		if uint32(slot>>32) != hash {
 			continue
 		}
-		if n := uint32(slot) - 1; t.entries.at(n).key == *key {
-			return n
+		n := uint32(slot) - 1
+		if e := t.entries.at(n); e.key.equal(key) {
+			return n, e
 		}
 	}
-	return none
+	return none, nil
 }
 
-// settle closes the books of flow n before p is counted: an interval that is over gives its record, a flow that is over
-// (silent for too long, or its tuple reused by a new connection) goes; then it returns none.
-func (t *Table) settle(n uint32, p *Packet, reversed bool, now int64) (still uint32, reused bool) {
-	e := t.entries.at(n)
+// settle closes the books of flow n before p is counted: an interval that is over gives its record. It reports whether
+// the flow is still open: one that is over goes, because it was silent for too long, or because its tuple was reused
+// by a new connection.
+func (t *Table) settle(n uint32, e *entry, p *Packet, reversed bool, now int64) (open, reused bool) {
 	if coarse(now)-e.seen >= idle[e.class] {
 		t.finish(n, CauseTimeout, EndIdle)
-		return none, false
+		return false, false
 	}
-	if e.tcp != none && p.Has&HasLaterFragment == 0 && t.tcps.at(e.tcp).newConnection(p, e.direction(reversed)) {
+	if p.TCP.Flags&SYN != 0 && e.tcp != none && p.Has&HasLaterFragment == 0 &&
+		t.tcps.at(e.tcp).newConnection(p, e.direction(reversed)) {
 		t.finish(n, CauseStop, EndDetected)
-		return none, true
+		return false, true
 	}
 	if e.unreported() && coarse(now)-e.begun >= coarse(t.status) {
 		t.record(e, &t.ready[t.nready], CauseStatus, EndNone)
 		t.nready++
 		t.requeue(n, e, t.after(e.seen, idle[e.class]))
 	}
-	return n, false
+	return true, false
 }
 
 // begin opens a flow with its first packet p.
-func (t *Table) begin(p *Packet, key packed, hash uint32, reversed bool, now int64) uint32 {
+func (t *Table) begin(p *Packet, key *packed, hash uint32, reversed bool, now int64) (uint32, *entry) {
 	if t.stats.Open >= t.config.MaxFlows {
 		t.makeRoom()
 	}
 	n := t.entries.alloc()
 	e := t.entries.at(n)
 	by, swap := begins(p)
-	e.key, e.typ, e.class, e.state = key, p.Type, classOf(p), by.known()
+	e.key, e.typ, e.class, e.state = *key, p.Type, classOf(p), by.known()
 	if reversed != swap {
 		e.state |= swapped
 	}
@@ -182,7 +189,7 @@ func (t *Table) begin(p *Packet, key packed, hash uint32, reversed bool, now int
 	t.wheel.put(&t.entries, n, now+t.status)
 	t.stats.Flows++
 	t.stats.Open++
-	return n
+	return n, e
 }
 
 // makeRoom makes room for one flow.
@@ -199,8 +206,7 @@ func (t *Table) makeRoom() {
 func (t *Table) Limit(maxFlows int) { t.config.MaxFlows = max(maxFlows, t.stats.Open) }
 
 // count adds p to flow n.
-func (t *Table) count(n uint32, p *Packet, reversed bool, now int64) {
-	e := t.entries.at(n)
+func (t *Table) count(n uint32, e *entry, p *Packet, reversed bool, now int64) {
 	dir := e.direction(reversed)
 	e.seen = coarse(now)
 	switch {
