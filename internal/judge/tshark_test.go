@@ -32,8 +32,9 @@ type verdict struct {
 // of frames, IP and payload each way, times, initiator, ARP pairs and handshakes.
 func TestTshark(t *testing.T) {
 	var v verdict
+	rows := corpus(t)
 	t.Run("captures", func(t *testing.T) {
-		for _, row := range corpus(t) {
+		for _, row := range rows {
 			t.Run(row["file"], func(t *testing.T) {
 				t.Parallel()
 				v.capture(t, row)
