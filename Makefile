@@ -3,6 +3,8 @@
 # make test       everything that a change must pass (under 10 minutes)
 # make demo-check make run with a connection beside it: what a newcomer sees is there
 # make bench      the table of speed and memory, beside the peers that are installed
+# make soak       100 million hostile frames (SEED for another run)
+# make pgo        the profile that the compiler optimises argus-endpoint by, made anew
 # make fuzz       every fuzz target for FUZZTIME each (default 30s)
 # make cross      both programs for every platform into bin/<os>-<arch>/
 # make clean      remove what the above made
@@ -14,7 +16,7 @@ PROGRAMS = argus-endpoint argus-collector
 TARGETS  = linux/amd64 linux/arm64 linux/arm darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 FUZZTIME ?= 30s
 
-.PHONY: build run test deps format vet staticcheck cross-vet unit budgets demo-check bench fuzz cross clean
+.PHONY: build run test deps format vet staticcheck cross-vet unit judges budgets demo-check bench soak pgo fuzz cross clean
 
 build:
 	$(BUILD) -o bin/ $(PROGRAMS:%=./cmd/%)
@@ -22,7 +24,7 @@ build:
 run: build
 	@internal/demo/run.sh
 
-test: deps format vet staticcheck cross-vet unit budgets
+test: deps format vet staticcheck cross-vet unit judges budgets
 	@cat bin/left-out 2>/dev/null || true
 
 deps:
@@ -44,17 +46,30 @@ cross-vet:
 
 # The race detector needs cgo and a C compiler: for the tests only.
 unit:
-	CGO_ENABLED=1 go test -race -count=1 -timeout 9m ./...
+	CGO_ENABLED=1 go test -race -count=1 -timeout 9m $$(go list ./... | grep -v /internal/judge$$)
+
+# One goroutine each and millions of packets: without the race detector. Their lines say how much agrees, and why the rest does not.
+judges:
+	@go test -count=1 -v ./internal/judge >bin/judges.log || { grep -v '^=== \|--- PASS' bin/judges.log; exit 1; }
+	@sed -n 's/^ *[a-z_]*_test.go:[0-9]*: judge: //p' bin/judges.log
 
 # Allocations, memory, binary sizes: without the race detector, which would count its own.
 budgets:
-	go test -count=1 -run 'Alloc|Budget' ./...
+	go test -count=1 -run 'Alloc|Budget' $$(go list ./... | grep -v /internal/judge$$)
 
 demo-check: build
 	@internal/demo/check.sh
 
 bench: build
 	go run ./internal/bench
+
+soak:
+	MUTATOR_FRAMES=100000000 MUTATOR_SEED=$${SEED:-2} go test -count=1 -v -timeout 60m -run Mutator ./internal/judge
+
+# The profile of both traces of the benchmark, file to encoded records.
+pgo:
+	go test -run '^$$' -bench Pipeline -benchtime 20s -cpuprofile bin/pgo.pprof -o bin/bench.test ./internal/bench
+	go tool pprof -proto bin/pgo.pprof >cmd/argus-endpoint/default.pgo
 
 fuzz:
 	@go test -list '^Fuzz' ./... | awk '/^Fuzz/{f[n++]=$$1} /^ok/{for(i=0;i<n;i++) print $$2, f[i]; n=0}' | \
