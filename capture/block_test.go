@@ -13,7 +13,7 @@ type ringFrame struct {
 	wire, status    uint32
 	tci, tpid       uint16
 	packetType      byte
-	gsoType         byte  // of the virtio header before the frame
+	gsoType         byte // of the virtio header before the frame
 	gsoSize         uint16
 	step, mac, snap int64 // what to write instead of the right value, if not 0
 }

@@ -60,7 +60,9 @@ func tunnels() []struct {
 	key := []byte{0, 0, 0xab, 0xcd}
 	const in4 = "10.0.0.1:0 10.0.0.2:0"
 	udpIn4 := func(port int) string { return fmt.Sprintf(" in 17 10.0.0.1:40000 10.0.0.2:%d", port) }
-	gre := func(flags, proto int) string { return fmt.Sprintf("0x40 id 0x0 flags %#x proto %#x in 47 %s", flags, proto, in4) }
+	gre := func(flags, proto int) string {
+		return fmt.Sprintf("0x40 id 0x0 flags %#x proto %#x in 47 %s", flags, proto, in4)
+	}
 	ip := func(proto int, parts ...[]byte) []byte { return ethernet(etherIPv4, ipv4(proto, parts...)) }
 	erspan2 := []byte{0x10, 7, 0x08, 0x2a, 0, 0, 0, 1}
 	erspan3 := []byte{0x20, 7, 0x08, 0x2a, 0, 0, 0, 1, 0, 0, 0, 0}
