@@ -71,10 +71,6 @@ func addedSYN(r *flow.Record) uint32 {
 // what was sent again (the extension has the whole count).
 func (e *Encoder) appendTCPSide(b []byte, r *flow.Record, side int, status uint32) []byte {
 	s := &r.TCP.Side[side]
-	var last int64
-	if r.Side[side].Packets > 0 {
-		last = max(r.Side[side].First, r.Side[side].Last)
-	}
 	next, ack, payload := s.Next, s.Ack, s.Payload
 	if s.Flags&flow.FIN != 0 {
 		next--
@@ -85,7 +81,7 @@ func (e *Encoder) appendTCPSide(b []byte, r *flow.Record, side int, status uint3
 	if int32(next-s.Base-payload) < 0 {
 		payload = next - s.Base
 	}
-	b = appendInstant(b, last)
+	b = be.AppendUint64(b, 0) // the last packet's time: it stands in the time DSR, and no reader looks for it here
 	b = be.AppendUint32(b, status)
 	b = be.AppendUint32(b, s.Base)
 	b = be.AppendUint32(b, next)
