@@ -20,6 +20,8 @@ func BenchmarkDecode(b *testing.B) {
 		{"IPv6-TCP", ethernet(etherIPv6, ipv6(flow.ProtoTCP, tcp(40000, 443, flow.ACK, timestamp, make([]byte, 1000))))},
 		{"VLAN-IPv4-TCP-SYN", ethernet(etherVLAN, vlan(7, etherIPv4), ipv4(flow.ProtoTCP, tcp(40000, 443, flow.SYN, synOptions, nil)))},
 		{"ARP", ethernet(etherARP, arp(1))},
+		{"VXLAN-IPv4-UDP", udpIn(portVXLAN, []byte{8, 0, 0, 0, 0, 0, 1, 0}, ethernet(etherIPv4, innerIPv4()))},
+		{"ICMP-quote", ethernet(etherIPv4, ipv4(flow.ProtoICMP, []byte{3, 3, 0, 0, 0, 0, 0, 0}, ipv4(flow.ProtoUDP, dgram)))},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
 			var d Decoder

@@ -2,7 +2,7 @@ package capture
 
 import (
 	"encoding/binary"
-	"math/bits"
+	"math"
 
 	"github.com/argus-endpoint/argus-endpoint/flow"
 )
@@ -63,15 +63,15 @@ func (w *walk) ipv4() layer {
 	return layerTransport
 }
 
-// checksumOK tells whether the words of a header, 4 octets or a multiple, add up to zero in ones' complement (RFC 1071).
-// Sums of words of twice or four times the length are congruent modulo 0xffff.
+// checksumOK tells whether the 16-bit words of a header of 20 octets or more add up to zero in ones' complement (RFC 1071):
+// a sum of words of 32 bits is congruent to theirs modulo 0xffff, in either byte order.
 func checksumOK(b []byte) bool {
-	sum, carry := bits.Add64(binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:]), 0)
-	for b = b[16:]; len(b) >= 4; b = b[4:] {
-		sum, carry = bits.Add64(sum, uint64(binary.LittleEndian.Uint32(b)), carry)
+	x, y := binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])
+	sum := x>>32 + x&math.MaxUint32 + y>>32 + y&math.MaxUint32 + uint64(binary.LittleEndian.Uint32(b[16:]))
+	for b = b[20:]; len(b) >= 4; b = b[4:] {
+		sum += uint64(binary.LittleEndian.Uint32(b))
 	}
-	sum, carry = bits.Add64(sum, 0, carry)
-	return (sum+carry)%0xffff == 0
+	return sum%0xffff == 0
 }
 
 // bound ends the current layer total octets from off on; what follows is padding. The header of a frame that the
