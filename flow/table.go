@@ -252,6 +252,8 @@ func (t *Table) countTCP(n uint32, e *entry, p *Packet, dir int) {
 			t.rank(n, e, closed)
 			t.requeue(n, e, t.clock)
 		}
+	case c.closing():
+		e.class = classTCP
 	case c.status&TCPEstablished != 0 && e.state&answered == 0:
 		e.class = classTCPOpen
 		t.rank(n, e, answered)

@@ -55,6 +55,7 @@ const (
 	sideSent                         // d is in the history
 	sideStroke                       // its last data may be a keystroke that awaits its echo
 	sideHoles                        // sequence numbers of it were skipped
+	sideIDMoves                      // its packets differ in their IP identification
 )
 
 // connections keeps the TCP states of a table.
@@ -97,10 +98,11 @@ func (c *tcpState) newConnection(p *Packet, dir int) bool {
 	return p.TCP.Flags&ACK == 0 && me.bits&sideStarted != 0 && (c.status&TCPEstablished != 0 || me.bits&sideSYN != 0)
 }
 
-// ended tells whether the connection is over: reset, or closed from both sides (whose last acknowledgement may be lost).
-func (c *tcpState) ended() bool {
-	return c.status&(TCPClosed|TCPSrcReset|TCPDstReset) != 0 || c.side[0].bits&c.side[1].bits&sideFIN != 0
-}
+// ended tells whether the connection is over: closed from both sides or reset.
+func (c *tcpState) ended() bool { return c.status&(TCPClosed|TCPSrcReset|TCPDstReset) != 0 }
+
+// closing tells whether both sides have sent a FIN: little more is to come, even where the last acknowledgement was lost.
+func (c *tcpState) closing() bool { return c.side[0].bits&c.side[1].bits&sideFIN != 0 }
 
 // add folds a segment in that goes from side dir to the other one.
 func (c *tcpState) add(p *Packet, dir int, all *connections) {
@@ -126,10 +128,13 @@ func (c *tcpState) add(p *Packet, dir int, all *connections) {
 	if h.Flags&ACK != 0 {
 		c.addAck(p, dir, all)
 	}
-	me.flags |= h.Flags
 	me.current |= h.Flags
 	me.window = h.Window
+	if p.IPID != me.ipid && me.flags != 0 {
+		me.bits |= sideIDMoves
+	}
 	me.ipid = p.IPID
+	me.flags |= h.Flags
 }
 
 // start takes the first segment of a side for the begin of its sequence space.

@@ -35,15 +35,18 @@ func (c *tcpState) addSequence(p *Packet, dir int, all *connections) {
 		me.advance(end, fin)
 	case length <= 1 && !fin && h.Seq == me.next-1 && h.Flags&SYN == 0: // keep-alive (RFC 9293 section 3.8.4)
 	default:
-		c.addOld(p, dir, all)
+		c.addOld(p, end, dir, all)
 	}
 	if length > 0 && me.bits&sideSent == 0 {
 		me.bits |= sideSent
 		c.history.note('d', dir)
 	}
-	if fin && end == me.next {
+	if fin && end == me.next && me.bits&sideFIN == 0 {
 		me.bits |= sideFIN
 		c.status |= TCPSawFIN
+		if peer := &c.side[1-dir]; peer.flags&ACK != 0 {
+			c.acknowledged(peer.ack, tick(p.Time), dir, all)
+		}
 	}
 }
 
@@ -85,20 +88,20 @@ func (c *tcpState) addAhead(p *Packet, dir int, all *connections) {
 // addOld counts a segment all of whose octets lie before the end of what was seen. Those that fill a hole came out of
 // order when they come within a round trip of the segment that left it (or 3 ms where no handshake told); later ones were
 // lost before we saw them and sent again.
-func (c *tcpState) addOld(p *Packet, dir int, all *connections) {
+func (c *tcpState) addOld(p *Packet, end uint32, dir int, all *connections) {
 	me, t := &c.side[dir], c.troubleOf(dir, all)
 	h, length := &p.TCP, p.PayloadLen
 	if h.Flags&(SYN|ACK) == SYN|ACK && me.bits&sideSYN != 0 && me.flags&ACK == 0 { // simultaneous open (RFC 9293 section 3.5)
 		return
 	}
-	if me.ipid == p.IPID && p.IPID != 0 { // the same frame once more: captured twice
+	if c.isSameFrame(p, dir) {
 		return
 	}
 	if length > 0 { // Zeek's t is both: what comes late and what comes again
 		c.noteAgain('t', dir, &t.tLetters)
 	}
-	filled, at := t.fill(h.Seq, h.Seq+length)
-	me.payload += filled
+	filled, at := t.fill(h.Seq, end)
+	me.payload += min(filled, length)
 	trip := tick(int64(c.synAck+c.ackDat) * handshakeUnit)
 	if trip == 0 {
 		trip = tick(3e6)
@@ -137,7 +140,7 @@ func (c *tcpState) addAck(p *Packet, dir int, all *connections) {
 		}
 	}
 	if peer.bits&sideStarted != 0 && (seqAfter(me.ack, peer.next) || peer.bits&(sideFIN|sideHoles) != 0) {
-		c.acknowledged(me.ack, 1-dir, all)
+		c.acknowledged(me.ack, tick(p.Time), 1-dir, all)
 	}
 	if h.Flags&SYN == 0 && c.status&TCPEstablished == 0 {
 		c.establish(p, dir)
@@ -145,21 +148,23 @@ func (c *tcpState) addAck(p *Packet, dir int, all *connections) {
 }
 
 // acknowledged tells that everything of side dir before ack arrived at the other side: what was not seen here is a gap.
-func (c *tcpState) acknowledged(ack uint32, dir int, all *connections) {
+// One octet beyond is none: it is that of a probe, or a FIN that stands behind its acknowledgement.
+func (c *tcpState) acknowledged(ack, now uint32, dir int, all *connections) {
 	s := &c.side[dir]
-	if ahead := int32(ack - s.next); ahead > 0 && ahead <= maxJump {
-		if ahead == 1 && s.bits&sideProbe != 0 {
-			s.payload++
-		} else {
-			c.addGap(uint32(ahead), dir, c.troubleOf(dir, all))
-		}
-		s.next = ack
-		s.bits &^= sideProbe
+	ahead := int32(ack - s.next)
+	if ahead == 1 && s.bits&sideProbe != 0 {
+		s.payload++
+		s.advance(ack, false)
+	} else if ahead > 1 && ahead <= maxJump {
+		c.troubleOf(dir, all).open(hole{from: s.next, to: ack, at: now})
+		s.bits |= sideHoles
+		s.advance(ack, false)
 	}
 	if s.bits&sideHoles != 0 {
 		t := c.troubleOf(dir, all)
-		c.addGap(t.pass(ack), dir, t)
-		if t.holes == 0 {
+		octets, left := t.pass(ack)
+		c.addGap(octets, dir, t)
+		if !left {
 			s.bits &^= sideHoles
 		}
 	}
@@ -178,5 +183,16 @@ func (c *tcpState) isDuplicateACK(p *Packet, dir int) bool {
 	return p.PayloadLen == 0 && h.Flags&(SYN|FIN) == 0 &&
 		seqAfter(peer.next, h.Ack) && h.Seq == me.next &&
 		(h.Window == me.window || h.Options&TCPSACK != 0) &&
-		(p.IPID != me.ipid || p.IPID == 0)
+		!c.isSameFrame(p, dir)
+}
+
+// isSameFrame tells whether p, which says nothing new, is the frame before it of the same side once more, captured twice
+// as on the ports of a bridge: whoever sends again counts a new IP identification. That is no sign where the
+// identification never moves; before it can move the two SYNs must lie closer than any sender repeats them.
+func (c *tcpState) isSameFrame(p *Packet, dir int) bool {
+	me := &c.side[dir]
+	if p.IPID == 0 || p.IPID != me.ipid {
+		return false
+	}
+	return me.bits&sideIDMoves != 0 || p.TCP.Flags&SYN != 0 && p.Time-c.at < 10e6
 }

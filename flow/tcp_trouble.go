@@ -10,8 +10,12 @@ type sideTrouble struct {
 	hole                                 [4]hole // sequence numbers that were skipped, ascending
 }
 
-// hole is a range of sequence numbers that were skipped at tick at.
-type hole struct{ from, to, at uint32 }
+// hole is a range of sequence numbers that were skipped at tick at. When the other side acknowledges it, it counts as a
+// gap, which is taken back if its octets come after all (captures put an acknowledgement before its data).
+type hole struct {
+	from, to, at uint32
+	gap          bool
+}
 
 // troubleOf returns the troubles of side dir.
 func (c *tcpState) troubleOf(dir int, all *connections) *sideTrouble {
@@ -79,39 +83,55 @@ func (t *sideTrouble) fill(from, to uint32) (octets, at uint32) {
 			at = h.at
 		}
 		octets += last - first
-		switch {
-		case first == h.from && last == h.to:
-			t.remove(i)
+		if h.gap {
+			t.gap -= min(t.gap, last-first)
+		}
+		if t.cut(i, first, last) {
 			i--
-		case first == h.from:
-			h.from = last
-		case last == h.to:
-			h.to = first
-		default: // from its middle
-			upper := hole{last, h.to, h.at}
-			h.to = first
-			if t.holes < uint32(len(t.hole)) {
-				t.holes++
-				copy(t.hole[i+2:t.holes], t.hole[i+1:])
-				t.hole[i+1] = upper
-			}
-			return octets, at
 		}
 	}
 	return octets, at
 }
 
-// pass gives up the holes before ack, as the other side has their octets, and returns how many those were.
-func (t *sideTrouble) pass(ack uint32) (octets uint32) {
-	for t.holes > 0 && seqAfter(ack, t.hole[0].from) {
-		h := &t.hole[0]
-		if seqAfter(h.to, ack) {
+// cut takes [first, last), which lies in hole i, out of it and tells whether nothing is left.
+func (t *sideTrouble) cut(i int, first, last uint32) (gone bool) {
+	h := &t.hole[i]
+	switch {
+	case first == h.from && last == h.to:
+		t.remove(i)
+		return true
+	case first == h.from:
+		h.from = last
+	case last == h.to:
+		h.to = first
+	case t.holes < uint32(len(t.hole)):
+		t.holes++
+		copy(t.hole[i+2:t.holes], t.hole[i+1:])
+		t.hole[i+1] = hole{last, h.to, h.at, h.gap}
+		h.to = first
+	default: // no room for two: the upper part is given up
+		h.to = first
+	}
+	return false
+}
+
+// pass makes gaps of the holes before ack, as the other side has their octets. It returns how many those were, and whether
+// holes are left of which nobody has heard.
+func (t *sideTrouble) pass(ack uint32) (octets uint32, left bool) {
+	for i := 0; i < int(t.holes); i++ {
+		h := &t.hole[i]
+		switch {
+		case h.gap:
+		case !seqAfter(ack, h.from):
+			return octets, true
+		case seqAfter(h.to, ack): // acknowledged in part
 			octets += ack - h.from
 			h.from = ack
-			return octets
+			return octets, true
+		default:
+			octets += h.to - h.from
+			h.gap = true
 		}
-		octets += h.to - h.from
-		t.remove(0)
 	}
-	return octets
+	return octets, false
 }
