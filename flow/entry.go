@@ -102,22 +102,23 @@ func (e *entry) countData(dir int) {
 	e.state |= dataSrc << dir
 }
 
-// datagrams returns the history of a UDP flow: each side's first payload.
-func (e *entry) datagrams() (h History) {
+// datagrams fills h with the history of a UDP flow: each side's first payload.
+func (e *entry) datagrams(h *History) {
+	*h = History{}
 	if e.class != classUDP {
-		return h
+		return
 	}
-	switch e.state & (dataSrc | dataDst | dstFirst) {
-	case dataSrc:
-		h[0] = 'D'
-	case dataSrc | dataDst:
-		copy(h[:], "Dd")
-	case dataDst | dstFirst:
-		h[0] = 'd'
-	case dataSrc | dataDst | dstFirst:
-		copy(h[:], "dD")
+	letters, senders := "Dd", 0
+	if e.state&dstFirst != 0 {
+		letters = "dD"
 	}
-	return h
+	if e.state&dataSrc != 0 {
+		senders++
+	}
+	if e.state&dataDst != 0 {
+		senders++
+	}
+	copy(h[:], letters[:senders])
 }
 
 // record fills r with what e has to report, and ends the interval.
@@ -135,7 +136,7 @@ func (t *Table) record(e *entry, r *Record, cause Cause, end End) {
 		t.endSide(e, dir, r)
 	}
 	t.recordExtra(e, r)
-	r.History = e.datagrams()
+	e.datagrams(&r.History)
 	r.TCP = TCP{} // a TCP flow of later fragments alone has no state
 	if e.tcp != none {
 		t.tcps.at(e.tcp).record(r, &t.tcps)

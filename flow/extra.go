@@ -79,7 +79,9 @@ func (t *Table) mark(p *Packet) {
 
 // recordExtra moves what few flows have to r.
 func (t *Table) recordExtra(e *entry, r *Record) {
-	r.Tunnel, r.ICMP, r.ESP, r.Responder = Tunnel{}, ICMPReport{}, ESP{}, [6]byte{}
+	r.Tunnel = Tunnel{} // one by one: in one assignment they would be copies
+	r.ICMP = ICMPReport{}
+	r.ESP, r.Responder = ESP{}, [6]byte{}
 	if e.extra == none {
 		return
 	}

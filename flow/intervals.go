@@ -27,7 +27,7 @@ type spread struct {
 
 // add notes a time of ns nanoseconds, not negative.
 func (s *spread) add(ns int64) {
-	x := float32(ns) * 1e-3
+	x := float32(float64(ns) * 1e-3)
 	s.n++
 	if x < s.min || s.n == 1 {
 		s.min = x
@@ -59,7 +59,7 @@ func (b *bins) add(i int, k uint32) {
 	k = min(k, math.MaxUint8)
 	for uint32(b[i])+k > math.MaxUint8 {
 		for j := range b {
-			b[j] = (b[j] + 1) / 2 // what was seen stays seen
+			b[j] -= b[j] / 2 // what was seen stays seen
 		}
 		k = (k + 1) / 2
 	}
@@ -91,20 +91,14 @@ func sizeBin(octets uint32) int {
 	return min(bits.Len32(octets-40)-5, 7)
 }
 
-// timeBins begin at the power of ten that lies in their power of two; timeBin looks one up by the highest bit.
-var timeBins = func() (t [64]struct {
-	edge int64 // the least time of the next bin
-	bin  int8  // of what is below
-}) {
-	edge, bin := int64(10_000), int8(0)
+// timeBins tells for every highest bit of a time the bin of what is below the power of ten that lies there, or next.
+var timeBins = func() (t [64]struct{ edge, bin int64 }) {
+	edge, bin := int64(10_000), int64(0)
 	for i := range t {
 		for bin < 7 && edge < 1<<i {
 			edge, bin = edge*10, bin+1
 		}
 		t[i].edge, t[i].bin = edge, bin
-		if bin == 7 {
-			t[i].edge = math.MaxInt64
-		}
 	}
 	return t
 }()
@@ -113,7 +107,7 @@ var timeBins = func() (t [64]struct {
 func timeBin(ns int64) int {
 	b := &timeBins[bits.Len64(uint64(ns)|1)-1]
 	if ns >= b.edge {
-		return int(b.bin) + 1
+		return int(min(b.bin+1, 7))
 	}
 	return int(b.bin)
 }

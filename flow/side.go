@@ -23,7 +23,7 @@ const (
 	sideEstimated // packets were reckoned from payload and MSS
 )
 
-// count adds p, which came from side dir of flow e, to the interval. active tells what the time since the packet before
+// countSide adds p, which came from side dir of flow e, to the interval. active tells what the time since the packet before
 // is counted as.
 func (t *Table) countSide(e *entry, dir int, p *Packet, active bool) {
 	n := e.side[dir]
@@ -33,9 +33,15 @@ func (t *Table) countSide(e *entry, dir int, p *Packet, active bool) {
 		e.side[dir] = n
 		s := t.sides.at(n)
 		s.first, s.intervals, s.minSize = p.Time, none, 0xffff
+		if t.data.limit > 0 {
+			t.data.begin(n)
+		}
 	}
 	s := t.sides.at(n)
 	s.add(p)
+	if t.data.limit > 0 {
+		t.data.add(n, p.Payload)
+	}
 	gap := p.Time - e.last[dir]
 	switch {
 	case !fresh && gap < 0: // captures merged from several interfaces
@@ -66,7 +72,9 @@ func (s *side) add(p *Packet) {
 		if p.Has&HasSegments == 0 {
 			s.has |= sideEstimated
 		}
-		size -= p.PayloadLen - (p.PayloadLen+p.Segments-1)/p.Segments
+		if others := p.PayloadLen - (p.PayloadLen+p.Segments-1)/p.Segments; others < size {
+			size -= others
+		}
 	}
 	s.minSize, s.maxSize = min(s.minSize, uint16(min(size, 0xffff))), max(s.maxSize, uint16(min(size, 0xffff)))
 	s.sizes.add(sizeBin(size), p.Segments)
@@ -107,7 +115,12 @@ func (t *Table) endSide(e *entry, dir int, r *Record) {
 		i.idle.record(&out.Idle)
 		t.intervals.free(s.intervals)
 	}
-	t.sides.free(n)
+	if t.data.limit > 0 {
+		out.Data = t.data.appendTo(data, n)
+	}
+	if t.sides.free(n); t.data.limit > 0 && !t.sides.holds(n) {
+		t.data.drop(n)
+	}
 	e.side[dir] = none
 }
 

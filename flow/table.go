@@ -45,6 +45,7 @@ type Table struct {
 	sides     slab[side]
 	intervals slab[intervals]
 	extras    slab[extra]
+	data      userData
 	wheel     wheel
 	waiting   queue // by age: flows that were never answered, evicted first
 	over      queue // by age: connections that have closed, evicted next
@@ -72,6 +73,7 @@ func NewTable(c Config) *Table {
 		config: c, status: int64(c.StatusInterval),
 		index: newIndex(), wheel: newWheel(),
 		waiting: queue{none, none}, over: queue{none, none}, open: queue{none, none},
+		data:  userData{limit: min(max(c.UserData, 0), userDataMax)},
 		clock: math.MinInt64,
 	}
 	var seed [8 * 7]byte
@@ -270,6 +272,6 @@ func (t *Table) requeue(n uint32, e *entry, due int64) {
 func (t *Table) Stats() Stats {
 	s := t.stats
 	s.Memory = t.entries.memory() + t.sides.memory() + t.intervals.memory() + t.tcps.memory() + t.extras.memory() +
-		8*len(t.index.slots) + len(t.frags.slots)*int(unsafe.Sizeof(fragmentSlot{}))
+		t.data.memory(t.sides.live) + 8*len(t.index.slots) + len(t.frags.slots)*int(unsafe.Sizeof(fragmentSlot{}))
 	return s
 }
