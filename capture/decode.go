@@ -23,8 +23,8 @@ type Decoder struct {
 func (d *Decoder) Counts() Counts { return d.counts }
 
 // Decode fills p from the headers of a frame and counts it. It reads nothing beyond data, keeps nothing of it
-// but the borrowed p.Payload, and allocates nothing; p.Tunnel and p.Quote are the Decoder's until the next call. When p.Family is FamilyNone afterwards the frame belongs to
-// no flow; any other frame does, whatever Decode returns.
+// but the borrowed p.Payload, and allocates nothing; p.Tunnel and p.Quote stay the Decoder's, until the next call.
+// When p.Family is FamilyNone afterwards the frame belongs to no flow; any other frame does, whatever Decode returns.
 func (d *Decoder) Decode(data []byte, f *Frame, p *flow.Packet) Reason {
 	p.Reset()
 	p.Time = f.Timestamp.UnixNano()
