@@ -99,3 +99,75 @@ func TestOtherSensors(t *testing.T) {
 		}
 	}
 }
+
+// TestMergeMetrics: what two records say of their own times becomes what one record of both would have said.
+func TestMergeMetrics(t *testing.T) {
+	wire := func(n uint32, mean, least, most float32, history string, from int64, more func(*flow.Record)) *argus.Record {
+		r := flow.Record{ID: 1, Start: 1e18, Cause: flow.CauseStatus}
+		r.Family, r.Proto, r.SrcPort, r.DstPort = flow.FamilyIPv4, flow.ProtoTCP, 1, 443
+		r.Side[0] = flow.Side{Packets: uint64(n) + 1, Bytes: 300, First: 1e18 + from*1e9, Last: 1e18 + (from+1)*1e9,
+			MinSize: uint16(least), MaxSize: uint16(most), Sizes: 0x20000000,
+			Active: flow.Intervals{N: n, Min: least, Mean: mean, StdDev: 0, Max: most, Bins: 0x10000000}}
+		copy(r.History[:], history)
+		r.TCP.Side[0] = flow.TCPSide{Base: uint32(100 * (from + 1)), Next: 5, Payload: 10, Retrans: 1, OutOfOrder: 2, Duplicates: 3, Gap: 4, Turns: 5, InFlight: uint32(from), Keystrokes: 6, Window: uint16(from)}
+		if more != nil {
+			more(&r)
+		}
+		var e argus.Encoder
+		for got, err := range argus.Records(e.AppendFlow(nil, &r)) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			one := *got
+			return &one
+		}
+		return nil
+	}
+	lent := wire(1, 200, 60, 200, "ShA", 0, func(r *flow.Record) { r.Side[0].Data = []byte("first") })
+	later := wire(3, 400, 70, 1500, "ShAF", 10, func(r *flow.Record) {
+		r.Side[0].Data = []byte("then")
+		r.ICMP = flow.ICMPReport{Type: 3, Code: 1, Family: flow.FamilyIPv4, From: [16]byte{10, 9, 9, 9}}
+		r.Tunnel = flow.Tunnel{Encaps: flow.EncapsIPIP, Key: flow.Key{Family: flow.FamilyIPv4, Proto: 4}}
+		r.MultiMAC, r.HasMAC = true, true
+	})
+	for name, order := range map[string][]*argus.Record{"in order": {lent, later}, "out of order": {later, lent}} {
+		c := New(10)
+		for _, r := range order {
+			c.Add(r)
+		}
+		for r := range c.All() {
+			f, s, tcp := &r.Flow, &r.Flow.Side[0], &r.Flow.TCP.Side[0]
+			if v := s.Active; v.N != 4 || v.Mean != 350 || v.Min != 60 || v.Max != 1500 || v.StdDev < 86.6 || v.StdDev > 86.7 || v.Bins != 0x40000000 {
+				t.Errorf("%s: intervals %+v", name, v)
+			}
+			if s.MinSize != 60 || s.MaxSize != 1500 || s.Sizes != 0x60000000 || string(s.Data) != "first" {
+				t.Errorf("%s: sizes %d to %d, %08x; data %q", name, s.MinSize, s.MaxSize, s.Sizes, s.Data)
+			}
+			if want := (flow.TCPSide{Base: 100, Next: 5, Payload: 20, Retrans: 2, OutOfOrder: 4, Duplicates: 6, Gap: 8, Turns: 10, InFlight: 10, Keystrokes: 12, Window: 10}); *tcp != want {
+				t.Errorf("%s:\n got %+v\nwant %+v", name, *tcp, want)
+			}
+			if f.History.String() != "ShAF" || r.ICMP != 'U' || f.ICMP.Code != 1 || f.Tunnel.Encaps != flow.EncapsIPIP || !f.MultiMAC {
+				t.Errorf("%s: history %s, ICMP %c %+v, tunnel %+v", name, f.History.String(), r.ICMP, f.ICMP, f.Tunnel)
+			}
+		}
+	}
+}
+
+// TestLent: a cluster keeps nothing of the octets that its reader lends.
+func TestLent(t *testing.T) {
+	r := flow.Record{ID: 1}
+	r.Family, r.Proto = flow.FamilyIPv4, flow.ProtoUDP
+	r.Side[0] = flow.Side{Packets: 1, Bytes: 60, Data: []byte("payload")}
+	e := argus.Encoder{Label: []byte("label")}
+	stream := e.AppendFlow(nil, &r)
+	c := New(1)
+	for got := range argus.Records(stream) {
+		c.Add(got)
+	}
+	clear(stream)
+	for got := range c.All() {
+		if string(got.Flow.Side[0].Data) != "payload" || string(got.Label) != "label" || got.Raw != nil {
+			t.Errorf("data %q, label %q", got.Flow.Side[0].Data, got.Label)
+		}
+	}
+}
