@@ -80,16 +80,13 @@ func (e *Encoder) appendTransport(b []byte, inf string) []byte {
 	return be.AppendUint32(b, 0)
 }
 
-// micros returns t as the seconds and microseconds of the wire, and the nanoseconds that they leave out.
-func micros(t int64) (sec, usec uint32, rest uint64) {
-	t = min(max(t, 0), (1<<32)*int64(1e9)-1)
-	n := t % 1e9
-	return uint32(t / 1e9), uint32(n / 1000), uint64(n % 1000)
-}
+// maxTime is the last moment that 32 bits of seconds reach, ns since 1970.
+const maxTime = 1<<32*int64(1e9) - 1
 
+// appendInstant writes seconds and microseconds; the extension has the nanoseconds that they leave out.
 func appendInstant(b []byte, t int64) []byte {
-	sec, usec, _ := micros(t)
-	return be.AppendUint32(be.AppendUint32(b, sec), usec)
+	usec := uint64(min(max(t, 0), maxTime)) / 1000
+	return be.AppendUint32(be.AppendUint32(b, uint32(usec/1e6)), uint32(usec%1e6))
 }
 
 // interval holds the times of both sides of a record in order, as they go to the wire.

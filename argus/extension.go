@@ -118,8 +118,7 @@ func nanoseconds(r *flow.Record) (packed uint64) {
 	v := intervalOf(r)
 	times := [...]int64{v.s0, v.s1, v.d0, v.d1}
 	for i, t := range times {
-		_, _, rest := micros(t)
-		packed |= rest << (10 * i)
+		packed |= uint64(min(max(t, 0), maxTime)) % 1000 << (10 * i)
 	}
 	if r.IsTCP() {
 		packed |= delayRest(r.TCP.SynAck)<<40 | delayRest(r.TCP.AckDat)<<50
