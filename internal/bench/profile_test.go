@@ -9,26 +9,31 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/argus-endpoint/argus-endpoint/argus"
 	"github.com/argus-endpoint/argus-endpoint/capture"
-	"github.com/argus-endpoint/argus-endpoint/flow"
 )
 
-// BenchmarkPipeline is the packet path from a file's frames to encoded records, for profiles: TRACE names a pcap file,
-// else an endpoint trace is made.
+// BenchmarkPipeline is the packet path from a file's frames to encoded records, for profiles: of an endpoint trace and of
+// a scan, or of TRACE, which names a pcap file.
 func BenchmarkPipeline(b *testing.B) {
-	trace := os.Getenv("TRACE")
-	if trace == "" {
-		trace = filepath.Join(b.TempDir(), "endpoint.pcap")
-		if err := writeTrace(trace, 500_000, 1, (*traceWriter).endpoint); err != nil {
-			b.Fatal(err)
+	traces := map[string]string{"trace": os.Getenv("TRACE")}
+	if traces["trace"] == "" {
+		traces = map[string]string{}
+		for name, write := range map[string]func(*traceWriter){"endpoint": (*traceWriter).endpoint, "scan": (*traceWriter).scan} {
+			traces[name] = filepath.Join(b.TempDir(), name)
+			if err := writeTrace(traces[name], 500_000, 1, write); err != nil {
+				b.Fatal(err)
+			}
 		}
 	}
-	packets := 0
-	for b.Loop() {
-		packets += pipe(b, trace)
+	for name, trace := range traces {
+		b.Run(name, func(b *testing.B) {
+			packets := 0
+			for b.Loop() {
+				packets += pipe(b, trace)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(packets), "ns/packet")
+		})
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(packets), "ns/packet")
 }
 
 func pipe(b *testing.B, trace string) (packets int) {
@@ -37,7 +42,7 @@ func pipe(b *testing.B, trace string) (packets int) {
 		b.Fatal(err)
 	}
 	defer src.Close()
-	p := pipeline{table: flow.NewTable(flow.DefaultConfig()), enc: argus.Encoder{Version: argus.V5, Interface: "eth0"}}
+	p := newPipeline()
 	var f capture.Frame
 	for {
 		data, err := src.Next(&f, 0)

@@ -123,6 +123,39 @@ func (t *traceWriter) scan() {
 	}
 }
 
+// transferEvery is how many probes pass between two packets of the transfer beside the scan.
+const transferEvery = 20
+
+// scanBeside is the scan with a connection of its own in between, from the first packet to the last.
+func (t *traceWriter) scanBeside() {
+	c := &conversation{peer: 93<<24 | 1, port: 50000, dport: 443, proto: 6, data: t.left/transferEvery*2/3 - 8}
+	for i := uint32(0); t.left > 0; i++ {
+		if i%transferEvery == 0 && !c.closed {
+			t.advance(c)
+			continue
+		}
+		t.packet(&conversation{peer: 172<<24 | i>>4, port: 40000, dport: uint16(i%16) + 1, proto: 6}, 0, 0, 2)
+	}
+}
+
+// together opens n connections, the one after the other, and goes through the steps of all of them side by side, so that
+// n are open at once: handshake, request and answers.
+func (t *traceWriter) together() {
+	n := t.left / togetherSteps
+	open := make([]conversation, n)
+	for i := range open {
+		open[i] = conversation{peer: 93<<24 | uint32(i), port: 50000, dport: 443, proto: 6, data: togetherSteps}
+	}
+	for range togetherSteps {
+		for i := range open {
+			t.advance(&open[i])
+		}
+	}
+}
+
+// togetherSteps is how many packets each connection of together has.
+const togetherSteps = 8
+
 func (t *traceWriter) packet(c *conversation, dir, payload int, flags byte) {
 	t.write(t.fill(c, dir, payload, flags))
 }

@@ -1,0 +1,160 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/argus-endpoint/argus-endpoint/argus"
+	"github.com/argus-endpoint/argus-endpoint/capture"
+	"github.com/argus-endpoint/argus-endpoint/flow"
+)
+
+// scanBesideATransfer measures P5: the memory that a scan takes at the default table limit, and what the records then say
+// of a transfer that went on all the time.
+func scanBesideATransfer(t *table, probes int) error {
+	trace, out := filepath.Join(t.scratch, "beside.pcap"), filepath.Join(t.scratch, "beside.arg")
+	if err := writeTrace(trace, probes, 2, (*traceWriter).scanBeside); err != nil {
+		return err
+	}
+	u, err := run([]string{"bin/argus-endpoint", "flows", "-r", trace, "-w", out})
+	if err != nil {
+		return err
+	}
+	sent, err := count(trace)
+	if err != nil {
+		return err
+	}
+	f, err := os.Open(out)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var seen moved
+	flows, evicted := map[uint64]bool{}, 0
+	for records := argus.NewReader(f); ; {
+		r, err := records.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if r.Kind != argus.KindFlow {
+			continue
+		}
+		if r.Flow.End == flow.EndResources {
+			evicted++
+		}
+		if s := &r.Flow.Side; r.Flow.SrcPort == 50000 {
+			flows[r.Flow.ID] = true
+			seen.packets += s[0].Packets + s[1].Packets
+			seen.octets += s[0].Bytes + s[1].Bytes
+			seen.payload += s[0].Payload + s[1].Payload
+		}
+	}
+	exact := "exact"
+	if seen != sent || len(flows) != 1 {
+		exact = fmt.Sprintf("WRONG: %+v in %d flows, sent %+v", seen, len(flows), sent)
+	}
+	t.add(row{
+		id: "P5", what: fmt.Sprintf("memory, scan of %d with a transfer of %d packets", probes, sent.packets), who: ours, memory: u.peak,
+		value: fmt.Sprintf("%.1f MB", float64(u.peak)/1e6), note: fmt.Sprintf("<= 64 MB; %d evicted, the transfer's counts %s", evicted, exact),
+	})
+	return nil
+}
+
+// moved is what a connection has sent both ways.
+type moved struct{ packets, octets, payload uint64 }
+
+// count reads the transfer's own packets from a trace.
+func count(trace string) (m moved, err error) {
+	src, err := capture.OpenFile(trace)
+	if err != nil {
+		return m, err
+	}
+	defer src.Close()
+	var dec capture.Decoder
+	var f capture.Frame
+	var p flow.Packet
+	for {
+		data, err := src.Next(&f, 0)
+		if errors.Is(err, io.EOF) {
+			return m, nil
+		}
+		if err != nil {
+			return m, err
+		}
+		if dec.Decode(data, &f, &p); p.SrcPort == 50000 || p.DstPort == 50000 {
+			m = moved{m.packets + 1, m.octets + uint64(p.FrameLen), m.payload + uint64(p.PayloadLen)}
+		}
+	}
+}
+
+// recordSize measures P8: octets on the wire a flow record, in batches compressed as the uplink does.
+func recordSize(t *table, trace string) error {
+	src, err := capture.OpenFile(trace)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return err
+	}
+	defer enc.Close()
+	p := newPipeline()
+	batches := []*batch{{size: 100}, {size: 1000}}
+	p.record = func(b []byte) {
+		for _, o := range batches {
+			o.add(enc, b)
+		}
+	}
+	var f capture.Frame
+	for {
+		data, err := src.Next(&f, 0)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		p.frame(data, &f)
+	}
+	for _, b := range batches {
+		t.add(row{
+			id: "P8", what: fmt.Sprintf("octets a record, batches of %d", b.size), who: ours,
+			value: fmt.Sprintf("%.1f", float64(b.compressed)/float64(b.records)),
+			note:  fmt.Sprintf("<= 65; %.0f before compression", float64(b.octets)/float64(b.records)),
+		})
+	}
+	return nil
+}
+
+// batch adds up what records cost that are compressed so many at a time.
+type batch struct {
+	size               int
+	records            int // in whole batches
+	octets, compressed int
+	waiting            []byte
+	inside             int
+	out                []byte
+}
+
+func (b *batch) add(enc *zstd.Encoder, record []byte) {
+	b.waiting = append(b.waiting, record...)
+	if b.inside++; b.inside < b.size {
+		return
+	}
+	b.out = enc.EncodeAll(b.waiting, b.out[:0])
+	b.records += b.inside
+	b.octets += len(b.waiting)
+	b.compressed += len(b.out)
+	b.waiting, b.inside = b.waiting[:0], 0
+}
