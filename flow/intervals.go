@@ -5,24 +5,53 @@ import (
 	"math/bits"
 )
 
-// intervals are the times between the packets of one side in the current interval of its flow: 56 octets, made when
-// the second packet comes.
-type intervals struct{ active, idle spread }
-
-func (i *intervals) of(active bool) *spread {
-	if active {
-		return &i.active
-	}
-	return &i.idle
-}
-
-// spread follows the distribution of times, in microseconds. Mean and variance are Welford's (Technometrics 4, 1962):
-// nothing cancels, so that 32-bit floats keep the deviation of a million times to a part in a thousand.
+// spread follows the times between the packets of one side, of the active or of the idle ones, in microseconds: 32 octets,
+// made when there is a first one. Mean and variance are Welford's (Technometrics 4, 1962): nothing cancels, so that
+// 32-bit floats keep the deviation of a million times to a part in a thousand.
 type spread struct {
 	n         uint32
 	min, max  float32
 	mean, sum float32 // sum of the squared distances from the mean
+	other     uint32  // number of the side's other spread, none without
 	bins      bins
+}
+
+// spreadOf returns the spread of side s for active or for idle times, made when there is none. The first one that was made
+// is s.spread, the second one its other.
+func (t *Table) spreadOf(s *side, active bool) *spread {
+	if s.spread == none {
+		s.spread = t.spreads.alloc()
+		if active {
+			s.has |= sideActive
+		}
+		t.spreads.at(s.spread).other = none
+	}
+	first := t.spreads.at(s.spread)
+	if active == (s.has&sideActive != 0) {
+		return first
+	}
+	if first.other == none {
+		first.other = t.spreads.alloc()
+	}
+	return t.spreads.at(first.other)
+}
+
+// endSpreads moves the times of side s to r, which is zero, and frees them.
+func (t *Table) endSpreads(s *side, r *Side) {
+	if s.spread == none {
+		return
+	}
+	one, two := &r.Idle, &r.Active
+	if s.has&sideActive != 0 {
+		one, two = two, one
+	}
+	first := t.spreads.at(s.spread)
+	first.record(one)
+	if first.other != none {
+		t.spreads.at(first.other).record(two)
+		t.spreads.free(first.other)
+	}
+	t.spreads.free(s.spread)
 }
 
 // add notes a time of ns nanoseconds, not negative.
@@ -43,9 +72,6 @@ func (s *spread) add(ns int64) {
 
 // record fills r, which is zero.
 func (s *spread) record(r *Intervals) {
-	if s.n == 0 {
-		return
-	}
 	r.N, r.Min, r.Mean, r.Max = s.n, s.min, s.mean, s.max
 	r.StdDev = float32(math.Sqrt(float64(s.sum) / float64(s.n)))
 	r.Bins = s.bins.scaled()

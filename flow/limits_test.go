@@ -2,6 +2,7 @@ package flow
 
 import (
 	"math"
+	"math/bits"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -55,12 +56,35 @@ func TestEvictedAfterItsEnd(t *testing.T) {
 	}
 }
 
+// decorate gives some packets what few packets have.
+func decorate(p *Packet, rng *rand.Rand) {
+	p.Payload = make([]byte, min(p.PayloadLen, 30))
+	switch rng.IntN(20) {
+	case 0:
+		p.Tunnel = &Tunnel{Encaps: EncapsGRE}
+	case 1:
+		p.Has, p.MPLS = HasMPLS, rng.Uint32()
+	case 2:
+		p.Quote = &Quote{Key: p.Key}
+	case 3:
+		p.Segments, p.Has = 1, HasMAC
+	}
+}
+
+// taken returns how many items are not free.
+func (s *slab[T]) taken() (n int) {
+	for _, word := range s.used {
+		n += bits.OnesCount64(word)
+	}
+	return n
+}
+
 // Whatever comes, in whatever order and time: every packet and octet is in exactly one record, and the bound holds.
 func TestNothingLostNothingDoubled(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	c := Config{MaxFlows: 300, StatusInterval: 5 * time.Second}
+	c := Config{MaxFlows: 300, StatusInterval: 5 * time.Second, UserData: 20}
 	tab := NewTable(c)
-	type tuple struct{ packets, bytes uint64 }
+	type tuple struct{ packets, bytes, ip, payload uint64 }
 	want, got := map[packed]tuple{}, map[packed]tuple{}
 	take := func(r *Record) {
 		var k packed
@@ -69,6 +93,8 @@ func TestNothingLostNothingDoubled(t *testing.T) {
 		for _, s := range r.Side {
 			v.packets += s.Packets
 			v.bytes += s.Bytes
+			v.ip += s.IPBytes
+			v.payload += s.Payload
 		}
 		got[k] = v
 	}
@@ -80,10 +106,11 @@ func TestNothingLostNothingDoubled(t *testing.T) {
 			p.SrcPort, p.DstPort = 0, 0
 		}
 		p.TCP.Flags, p.TCP.Seq = uint8(rng.Uint32()), rng.Uint32()
+		decorate(p, rng)
 		var k packed
 		p.Key.pack(&k)
 		v := want[k]
-		want[k] = tuple{v.packets + 1, v.bytes + uint64(p.FrameLen)}
+		want[k] = tuple{v.packets + 1, v.bytes + uint64(p.FrameLen), v.ip + uint64(p.IPLen), v.payload + uint64(p.PayloadLen)}
 		if tab.Add(p) {
 			stop := rng.IntN(3) // sometimes the caller stops early
 			for r := range tab.Due(now) {
@@ -125,8 +152,13 @@ func TestNothingLostNothingDoubled(t *testing.T) {
 			t.Fatalf("tuple %x: in %+v out %+v", k, w, got[k])
 		}
 	}
-	if s := tab.Stats(); s.Open != 0 || tab.index.used != 0 || tab.entries.live > 1 {
-		t.Errorf("after the flush: %d open, %d in the index, %d chunks", s.Open, tab.index.used, tab.entries.live)
+	for name, left := range map[string]int{
+		"open flows": tab.Stats().Open, "index": tab.index.used, "entries": tab.entries.taken(), "sides": tab.sides.taken(),
+		"spreads": tab.spreads.taken(), "connections": tab.tcps.taken(), "extras": tab.extras.taken(),
+	} {
+		if left != 0 {
+			t.Errorf("after the flush %d are left: %s", left, name)
+		}
 	}
 }
 

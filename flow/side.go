@@ -6,7 +6,7 @@ type side struct {
 	first              int64 // capture time of the first packet
 	packets            uint32
 	encaps             uint32
-	intervals          uint32 // number of its intervals, none before the second packet
+	spread             uint32 // number of its first spread, none before the second packet
 	minSize, maxSize   uint16
 	ipid, vlan         uint16
 	ttl, tos           uint8
@@ -21,6 +21,7 @@ const (
 	sideMPLS
 	sideFragments
 	sideEstimated // packets were reckoned from payload and MSS
+	sideActive    // spread is that of active times
 )
 
 // countSide adds p, which came from side dir of flow e, to the interval. active tells what the time since the packet before
@@ -32,7 +33,7 @@ func (t *Table) countSide(e *entry, dir int, p *Packet, active bool) {
 		n = t.sides.alloc()
 		e.side[dir] = n
 		s := t.sides.at(n)
-		s.first, s.intervals, s.minSize = p.Time, none, 0xffff
+		s.first, s.spread, s.minSize = p.Time, none, 0xffff
 		if t.data.limit > 0 {
 			t.data.begin(n)
 		}
@@ -53,10 +54,7 @@ func (t *Table) countSide(e *entry, dir int, p *Packet, active bool) {
 	default:
 		e.last[dir] = p.Time
 	}
-	if s.intervals == none {
-		s.intervals = t.intervals.alloc()
-	}
-	t.intervals.at(s.intervals).of(active).add(gap)
+	t.spreadOf(s, active).add(gap)
 }
 
 func (s *side) add(p *Packet) {
@@ -109,12 +107,7 @@ func (t *Table) endSide(e *entry, dir int, r *Record) {
 	s.record(out)
 	out.Last = e.last[dir]
 	r.EstimatedSegments = r.EstimatedSegments || s.has&sideEstimated != 0
-	if s.intervals != none {
-		i := t.intervals.at(s.intervals)
-		i.active.record(&out.Active)
-		i.idle.record(&out.Idle)
-		t.intervals.free(s.intervals)
-	}
+	t.endSpreads(s, out)
 	if t.data.limit > 0 {
 		out.Data = t.data.appendTo(data, n)
 	}

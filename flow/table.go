@@ -36,21 +36,21 @@ type Stats struct {
 
 // Table meets both directions of every flow in one entry. One goroutine owns it.
 type Table struct {
-	config    Config
-	status    int64 // the status interval, ns
-	index     index
-	hasher    hasher
-	entries   slab[entry]
-	tcps      connections
-	sides     slab[side]
-	intervals slab[intervals]
-	extras    slab[extra]
-	data      userData
-	wheel     wheel
-	waiting   queue // by age: flows that were never answered, evicted first
-	over      queue // by age: connections that have closed, evicted next
-	open      queue // by age: flows with packets both ways, and lasting ones
-	frags     fragments
+	config  Config
+	status  int64 // the status interval, ns
+	index   index
+	hasher  hasher
+	entries slab[entry]
+	tcps    connections
+	sides   slab[side]
+	spreads slab[spread]
+	extras  slab[extra]
+	data    userData
+	wheel   wheel
+	waiting queue // by age: flows that were never answered, evicted first
+	over    queue // by age: connections that have closed, evicted next
+	open    queue // by age: flows with packets both ways, and lasting ones
+	frags   fragments
 
 	clock int64 // the table's time: packet time that never runs backwards
 	skew  int64 // clock less packet time, not 0 after packet time stepped back
@@ -271,7 +271,7 @@ func (t *Table) requeue(n uint32, e *entry, due int64) {
 // Stats returns the counters.
 func (t *Table) Stats() Stats {
 	s := t.stats
-	s.Memory = t.entries.memory() + t.sides.memory() + t.intervals.memory() + t.tcps.memory() + t.extras.memory() +
+	s.Memory = t.entries.memory() + t.sides.memory() + t.spreads.memory() + t.tcps.memory() + t.extras.memory() +
 		t.data.memory(t.sides.live) + 8*len(t.index.slots) + len(t.frags.slots)*int(unsafe.Sizeof(fragmentSlot{}))
 	return s
 }

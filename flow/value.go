@@ -11,10 +11,10 @@ func (t *Table) ageQueue(e *entry) *queue {
 	return &t.waiting
 }
 
-// rank moves flow n to the eviction queue that its state tells after gaining the given facts.
+// rank moves flow n to the end of the eviction queue that its state tells after gaining the given facts.
 func (t *Table) rank(n uint32, e *entry, gained state) {
 	t.ageQueue(e).remove(&t.entries, byAge, n)
-	e.state |= gained
+	e.state = e.state&^touched | gained
 	t.ageQueue(e).push(&t.entries, byAge, n)
 }
 
