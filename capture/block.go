@@ -82,22 +82,9 @@ func (b *block) next(f *Frame) ([]byte, bool) {
 		return nil, false
 	}
 	setFrame(f, f.Link, uint32(snap), binary.NativeEndian.Uint32(h[frameLen:]))
-	f.Timestamp = time.Unix(int64(binary.NativeEndian.Uint32(h[frameSec:])), int64(binary.NativeEndian.Uint32(h[frameNsec:])))
-	f.Outgoing = h[framePktType] == packetOutgoing
-	if b.vnet {
-		if v := h[mac-vnetHeader:]; v[vnetGSOType] != 0 {
-			f.GSOSize = binary.NativeEndian.Uint16(v[vnetGSOSize:])
-		}
-	}
-	status := binary.NativeEndian.Uint32(h[frameStatus:])
-	f.ChecksumNotReady = status&statusChecksumNotReady != 0
-	if status&statusVLAN != 0 {
-		f.HasVLAN = true
-		f.VLANTCI = uint16(binary.NativeEndian.Uint32(h[frameVLANTCI:]))
-		f.VLANTPID = etherVLAN
-		if status&statusVLANTPID != 0 {
-			f.VLANTPID = binary.NativeEndian.Uint16(h[frameVLANTPID:])
-		}
+	describe(f, h)
+	if v := h[mac-vnetHeader:]; b.vnet && v[vnetGSOType] != 0 {
+		f.GSOSize = binary.NativeEndian.Uint16(v[vnetGSOSize:])
 	}
 	b.left--
 	step := binary.NativeEndian.Uint32(h[frameNext:])
@@ -108,4 +95,20 @@ func (b *block) next(f *Frame) ([]byte, bool) {
 	}
 	end := mac + snap
 	return h[mac:end:end], true
+}
+
+// describe takes from a frame's header h what is known beside its octets.
+func describe(f *Frame, h []byte) {
+	f.Timestamp = time.Unix(int64(binary.NativeEndian.Uint32(h[frameSec:])), int64(binary.NativeEndian.Uint32(h[frameNsec:])))
+	f.Outgoing = h[framePktType] == packetOutgoing
+	status := binary.NativeEndian.Uint32(h[frameStatus:])
+	f.ChecksumNotReady = status&statusChecksumNotReady != 0
+	if status&statusVLAN != 0 {
+		f.HasVLAN = true
+		f.VLANTCI = uint16(binary.NativeEndian.Uint32(h[frameVLANTCI:]))
+		f.VLANTPID = etherVLAN
+		if status&statusVLANTPID != 0 {
+			f.VLANTPID = binary.NativeEndian.Uint16(h[frameVLANTPID:])
+		}
+	}
 }

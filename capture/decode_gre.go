@@ -31,34 +31,20 @@ func (w *walk) gre() layer {
 	}
 	b := w.data[w.off:]
 	t := flow.Tunnel{Encaps: flow.EncapsGRE, Flags: be16(b), Proto: be16(b[2:])}
-	size := 4
-	for _, field := range [...]uint16{greChecksum, greKey, greSequence} {
-		if t.Flags&field != 0 {
-			size += 4
-		}
-	}
-	switch version := t.Flags & greVersion; {
-	case version == 1 && t.Proto == etherPPP && t.Flags&(greChecksum|greRouting|greKey) == greKey:
-		if t.Flags&greAck != 0 {
-			size += 4
-		}
-		if t.Flags&greSequence == 0 { // an acknowledgement alone
-			return layerEnd
-		}
-	case version != 0 || t.Flags&greRouting != 0:
+	size := greLength(t.Flags)
+	switch pptp := t.Flags&(greVersion|greChecksum|greRouting|greKey) == greKey|1 && t.Proto == etherPPP; {
+	case !pptp && t.Flags&(greVersion|greRouting) != 0:
 		return w.fail(TunnelFormat)
-	}
-	if !w.have(size) {
+	case !w.have(size):
 		return w.short(size, TunnelFormat)
-	}
-	if t.Flags&greKey != 0 {
-		key := 4
-		if t.Flags&greChecksum != 0 {
-			key = 8
-		}
-		if t.ID = be32(b[key:]); t.Flags&greVersion == 1 {
-			t.ID &= 0xffff // the call; the upper half is the payload's length
-		}
+	case pptp && t.Flags&greSequence == 0: // an acknowledgement alone
+		return layerEnd
+	case pptp:
+		t.ID = uint32(be16(b[6:])) // the call
+	case t.Flags&(greKey|greChecksum) == greKey:
+		t.ID = be32(b[4:])
+	case t.Flags&greKey != 0:
+		t.ID = be32(b[8:])
 	}
 	switch {
 	case t.Proto == etherERSPAN && t.Flags&greSequence != 0:
@@ -71,6 +57,20 @@ func (w *walk) gre() layer {
 		return layerEthernet
 	}
 	return w.payloadType(t.Proto)
+}
+
+// greLength returns the length of a GRE header with these flags.
+func greLength(flags uint16) int {
+	size := 4
+	for _, field := range [...]uint16{greChecksum, greKey, greSequence} {
+		if flags&field != 0 {
+			size += 4
+		}
+	}
+	if flags&greVersion == 1 && flags&greAck != 0 {
+		size += 4
+	}
+	return size
 }
 
 // erspan reads a header of ERSPAN type II or III, size octets with this version number, behind a GRE header

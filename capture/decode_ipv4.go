@@ -38,8 +38,7 @@ func (w *walk) ipv4() layer {
 	total := int(be16(b[2:]))
 	p.Family = flow.FamilyIPv4
 	p.IPLen = uint32(total)
-	p.TOS, p.TTL, p.Proto = b[1], b[8], b[9]
-	p.IPID = be16(b[4:])
+	p.TOS, p.IPID, p.TTL, p.Proto = b[1], be16(b[4:]), b[8], b[9]
 	copy(p.Src[:4], b[12:16])
 	copy(p.Dst[:4], b[16:20])
 	w.proto = b[9]

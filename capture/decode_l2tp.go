@@ -4,34 +4,33 @@ import "github.com/argus-endpoint/argus-endpoint/flow"
 
 // Flags of the L2TP header.
 const (
-	l2tpControl  = 0x8000
 	l2tpLength   = 0x4000
 	l2tpSequence = 0x0800
 	l2tpOffset   = 0x0200
-	l2tpReserved = 0x34f0
+	l2tpPriority = 0x0100
 )
 
-// l2tpUDP reads an L2TP data header of version 2 (RFC 2661 section 3.1), which carries PPP, or of version 3
-// (RFC 3931 section 4.1.2). Control messages belong to the UDP flow.
+// l2tpUDP reads an L2TP data header of version 2 (RFC 2661 section 3.1) or 3 (RFC 3931 section 4.1.2).
+// Control messages belong to the UDP flow.
 func (w *walk) l2tpUDP() layer {
 	if !w.have(8) {
 		return layerEnd
 	}
-	b := w.data[w.off:]
-	flags := be16(b)
-	if flags&l2tpControl != 0 {
-		return layerEnd
-	}
-	switch flags &^ (l2tpLength | l2tpSequence | l2tpOffset | 0x100) {
+	flags := be16(w.data[w.off:])
+	switch flags &^ (l2tpLength | l2tpSequence | l2tpOffset | l2tpPriority) {
+	case 2:
+		return w.l2tpV2(flags)
 	case 3:
-		if flags == 3 && be16(b[2:]) == 0 {
+		if flags == 3 && be16(w.data[w.off+2:]) == 0 {
 			return w.l2tpV3(4)
 		}
-		return layerEnd
-	case 2:
-	default:
-		return layerEnd
 	}
+	return layerEnd
+}
+
+// l2tpV2 reads a data header of version 2, 8 octets of which are there: PPP follows.
+func (w *walk) l2tpV2(flags uint16) layer {
+	b := w.data[w.off:]
 	size := 2
 	if flags&l2tpLength != 0 {
 		if int(be16(b[2:])) > w.wire-w.off && w.whole() {

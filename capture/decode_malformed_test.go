@@ -22,6 +22,11 @@ func TestDecodeMalformed(t *testing.T) {
 		}
 		return b
 	}
+	nested := innerIPv4()
+	for range 9 {
+		nested = ipv4(protoIPv4, nested)
+	}
+	reached := map[Reason]bool{Decoded: true, SnapLength: true} // cut frames are in TestDecodeLinks
 	const none, ether, four, six = flow.FamilyNone, flow.FamilyEthernet, flow.FamilyIPv4, flow.FamilyIPv6
 	for _, c := range []struct {
 		name   string
@@ -49,6 +54,9 @@ func TestDecodeMalformed(t *testing.T) {
 		{"version 0", LinkRaw, make([]byte, 40), IPVersion, none, 0, 0},
 		{"cut IPv4", LinkEthernet, ethernet(etherIPv4, ipv4(17)[:19]), IPShort, ether, 0, 0},
 		{"cut IPv6", LinkEthernet, ethernet(etherIPv6, ipv6(17)[:39]), IPShort, ether, 0, 0},
+		{"wrong checksum", LinkEthernet, edit(eth4(17, dgram), 24, 1, 1), IPChecksum, four, 17, 5},
+		{"no room for GRE", LinkEthernet, eth4(47, []byte{0}), TunnelFormat, four, 47, 0},
+		{"9 tunnels", LinkEthernet, ethernet(etherIPv4, nested), TunnelDepth, four, 4, 0},
 		{"header length 16", LinkEthernet, edit(eth4(17, dgram), 14, 0x44), IPHeaderLength, ether, 0, 0},
 		{"total length below header", LinkEthernet, edit(eth4(17, dgram), 16, 0, 19), IPLength, four, 17, 0},
 		{"total length beyond frame", LinkEthernet, edit(eth4(17, dgram), 16, 9, 9), IPLength, four, 17, 5},
@@ -81,6 +89,7 @@ func TestDecodeMalformed(t *testing.T) {
 		{"Frame Relay address", LinkFrameRelay, make([]byte, 20), LinkFormat, none, 0, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			reached[c.reason] = true
 			var d Decoder
 			var p flow.Packet
 			r := d.Decode(c.data, frameOf(c.link, c.data), &p)
@@ -98,8 +107,8 @@ func TestDecodeMalformed(t *testing.T) {
 		})
 	}
 	for r := range reasons {
-		if r.String() == "" {
-			t.Errorf("reason %d has no name", r)
+		if r.String() == "" || !reached[r] {
+			t.Errorf("reason %d, %q: no name or no test", r, r)
 		}
 	}
 	if Reason(200).String() == "" {

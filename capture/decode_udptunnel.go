@@ -4,16 +4,20 @@ import "github.com/argus-endpoint/argus-endpoint/flow"
 
 // UDP ports of tunnels (IANA; Linux used 8472 for VXLAN before there was a number).
 const (
-	portL2TP      = 1701
-	portGTPU      = 2152
-	portTeredo    = 3544
-	portVXLAN     = 4789
-	portVXLANGPE  = 4790
-	portGeneve    = 6081
-	portVXLANOld  = 8472
-	vxlanInstance = 0x08 // flag: the VNI is valid
-	vxlanNext     = 0x04 // flag of VXLAN-GPE: the next protocol is valid
-	vxlanPolicy   = 0x80 // flag: a group policy stands in the reserved octets (draft-smith-vxlan-group-policy)
+	portL2TP     = 1701
+	portGTPU     = 2152
+	portTeredo   = 3544
+	portVXLAN    = 4789
+	portVXLANGPE = 4790
+	portGeneve   = 6081
+	portVXLANOld = 8472
+)
+
+// Flags of the VXLAN header.
+const (
+	vxlanInstance = 0x08 // the VNI is valid
+	vxlanNext     = 0x04 // of VXLAN-GPE: the next protocol is valid
+	vxlanPolicy   = 0x80 // a group policy stands in the reserved octets (draft-smith-vxlan-group-policy)
 )
 
 // udpTunnel looks behind a UDP header for a tunnel. A port number proves nothing: what does not look like

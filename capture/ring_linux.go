@@ -44,8 +44,10 @@ type ring struct {
 	downErr error     // the socket's error; reported when what the ring holds has been read
 	downAt  time.Time // when nothing more can come
 
-	interrupted, closed atomic.Bool
-	close               sync.Once
+	deadline    sync.Mutex // of a wait: it and interrupted change together
+	interrupted bool       // no Next has returned since an Interrupt
+	closed      atomic.Bool
+	close       sync.Once
 }
 
 // Next implements Source.
@@ -92,23 +94,37 @@ func (r *ring) wait(wait time.Duration) error {
 	if wait <= 0 {
 		return ErrTimeout
 	}
-	if err := r.file.SetReadDeadline(time.Now().Add(wait)); err != nil {
-		return r.errClosed()
-	}
-	if r.interrupted.Swap(false) { // an Interrupt from here on ends the Read by its deadline
-		return ErrTimeout
+	if err := r.allow(wait); err != nil {
+		return err
 	}
 	err := r.conn.Read(r.ready)
 	switch {
 	case r.closed.Load():
 		return r.errClosed()
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		r.interrupted.Store(false)
+		r.deadline.Lock()
+		r.interrupted = false
+		r.deadline.Unlock()
 		return ErrTimeout
 	case err != nil:
 		return fmt.Errorf("capture on %s: %w", r.name, err)
 	case !r.blockReady():
 		return ErrTimeout // the interface went down: what the ring holds comes yet
+	}
+	return nil
+}
+
+// allow sets the deadline of a wait, unless the wait was interrupted before it began. An Interrupt from here on moves
+// the deadline.
+func (r *ring) allow(wait time.Duration) error {
+	r.deadline.Lock()
+	defer r.deadline.Unlock()
+	if r.interrupted {
+		r.interrupted = false
+		return ErrTimeout
+	}
+	if err := r.file.SetReadDeadline(time.Now().Add(wait)); err != nil {
+		return r.errClosed()
 	}
 	return nil
 }
@@ -142,7 +158,9 @@ func (r *ring) release() {
 
 // Interrupt implements Source.
 func (r *ring) Interrupt() {
-	r.interrupted.Store(true)
+	r.deadline.Lock()
+	defer r.deadline.Unlock()
+	r.interrupted = true
 	_ = r.file.SetReadDeadline(time.Now())
 }
 
