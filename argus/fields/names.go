@@ -85,8 +85,8 @@ func appendLetters(b []byte, set uint32, letters string) []byte {
 	return b
 }
 
-// encapsLetters are those of section 2.12 of the Argus record format, L and g our own for L2TP and GENEVE.
-const encapsLetters = "mevlpiGa46   S   w    T   xLg"
+// encapsLetters are those of section 2.12 of the Argus record format; L, g and P are our own for L2TP, Geneve and GTP.
+const encapsLetters = "mevlpiGa46   S   w    T   xLgP"
 
 func appendEncaps(b []byte, e flow.Encaps) []byte { return appendLetters(b, uint32(e), encapsLetters) }
 
