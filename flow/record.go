@@ -102,20 +102,22 @@ type Side struct {
 }
 
 // TCPSide is what one direction of a TCP connection has shown: Base, Payload and the counters after it and Interval in
-// the interval of the record, the rest so far.
+// the interval of the record, the rest so far. A segment captured twice (the same IP identification at once, as on the
+// ports of a bridge) counts as a packet, but not as sent again. A RST far outside the window (RFC 5961 section 3) stands
+// in Flags and the history, but sets no status bit and ends nothing.
 type TCPSide struct {
 	Base    uint32 // in the first record the initial sequence number (seen mid-stream: the first one seen less 1), later Next of the record before, a FIN not counted
 	Next    uint32 // the highest sequence number seen, plus one
-	Ack     uint32 // the last acknowledgement number this side sent
+	Ack     uint32 // the highest acknowledgement number this side sent
 	Payload uint32 // payload octets that were new, modulo 2^32: not those of retransmitted segments
-	Retrans uint32 // segments whose data had been seen before
+	Retrans uint32 // segments sent again: with data seen before, or that fill a hole later than a round trip after it was left
 
-	OutOfOrder uint32 // segments that filled a hole
+	OutOfOrder uint32 // segments that filled a hole within a round trip (of the handshake, else 3 ms)
 	Duplicates uint32 // acknowledgements that said nothing new (RFC 5681 section 2)
 	Gap        uint32 // octets that the other side acknowledged and nobody saw
 	Turns      uint32 // acknowledgements that moved the other side's window
-	InFlight   uint32 // octets sent and not acknowledged, at the end of the interval
-	Keystrokes uint32 // segments that a typing hand sent
+	InFlight   uint32 // sequence numbers sent and not acknowledged, at the end of the interval
+	Keystrokes uint32 // small segments after a rest that the other side echoed: a hand that types (tcp_keystroke.go)
 
 	Window   uint16 // the last one, unscaled
 	MSS      uint16 // option value, 0 when not seen

@@ -32,6 +32,7 @@ type tcpSide struct {
 	shift   uint8
 	flags   uint8
 	current uint8 // header flags of the interval
+	stroke  uint8 // octets of the last data, valid with sideStroke
 }
 
 // optionShift drops the low bits of the TCPOption bits, which are all 0.
