@@ -185,7 +185,7 @@ func (r *Record) finish(w *raw) {
 			r.sequence(&f.TCP.Side[i], w.next[i], w.ack[i])
 		}
 	}
-	if !f.HasMAC && f.Family == flow.FamilyEthernet {
+	if !f.HasMAC && w.ext == nil && f.Family == flow.FamilyEthernet {
 		f.EtherType = f.Type
 	}
 }

@@ -94,4 +94,3 @@ next:
 		t.Logf("%5d  %s", causes[cause], cause)
 	}
 }
-
