@@ -19,8 +19,8 @@ var kinds = []struct {
 }{
 	{"one packet of UDP", func(tab *Table, i int) { tab.Add(numbered(i, ProtoUDP, 0, true)) }, false, 230},   // 213 206 213
 	{"one packet of TCP", func(tab *Table, i int) { tab.Add(numbered(i, ProtoTCP, SYN, true)) }, false, 380}, // 344 335 342
-	{"three packets of UDP each way", exchange, false, 350},                                                  // 346 335 342
-	{"connection with data moving and resting both ways", converse, false, 560},                              // 540 529 535
+	{"three packets of UDP each way", exchange, false, 370},                                                  // 361 352 358
+	{"connection with data moving and resting both ways", converse, false, 590},                              // 572 561 567
 	{"connection at rest", converse, true, 300},                                                              // 286 274 279
 }
 

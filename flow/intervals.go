@@ -5,15 +5,15 @@ import (
 	"math/bits"
 )
 
-// spread follows the times between the packets of one side, of the active or of the idle ones, in microseconds: 32 octets,
-// made when there is a first one. Mean and variance are Welford's (Technometrics 4, 1962): nothing cancels, so that
-// 32-bit floats keep the deviation of a million times to a part in a thousand.
+// spread follows the times between the packets of one side, of the active or of the idle ones: 40 octets, made when there
+// is a first one. The sums are kept, so that the mean is exact and no packet needs a division.
 type spread struct {
-	n         uint32
-	min, max  float32
-	mean, sum float32 // sum of the squared distances from the mean
-	other     uint32  // number of the side's other spread, none without
-	bins      bins
+	sum      uint64  // ns
+	squares  float64 // ns^2
+	n        uint32
+	min, max float32 // us
+	other    uint32  // number of the side's other spread, none without
+	bins     bins
 }
 
 // spreadOf returns the spread of side s for active or for idle times, made when there is none. The first one that was made
@@ -56,24 +56,31 @@ func (t *Table) endSpreads(s *side, r *Side) {
 
 // add notes a time of ns nanoseconds, not negative.
 func (s *spread) add(ns int64) {
-	x := float32(float64(ns) * 1e-3)
+	x := float64(ns)
+	us := float32(x * 1e-3)
+	if us < s.min || s.n == 0 {
+		s.min = us
+	}
+	if us > s.max {
+		s.max = us
+	}
 	s.n++
-	if x < s.min || s.n == 1 {
-		s.min = x
-	}
-	if x > s.max {
-		s.max = x
-	}
-	d := x - s.mean
-	s.mean += d / float32(s.n)
-	s.sum += d * (x - s.mean)
+	s.sum += uint64(ns)
+	s.squares += x * x
 	s.bins.add(timeBin(ns), 1)
 }
 
+// noise is what rounding leaves of the variance of equal times, relative to the square of their mean.
+const noise = 1e-13
+
 // record fills r, which is zero.
 func (s *spread) record(r *Intervals) {
-	r.N, r.Min, r.Mean, r.Max = s.n, s.min, s.mean, s.max
-	r.StdDev = float32(math.Sqrt(float64(s.sum) / float64(s.n)))
+	n := float64(s.n)
+	mean := float64(s.sum) / n
+	r.N, r.Min, r.Mean, r.Max = s.n, s.min, float32(mean*1e-3), s.max
+	if variance := s.squares/n - mean*mean; variance > noise*mean*mean {
+		r.StdDev = float32(math.Sqrt(variance) * 1e-3)
+	}
 	r.Bins = s.bins.scaled()
 }
 
