@@ -5,20 +5,19 @@ const intervalStatus = TCPSrcRetransmit | TCPDstRetransmit | TCPSrcWindowShut | 
 	TCPSrcECNMarked | TCPDstECNMarked | TCPSrcOutOfOrder | TCPDstOutOfOrder |
 	TCPSrcDuplicate | TCPDstDuplicate | TCPSrcGap | TCPDstGap | TCPPortReuse
 
-// record fills r.TCP and r.History with the state and begins a new interval.
+// record fills r.TCP, which is zero, and r.History with the state and begins a new interval. Fields are set one by one:
+// a literal would be built elsewhere and copied.
 func (c *tcpState) record(r *Record, all *connections) {
-	r.TCP = TCP{
-		Status: c.status, Options: c.options(),
-		SynAck: int64(c.synAck) * handshakeUnit, AckDat: int64(c.ackDat) * handshakeUnit,
-	}
+	r.TCP.Status, r.TCP.Options = c.status, c.options()
+	r.TCP.SynAck, r.TCP.AckDat = int64(c.synAck)*handshakeUnit, int64(c.ackDat)*handshakeUnit
 	c.history.expand(&r.History)
 	c.status &^= intervalStatus
 	for i := range c.side {
 		s, out := &c.side[i], &r.TCP.Side[i]
-		*out = TCPSide{
-			Base: s.base, Next: s.next, Ack: s.ack, Payload: s.payload, Turns: s.turns, InFlight: c.inFlight(i),
-			Keystrokes: uint32(s.strokes), Window: s.window, MSS: s.mss, Shift: s.shift, Flags: s.flags, Interval: s.current,
-		}
+		out.Base, out.Next, out.Ack, out.Payload = s.base, s.next, s.ack, s.payload
+		out.Turns, out.InFlight, out.Keystrokes = s.turns, c.inFlight(i), uint32(s.strokes)
+		out.Window, out.MSS, out.Shift = s.window, s.mss, s.shift
+		out.Flags, out.Interval = s.flags, s.current
 		if c.trouble != 0 {
 			t := c.troubleOf(i, all)
 			out.Retrans, out.OutOfOrder, out.Duplicates, out.Gap = t.retrans, t.outOfOrder, t.duplicates, t.gap
