@@ -99,7 +99,7 @@ func tunnels() []struct {
 		{"VXLAN-GPE", false, udpIn(4790, []byte{12, 0, 0, 1, 0, 0, 1, 0}, v4), "0x4000000 id 0x1 flags 0x0 proto 0x0" + udpIn4(4790)},
 		{"VXLAN-GPE IPv6", true, udpIn(4790, []byte{12, 0, 0, 2, 0, 0, 1, 0}, v6), "0x4000000 id 0x1 flags 0x0 proto 0x0" + udpIn4(4790)},
 		{"VXLAN-GPE Ethernet", false, udpIn(4790, []byte{8, 0, 0, 0, 0, 0, 1, 0}, frame), "0x4000000 id 0x1 flags 0x0 proto 0x0" + udpIn4(4790)},
-		{"VXLAN-GPE NSH", false, udpIn(4790, []byte{12, 0, 0, 4, 0, 0, 1, 0}, []byte{0, 2, 1, 3, 0, 0, 0, 0}, frame), "0x4000000 id 0x1 flags 0x0 proto 0x0" + udpIn4(4790)},
+		{"VXLAN-GPE NSH", false, udpIn(4790, []byte{12, 0, 0, 4, 0, 0, 1, 0}, []byte{0, 2, 2, 3, 0, 0, 0, 0}, frame), "0x4000000 id 0x1 flags 0x0 proto 0x0" + udpIn4(4790)},
 		{"Geneve", false, udpIn(6081, []byte{0, 0, 0x65, 0x58, 0, 0, 1, 0}, frame), "0x10000000 id 0x1 flags 0x0 proto 0x6558" + udpIn4(6081)},
 		{"Geneve with options", true, udpIn(6081, []byte{3, 0x40, 0x86, 0xdd, 0, 0, 1, 0, 0, 0, 0, 1, 9, 9, 9, 9, 0, 0, 0, 0}, v6), "0x10000000 id 0x1 flags 0x0 proto 0x86dd" + udpIn4(6081)},
 		{"GTP-U", false, udpIn(2152, []byte{0x30, 0xff, 0, 31, 0, 0, 0, 5}, v4), "0x20000000 id 0x5 flags 0x0 proto 0x0" + udpIn4(2152)},
