@@ -76,9 +76,13 @@ func (c *tcpState) addAhead(p *Packet, dir int, all *connections) {
 		me.payload += length
 		return
 	}
-	again := me.next - h.Seq
 	filled, _ := t.fill(h.Seq, me.next)
-	me.payload += length - min(again, length) + min(filled, again)
+	first := h.Seq // octet of data
+	if h.Flags&SYN != 0 {
+		first++
+	}
+	beyond := uint32(max(0, min(int32(first+length-me.next), int32(length))))
+	me.payload += beyond + min(filled, length-beyond)
 	if length > 0 {
 		t.retrans++
 		c.status |= TCPSrcRetransmit << dir
