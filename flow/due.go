@@ -25,8 +25,21 @@ func (t *Table) Due(now int64) iter.Seq[*Record] {
 				return
 			}
 			t.wheel.now++
+			if t.wheel.now >= t.trimAt {
+				t.trim()
+			}
 		}
 	}
+}
+
+// trim returns memory that was not needed for two status intervals.
+func (t *Table) trim() {
+	t.trimAt = t.wheel.now + 2*t.status>>tickShift + 1
+	t.entries.trim()
+	t.sides.trim()
+	t.spreads.trim()
+	t.extras.trim()
+	t.tcps.trim()
 }
 
 func (t *Table) drainReady(yield func(*Record) bool) bool {
@@ -138,7 +151,10 @@ func (t *Table) remove(n uint32, e *entry) {
 		t.extras.free(e.extra)
 	}
 	t.entries.free(n)
-	t.stats.Open--
+	if t.stats.Open--; t.stats.Open == 0 { // there may be nothing to do for long
+		t.trim()
+		t.trim()
+	}
 }
 
 // after returns the table's time at which wait (coarse) will have passed since then, a coarse time in the past.

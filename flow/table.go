@@ -47,6 +47,7 @@ type Table struct {
 	extras  slab[extra]
 	data    userData
 	wheel   wheel
+	trimAt  int64 // the time of the wheel to trim the slabs
 	waiting queue // by age: flows that were never answered, evicted first
 	over    queue // by age: connections that have closed, evicted next
 	open    queue // by age: flows with packets both ways, and lasting ones

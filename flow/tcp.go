@@ -73,6 +73,11 @@ func (t *connections) free(n uint32) {
 }
 
 // memory returns the octets held.
+func (t *connections) trim() {
+	t.slab.trim()
+	t.troubles.trim()
+}
+
 func (t *connections) memory() int { return t.slab.memory() + t.troubles.memory() }
 
 // seqAfter tells whether sequence number a comes after b, modulo 2^32 (RFC 9293 section 3.4).

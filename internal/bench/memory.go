@@ -104,7 +104,7 @@ func heapPerFlow(n int, open func(func(*flow.Packet), *flow.Packet, int), rest b
 		open(add, &p, i)
 	}
 	if rest {
-		for s := range int64(20) {
+		for s := range int64(40) {
 			for range tab.Due(start + s*int64(time.Second)) {
 			}
 		}
