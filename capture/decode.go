@@ -39,7 +39,7 @@ func (d *Decoder) Decode(data []byte, f *Frame, p *flow.Packet) Reason {
 	for l := w.link(f.Link); l != layerEnd; {
 		l = w.step(l)
 	}
-	if p.Family == flow.FamilyNone && w.depth > 0 {
+	if w.depth > 0 {
 		w.leave()
 	}
 	if f.GSOSize != 0 && p.PayloadLen > uint32(f.GSOSize) {

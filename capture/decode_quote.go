@@ -28,6 +28,7 @@ func (w *walk) quote(kind uint8) {
 	for l != layerEnd {
 		l = in.step(l)
 	}
+	q.Payload = nil // it was lent
 	if q.Family == flow.FamilyNone || q.Has&flow.HasLaterFragment != 0 || q.HasPorts() && q.SrcPort|q.DstPort == 0 {
 		return
 	}

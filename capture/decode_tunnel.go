@@ -36,12 +36,15 @@ func (w *walk) enter(size int, t flow.Tunnel) bool {
 	return true
 }
 
-// leave gives a frame whose innermost tunnel holds no sound IP header to the flow of that tunnel: ARP, spanning tree
-// and the control messages of a tunnel belong there, as does what is malformed.
+// leave ends a walk that entered a tunnel. A frame whose innermost tunnel holds no sound IP header goes to the flow of that
+// tunnel: ARP, spanning tree and the control messages of a tunnel belong there, as does what is malformed.
 func (w *walk) leave() {
-	truncated := w.p.Has & flow.HasTruncated
-	*w.p = w.d.around
-	w.p.Has |= truncated
+	if w.p.Family == flow.FamilyNone {
+		truncated := w.p.Has & flow.HasTruncated
+		*w.p = w.d.around
+		w.p.Has |= truncated
+	}
+	w.d.around.Payload = nil // it was lent
 }
 
 // ipInIP reads nothing: an IP header stands in an IP packet (RFC 2003, RFC 2473, RFC 4213).

@@ -38,7 +38,7 @@ func TestTunnelsByTshark(t *testing.T) {
 			t.Fatal(err)
 		}
 		args := []string{"-n", "-r", "testdata/tunnels.pcap", "-T", "fields", "-E", "occurrence=l"}
-		for _, c := range strings.Fields(tsharkColumns) {
+		for c := range strings.FieldsSeq(tsharkColumns) {
 			args = append(args, "-e", c)
 		}
 		out, err := exec.Command("tshark", args...).Output()
