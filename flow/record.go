@@ -52,7 +52,7 @@ const (
 	TCPDstWindowShut = 0x800
 	TCPSrcReset      = 0x1000
 	TCPDstReset      = 0x2000
-	TCPSrcECNMarked  = 0x4000
+	TCPSrcECNMarked  = 0x4000 // the source told of congestion: ECE outside a SYN (RFC 3168 section 6.1)
 	TCPDstECNMarked  = 0x8000
 	TCPSrcOutOfOrder = 0x10000
 	TCPDstOutOfOrder = 0x20000

@@ -89,13 +89,14 @@ func tick(ns int64) uint32 { return uint32(ns >> tickBits) }
 const tickBits = 14
 
 // newConnection tells whether p, a SYN on a known tuple, opens another connection than the one it knows. A repeated SYN
-// has the initial sequence number of its side; a SYN/ACK speaks of a new connection only where the known one is over.
+// has the initial sequence number of its side, also after a refusal; after both sides have closed none is repeated.
+// A SYN/ACK speaks of a new connection only where the known one is over.
 func (c *tcpState) newConnection(p *Packet, dir int) bool {
 	if p.TCP.Flags&(SYN|RST|FIN) != SYN {
 		return false
 	}
 	me := &c.side[dir]
-	if me.bits&sideStarted != 0 && p.TCP.Seq == me.isn {
+	if me.bits&sideStarted != 0 && p.TCP.Seq == me.isn && c.status&TCPClosed == 0 {
 		return false
 	}
 	if c.ended() {
@@ -122,7 +123,7 @@ func (c *tcpState) add(p *Packet, dir int, all *connections) {
 		me.bits |= sideAcked
 		c.history.note('a', dir)
 	}
-	if h.Flags&ECE != 0 && h.Flags&SYN == 0 || p.TOS&3 == 3 {
+	if h.Flags&(ECE|SYN) == ECE { // in a SYN it is an offer (RFC 3168 section 6.1)
 		c.status |= TCPSrcECNMarked << dir
 	}
 	if h.Window == 0 && h.Flags&(SYN|FIN|RST) == 0 {
@@ -143,11 +144,14 @@ func (c *tcpState) add(p *Packet, dir int, all *connections) {
 	me.flags |= h.Flags
 }
 
-// start takes the first segment of a side for the begin of its sequence space.
+// start takes the first segment of a side for the begin of its sequence space, unless it is a RST, whose number may be 0.
 func (c *tcpState) start(p *Packet, dir int) {
 	me := &c.side[dir]
 	if c.history == (history{}) && dir == 1 { // the entry took the receiver for the initiator
 		c.history.flip()
+	}
+	if p.TCP.Flags&RST != 0 {
+		return
 	}
 	me.bits |= sideStarted
 	me.isn, me.next = p.TCP.Seq-1, p.TCP.Seq

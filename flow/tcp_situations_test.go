@@ -236,7 +236,7 @@ var situations = []struct {
 		c.handshake(1, 9)
 		c.segment(0, ACK, 2, 10, 100).TOS = 3
 		c.segment(1, ECE|ACK, 10, 102, 0)
-	}, synced | TCPSrcECNMarked | TCPDstECNMarked, EndForced, "ShADa", troubles{payload: 100}, troubles{}},
+	}, synced | TCPDstECNMarked, EndForced, "ShADa", troubles{payload: 100}, troubles{}},
 }
 
 func TestTCPSituations(t *testing.T) {
