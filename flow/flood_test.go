@@ -51,18 +51,24 @@ func TestOrderOfEviction(t *testing.T) {
 	}
 }
 
-// A stream that nobody answers is worth keeping once it has lasted a status interval.
+// A stream that nobody answers, or whose answers go another way, is worth keeping once it has lasted a status interval.
 func TestLastingStreamOutlivesAScan(t *testing.T) {
-	m := &meter{Table: NewTable(Config{MaxFlows: 100, StatusInterval: 5 * time.Second})}
-	stream := func(at int64) *Packet { return packet(at, ProtoUDP, alice, bob, 514, 514, 200, 158) }
-	for i := range int64(10) {
-		m.add(stream(t0 + i*second))
-	}
-	for i := range 10_000 {
-		m.add(packet(t0+10*second+int64(i), ProtoUDP, alice, ip4(10, 1, byte(i>>8), byte(i)), 999, 53, 60, 18))
-	}
-	if !m.knows(stream(0)) {
-		t.Error("a scan drove the stream out")
+	for _, proto := range []uint8{ProtoUDP, ProtoTCP} {
+		m := &meter{Table: NewTable(Config{MaxFlows: 100, StatusInterval: 5 * time.Second})}
+		stream := func(at int64) *Packet {
+			p := packet(at, proto, alice, bob, 514, 514, 200, 146)
+			p.TCP.Flags = PSH
+			return p
+		}
+		for i := range int64(10) {
+			m.add(stream(t0 + i*second))
+		}
+		for i := range 10_000 {
+			m.add(packet(t0+10*second+int64(i), ProtoUDP, alice, ip4(10, 1, byte(i>>8), byte(i)), 999, 53, 60, 18))
+		}
+		if !m.knows(stream(0)) {
+			t.Errorf("a scan drove a stream of protocol %d out", proto)
+		}
 	}
 }
 
