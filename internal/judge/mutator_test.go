@@ -17,8 +17,9 @@ import (
 const (
 	mutated      = 5_000_000 // frames of one run; MUTATOR_FRAMES says otherwise
 	mutatorRound = 500_000   // frames that one table meets
-	mutatorFlows = 1 << 14   // flows that it may hold
-	mutatorHeap  = 96 << 20  // octets that the heap may grow by, all told; measured 2026-11-22: 31 MB
+	mutatorFlows = 1 << 12   // flows that it may hold
+	mutatorTable = 3 << 20   // octets that the table may hold; measured 2026-11-22: 2.0 MB
+	mutatorHeap  = 16 << 20  // octets that the heap may grow by, all told; measured 2026-11-22: none
 )
 
 // TestMutatorBudget sends real frames that were made hostile through decoder, table and encoder: nothing panics, nothing
@@ -40,12 +41,16 @@ func TestMutatorBudget(t *testing.T) {
 	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 8<<20 {
 		t.Errorf("%d octets stay on the heap", grown)
 	}
-	if grown := int64(after.HeapSys) - int64(before.HeapSys); grown > mutatorHeap {
+	if peak > mutatorTable {
+		t.Errorf("a table of at most %d flows held %d octets, the budget is %d", mutatorFlows, peak, mutatorTable)
+	}
+	grown := int64(after.HeapSys) - int64(before.HeapSys)
+	if grown > mutatorHeap {
 		t.Errorf("the heap grew by %d octets, the budget is %d", grown, mutatorHeap)
 	}
-	t.Logf("judge: mutator: %d frames of %d real ones, seed %d, in %.0f s: %d metered, %d in no flow, %d with a defect; %d flows, %d evicted, %d records of %d octets; tables up to %d octets",
+	t.Logf("judge: mutator: %d frames of %d real ones, seed %d, in %.0f s: %d metered, %d in no flow, %d with a defect; %d flows, %d evicted, %d records of %d octets; tables up to %d octets, the heap grew by %d",
 		total.frames, len(m.real), seed, time.Since(began).Seconds(), total.metered, total.lost, total.defects,
-		total.flows, total.evicted, total.records, total.octets, peak)
+		total.flows, total.evicted, total.records, total.octets, peak, grown)
 }
 
 func number(t *testing.T, env string, otherwise int) int {
