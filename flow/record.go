@@ -159,8 +159,10 @@ type Record struct {
 }
 
 // History tells in Zeek's letters what happened in a flow, in order (docs.zeek.org, conn.log history): s SYN, h SYN/ACK,
-// a ACK, d data, f FIN, r RST, t retransmission, g gap, w zero window, i inconsistent, q SYN with FIN or RST, ^ turned round;
-// upper case for the source. NUL padded; what does not fit is left out.
+// a ACK without data, d data, f FIN, r RST, t data that came again or out of order, g gap, w zero window, i FIN with RST,
+// q SYN with FIN or RST, ^ turned round: the destination's was the first packet; upper case for the source. a, d, i and q
+// come once a side; s, h, f and r again with another sequence number; t, g and w the 1st, 10th, 100th ... time.
+// Zeek's c (wrong checksum) is none of ours. NUL padded; what does not fit is left out.
 type History [24]byte
 
 // String returns the letters.

@@ -101,19 +101,50 @@ func TestTCPPortReuse(t *testing.T) {
 	}
 }
 
-// The same SYN again is a retransmission; another one on a connection that stands replaces it.
+// The same SYN again is a retransmission, however late; another one on a connection that stands replaces it.
 func TestTCPSecondSYN(t *testing.T) {
-	var again conversation
-	again.segment(0, SYN, 1, 0, 0)
-	again.segment(0, SYN, 1, 0, 0)
-	if r := again.records(); len(r) != 1 || r[0].TCP.Side[0].Retrans != 1 {
-		t.Errorf("a repeated SYN: %+v", r)
+	closed := func(c *conversation) {
+		c.handshake(1, 9)
+		c.segment(0, FIN|ACK, 2, 10, 0)
+		c.segment(1, FIN|ACK, 10, 3, 0)
+		c.segment(0, ACK, 3, 11, 0)
 	}
-	var fresh conversation
-	fresh.handshake(1, 9)
-	fresh.segment(0, SYN, 777, 0, 0)
-	if r := fresh.records(); len(r) != 2 || r[1].TCP.Status&TCPPortReuse == 0 {
-		t.Errorf("a new SYN on an open connection: %d records", len(r))
+	for _, c := range []struct {
+		name  string
+		build func(c *conversation)
+		flows int
+	}{
+		{"the same again", func(c *conversation) { c.segment(0, SYN, 1, 0, 0); c.segment(0, SYN, 1, 0, 0) }, 1},
+		{"the same again, late", func(c *conversation) {
+			c.handshake(1, 9)
+			c.segment(0, ACK, 2, 10, 500)
+			c.at += 6 * second
+			c.segment(0, ACK, 502, 10, 500)
+			c.segment(0, SYN, 1, 0, 0)
+		}, 1},
+		{"another, before an answer", func(c *conversation) { c.segment(0, SYN, 1, 0, 0); c.segment(0, SYN, 777, 0, 0) }, 2},
+		{"another, established", func(c *conversation) { c.handshake(1, 9); c.segment(0, SYN, 777, 0, 0) }, 2},
+		{"another from the other side, established", func(c *conversation) { c.handshake(1, 9); c.segment(1, SYN, 777, 0, 0) }, 2},
+		{"another, closed", func(c *conversation) { closed(c); c.handshake(777, 999) }, 2},
+		{"the same number, closed", func(c *conversation) { closed(c); c.handshake(1, 9) }, 2},
+		{"its answer alone, closed", func(c *conversation) { closed(c); c.segment(1, SYN|ACK, 999, 778, 0) }, 2},
+		{"a late segment, closed", func(c *conversation) { closed(c); c.segment(1, FIN|ACK, 10, 3, 0) }, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var conv conversation
+			c.build(&conv)
+			ids := map[uint64]bool{}
+			records := conv.records()
+			for _, r := range records {
+				ids[r.ID] = true
+			}
+			if len(ids) != c.flows {
+				t.Errorf("%d flows, want %d", len(ids), c.flows)
+			}
+			if r := records[len(records)-1]; (r.TCP.Status&TCPPortReuse != 0) != (c.flows > 1) {
+				t.Errorf("status %#x of the last of %d flows", r.TCP.Status, c.flows)
+			}
+		})
 	}
 }
 
