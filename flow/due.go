@@ -37,6 +37,7 @@ func (t *Table) trim() {
 	t.trimAt = t.wheel.now + 2*t.status>>tickShift + 1
 	t.entries.trim()
 	t.sides.trim()
+	t.data.trim(&t.sides)
 	t.spreads.trim()
 	t.extras.trim()
 	t.tcps.trim()

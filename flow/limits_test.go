@@ -245,9 +245,16 @@ func TestFragmentsOfTCPHaveNoState(t *testing.T) {
 }
 
 func TestNoAllocationPerPacket(t *testing.T) {
-	tab := NewTable(Config{MaxFlows: 500, StatusInterval: 5 * time.Second})
+	for _, octets := range []int{0, 64} {
+		noAllocation(t, Config{MaxFlows: 500, StatusInterval: 5 * time.Second, UserData: octets})
+	}
+}
+
+func noAllocation(t *testing.T, c Config) {
+	tab := NewTable(c)
 	now, i := t0, 0
 	p := packet(now, ProtoTCP, alice, bob, 1, 80, 60, 10)
+	p.Payload = make([]byte, 10)
 	step := func() {
 		i++
 		now += second / 1000

@@ -111,9 +111,7 @@ func (t *Table) endSide(e *entry, dir int, r *Record) {
 	if t.data.limit > 0 {
 		out.Data = t.data.appendTo(data, n)
 	}
-	if t.sides.free(n); t.data.limit > 0 && !t.sides.holds(n) {
-		t.data.drop(n)
-	}
+	t.sides.free(n)
 	e.side[dir] = none
 }
 

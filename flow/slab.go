@@ -73,9 +73,6 @@ func (s *slab[T]) trim() {
 	s.unused = keep
 }
 
-// holds tells whether the chunk of item n is there.
-func (s *slab[T]) holds(n uint32) bool { return s.chunks[n/chunkLen] != nil }
-
 // memory returns the octets that the slab holds.
 func (s *slab[T]) memory() int {
 	return (s.live+len(s.spare))*int(unsafe.Sizeof([chunkLen]T{})) + cap(s.chunks)*int(unsafe.Sizeof(s.chunks[0])) + cap(s.used)*8

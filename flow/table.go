@@ -222,6 +222,6 @@ func (t *Table) requeue(n uint32, e *entry, due int64) {
 func (t *Table) Stats() Stats {
 	s := t.stats
 	s.Memory = t.entries.memory() + t.sides.memory() + t.spreads.memory() + t.tcps.memory() + t.extras.memory() +
-		t.data.memory(t.sides.live) + 8*len(t.index.slots) + len(t.frags.slots)*int(unsafe.Sizeof(fragmentSlot{}))
+		t.data.memory() + 8*len(t.index.slots) + len(t.frags.slots)*int(unsafe.Sizeof(fragmentSlot{}))
 	return s
 }

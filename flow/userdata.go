@@ -48,13 +48,19 @@ func (u *userData) appendTo(b []byte, n uint32) []byte {
 	return append(b, octets[:binary.NativeEndian.Uint16(length)]...)
 }
 
-// drop gives back the chunk of side n, whose sides are all gone.
-func (u *userData) drop(n uint32) { u.chunks[n/chunkLen] = nil }
-
-// memory returns the octets held by the given number of chunks.
-func (u *userData) memory(chunks int) int {
-	if u.limit == 0 {
-		return 0
+// trim gives back the chunks whose sides are all gone.
+func (u *userData) trim(sides *slab[side]) {
+	for i := range u.chunks {
+		if sides.used[i] == 0 {
+			u.chunks[i] = nil
+		}
 	}
-	return chunks * chunkLen * (lengthLen + u.limit)
+}
+
+// memory returns the octets held.
+func (u *userData) memory() (octets int) {
+	for _, c := range u.chunks {
+		octets += len(c)
+	}
+	return octets
 }
