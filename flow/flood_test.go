@@ -31,6 +31,7 @@ func TestOrderOfEviction(t *testing.T) {
 	busy, rest := both(t0, 1), both(t0+1, 2)
 	refused := []*Packet{syn(t0+2, 3), packet(t0+2, ProtoTCP, host(3), alice, 80, 1, 60, 0)}
 	refused[1].TCP.Flags = RST | ACK
+	refused[1].TCP.Ack = refused[0].TCP.Seq + 1
 	halfOpen, single := syn(t0+3, 4), packet(t0+4, ProtoUDP, alice, host(5), 1, 2, 60, 18)
 	m.add(busy...)
 	m.add(rest...)

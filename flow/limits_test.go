@@ -50,6 +50,7 @@ func TestEvictedAfterItsEnd(t *testing.T) {
 	syn.TCP.Flags = SYN
 	reset := packet(t0, ProtoTCP, bob, alice, 80, 40000, 60, 0)
 	reset.TCP.Flags = RST | ACK
+	reset.TCP.Ack = 1
 	m.add(syn, reset, udp(t0, true, 1))
 	if len(m.records) != 1 || m.records[0].End != EndDetected {
 		t.Errorf("records %+v, want one whose end the protocol told", m.records)

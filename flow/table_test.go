@@ -232,7 +232,7 @@ func TestIdleTimeouts(t *testing.T) {
 			if i%2 == 1 {
 				p = packet(t0, ProtoTCP, bob, alice, 80, 40000, 60, 0)
 			}
-			p.TCP.Flags = f
+			p.TCP.Flags, p.TCP.Ack = f, 1
 			ps = append(ps, p)
 		}
 		return ps

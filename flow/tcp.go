@@ -173,7 +173,7 @@ func (c *tcpState) addControl(p *Packet, dir int) {
 	if h.Flags&SYN != 0 {
 		c.addSYN(p, dir)
 	}
-	if h.Flags&(SYN|FIN|RST) == FIN && (me.bits&sideFIN == 0 || h.Seq+p.PayloadLen+1 != me.next) {
+	if end := h.Seq + p.PayloadLen + 1; h.Flags&(SYN|FIN|RST) == FIN && !isFar(int32(end-me.next)) && (me.bits&sideFIN == 0 || end != me.next) {
 		c.history.note('f', dir)
 	}
 	if h.Flags&RST != 0 {
@@ -228,15 +228,20 @@ func handshakeTime(ns int64) uint32 { return uint32(min(max(ns, 0)/handshakeUnit
 
 // believesReset tells whether the receiver of a RST would close for it: its sequence number must lie near what its sender
 // has sent last, as far as the receiver's window reaches (RFC 5961 section 3.2; not exactly, as segments may have been
-// lost before us). Of a side that sent nothing else any is believed that speaks of what the other side sent.
+// lost before us). Of a side that sent nothing else one is believed that speaks of what the other side sent
+// (RFC 9293 section 3.5.3).
 func (c *tcpState) believesReset(p *Packet, dir int) bool {
 	me, peer := &c.side[dir], &c.side[1-dir]
 	expected := me.next
 	if me.flags == 0 {
-		if peer.flags&ACK == 0 {
+		switch ack := p.TCP.Ack; {
+		case peer.flags&ACK != 0:
+			expected = peer.ack
+		case p.TCP.Flags&ACK != 0 && peer.bits&sideStarted != 0: // it refuses a SYN
+			return seqAfter(ack, peer.isn) && !seqAfter(ack, peer.next)
+		default:
 			return true
 		}
-		expected = peer.ack
 	}
 	reach := max(int32(peer.window)<<min(peer.shift, 14), 0xffff)
 	d := int32(p.TCP.Seq - expected)

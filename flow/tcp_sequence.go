@@ -9,13 +9,9 @@ func (c *tcpState) addSequence(p *Packet, dir int, all *connections) {
 	h, me := &p.TCP, &c.side[dir]
 	length := p.PayloadLen
 	end := h.Seq + length
-	if h.Flags&SYN != 0 {
-		end++
-	}
+	end += uint32(h.Flags & SYN >> 1)
 	fin := h.Flags&FIN != 0
-	if fin {
-		end++
-	}
+	end += uint32(h.Flags & FIN)
 	ahead := int32(end - me.next)
 	switch {
 	case ahead > 0 && h.Seq == me.next:
@@ -26,8 +22,9 @@ func (c *tcpState) addSequence(p *Packet, dir int, all *connections) {
 		c.addStroke(p, dir)
 		me.payload += length
 		me.advance(end, fin)
-	case ahead > maxJump || ahead < -maxJump: // from elsewhere: a new begin, if it goes on there
+	case isFar(ahead): // from elsewhere: a new begin, if it goes on there
 		me.payload += length
+		fin = false
 		me.advance(end, fin)
 	case end == h.Seq && ahead <= 0: // an acknowledgement overtaken by data, or a keep-alive
 	case ahead > 0:
@@ -44,11 +41,14 @@ func (c *tcpState) addSequence(p *Packet, dir int, all *connections) {
 	if fin && end == me.next && me.bits&sideFIN == 0 {
 		me.bits |= sideFIN
 		c.status |= TCPSawFIN
-		if peer := &c.side[1-dir]; peer.flags&ACK != 0 {
+		if peer := &c.side[1-dir]; peer.flags&ACK != 0 { // it may stand behind its acknowledgement
 			c.acknowledged(peer.ack, tick(p.Time), dir, all)
 		}
 	}
 }
+
+// isFar tells whether a sequence number that lies ahead by so much, or behind, is not of this connection.
+func isFar(ahead int32) bool { return ahead > maxJump || ahead < -maxJump }
 
 // advance moves the end of what was seen. A FIN that data follow was none.
 func (me *tcpSide) advance(end uint32, fin bool) {
@@ -129,7 +129,7 @@ func (c *tcpState) addAck(p *Packet, dir int, all *connections) {
 			me.ack = h.Ack
 		}
 		return
-	case me.flags&ACK == 0 || advance > maxJump || advance < -maxJump:
+	case me.flags&ACK == 0 || isFar(advance):
 		me.ack = h.Ack
 	case advance > 0:
 		me.ack = h.Ack

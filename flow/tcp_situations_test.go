@@ -29,6 +29,8 @@ var situations = []struct {
 			c.segment(1, RST|ACK, 0, 2, 0)
 		}
 	}, TCPSawSYN | TCPDstReset | TCPSrcRetransmit, EndDetected, "Sr", troubles{retrans: 2}, troubles{}},
+	{"refused by a stranger", func(c *conversation) { c.segment(0, SYN, 1, 0, 0); c.segment(1, RST|ACK, 0, 5000, 0) },
+		TCPSawSYN, EndForced, "Sr", troubles{}, troubles{}},
 	{"half open", func(c *conversation) { c.segment(0, SYN, 1, 0, 0); c.segment(1, SYN|ACK, 9, 2, 0) },
 		TCPSawSYN | TCPSawSYNACK, EndForced, "Sh", troubles{}, troubles{inFlight: 0}},
 	{"half open, reset by the scanner", func(c *conversation) {
@@ -232,6 +234,11 @@ var situations = []struct {
 		c.segment(0, ACK, 102, 10, 100)
 		c.segment(1, ACK, 10, 202, 0)
 	}, synced, EndForced, "ShADa", troubles{payload: 300}, troubles{}},
+	{"a FIN from elsewhere", func(c *conversation) {
+		c.handshake(1, 9)
+		c.segment(1, FIN|ACK, 0x60000000, 2, 0)
+		c.segment(1, ACK, 10, 2, 100)
+	}, synced, EndForced, "ShAd", troubles{}, troubles{payload: 100, inFlight: 100}},
 	{"congestion marks", func(c *conversation) {
 		c.handshake(1, 9)
 		c.segment(0, ACK, 2, 10, 100).TOS = 3
