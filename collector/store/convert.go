@@ -1,10 +1,6 @@
 package store
 
 import (
-	"net"
-	"net/netip"
-	"strings"
-
 	"github.com/argus-endpoint/argus-endpoint/argus"
 	"github.com/argus-endpoint/argus-endpoint/flow"
 	"github.com/gofrs/uuid/v5"
@@ -13,8 +9,11 @@ import (
 // idUUID is the kind of an argus.ID that is a UUID (Argus record format, section 2.1).
 const idUUID = 0x22
 
-// firstPresence is the lowest bit of Row.Presence that is not one of argus.Has.
-const firstPresence = 1 << 16
+// firstPresence is the lowest bit of Row.Presence that is not one of argus.Has; sizesFollow is the highest.
+const (
+	firstPresence = 1 << 16
+	sizesFollow   = 1 << 31 // of each side with one packet the smallest and the largest are that packet, and stored as 0
+)
 
 func micro(ns int64) int64 { return ns / 1000 }
 
@@ -22,22 +21,17 @@ func micro(ns int64) int64 { return ns / 1000 }
 func (row *Row) fill(r *argus.Record, names *names) {
 	f, s, d := &r.Flow, &r.Flow.Side[0], &r.Flow.Side[1]
 	first, last := f.Span()
-	row.Interface = names.text(string(r.InterfaceName()))
+	row.Interface = names.text(r.InterfaceName())
 	row.STime, row.LTime = micro(first), micro(last)
 	row.Age = row.STime - micro(f.Start)
-	if s.Packets > 0 {
-		row.SrcAfter, row.SrcBefore = micro(s.First)-row.STime, row.LTime-micro(s.Last)
-	}
-	if d.Packets > 0 {
-		row.DstAfter, row.DstBefore = micro(d.First)-row.STime, row.LTime-micro(d.Last)
-	}
 	row.Family, row.Proto, row.Type = uint8(f.Family), f.Proto, f.Type
 	row.SAddr, row.DAddr = names.address(f.Family, &f.Src), names.address(f.Family, &f.Dst)
 	row.SPort, row.DPort = f.SrcPort, f.DstPort
-	row.SPkts, row.SBytes, row.SL2Bytes, row.SAppBytes = int64(s.Packets), int64(s.Bytes), int64(s.Bytes-s.IPBytes), int64(s.Payload)
-	row.DPkts, row.DBytes, row.DL2Bytes, row.DAppBytes = int64(d.Packets), int64(d.Bytes), int64(d.Bytes-d.IPBytes), int64(d.Payload)
+	row.SPkts, row.SBytes, row.SAppBytes = int64(s.Packets), int64(s.Bytes), int64(s.Payload)
+	row.DPkts, row.DBytes, row.DAppBytes = int64(d.Packets), int64(d.Bytes), int64(d.Payload)
+	row.SL2More, row.DL2More = int64(s.Bytes-s.IPBytes)-linkHeader*row.SPkts, int64(d.Bytes-d.IPBytes)-linkHeader*row.DPkts
 	row.Cause, row.End, row.Initiator, row.FlowID = uint8(r.Cause), uint8(f.End), uint8(f.Initiator), f.ID
-	row.Label = names.text(string(r.Label))
+	row.Label, row.History = names.text(r.Label), names.history(&f.History)
 	if f.HasMAC {
 		row.SMAC, row.DMAC = names.mac(f.SrcMAC), names.mac(f.DstMAC)
 	}
@@ -55,6 +49,10 @@ func (row *Row) fill(r *argus.Record, names *names) {
 	if f.IsTCP() {
 		row.fillTCP(&f.TCP)
 	}
+	row.fillTimes(s, d)
+	row.fillSizes(f)
+	row.fillIntervals(f)
+	row.fillExtra(r, names)
 }
 
 // fillTCP stores what is predictable as its difference from the prediction, which is mostly 0.
@@ -63,11 +61,14 @@ func (row *Row) fillTCP(t *flow.TCP) {
 	row.TCPStatus, row.TCPOptions, row.SynAck, row.AckDat = t.Status, t.Options, micro(t.SynAck), micro(t.AckDat)
 	row.SFlags, row.SFlagsNow, row.SBase, row.SRetrans = s.Flags, s.Interval, s.Base, s.Retrans
 	row.DFlags, row.DFlagsNow, row.DBase, row.DRetrans = d.Flags, d.Interval, d.Base, d.Retrans
-	row.SEarlier, row.DEarlier = int64(s.Payload-uint32(row.SAppBytes)), int64(d.Payload-uint32(row.DAppBytes))
+	row.SResent, row.DResent = int32(uint32(row.SAppBytes)-s.Payload), int32(uint32(row.DAppBytes)-d.Payload)
 	row.SWin, row.SShift, row.SMSS = s.Window, s.Shift, s.MSS
 	row.DWin, row.DShift, row.DMSS = d.Window, d.Shift, d.MSS
 	row.SShort, row.DShort = int32(s.Next-s.Base-s.Payload), int32(d.Next-d.Base-d.Payload)
-	row.SUnacked, row.DUnacked = int32(s.Next-d.Ack), int32(d.Next-s.Ack)
+	row.SInFlight, row.DInFlight = s.InFlight, d.InFlight
+	row.SAckMore, row.DAckMore = int32(s.Ack-acknowledged(s, d)), int32(d.Ack-acknowledged(d, s))
+	row.SUnordered, row.SDupAcks, row.SUnseen, row.STurns, row.SStrokes = s.OutOfOrder, s.Duplicates, s.Gap, s.Turns, s.Keystrokes
+	row.DUnordered, row.DDupAcks, row.DUnseen, row.DTurns, row.DStrokes = d.OutOfOrder, d.Duplicates, d.Gap, d.Turns, d.Keystrokes
 }
 
 // record gives back what fill was given, with times cut to microseconds.
@@ -87,17 +88,15 @@ func (row *Row) record(r *argus.Record) {
 	parseAddress(row.SAddr, &f.Src)
 	parseAddress(row.DAddr, &f.Dst)
 	f.Start = (row.STime - row.Age) * 1000
-	*s = flow.Side{Packets: uint64(row.SPkts), Bytes: uint64(row.SBytes), IPBytes: uint64(row.SBytes - row.SL2Bytes), Payload: uint64(row.SAppBytes),
+	*s = flow.Side{Packets: uint64(row.SPkts), Bytes: uint64(row.SBytes), IPBytes: uint64(row.SBytes - row.SL2More - linkHeader*row.SPkts), Payload: uint64(row.SAppBytes),
 		TTL: row.STTL, TOS: row.STOS, IPID: row.SIPID, VLAN: row.SVLAN, MPLS: row.SMPLS, IPOptions: row.SIPOpts, Encaps: flow.Encaps(row.SEnc)}
-	*d = flow.Side{Packets: uint64(row.DPkts), Bytes: uint64(row.DBytes), IPBytes: uint64(row.DBytes - row.DL2Bytes), Payload: uint64(row.DAppBytes),
+	*d = flow.Side{Packets: uint64(row.DPkts), Bytes: uint64(row.DBytes), IPBytes: uint64(row.DBytes - row.DL2More - linkHeader*row.DPkts), Payload: uint64(row.DAppBytes),
 		TTL: row.DTTL, TOS: row.DTOS, IPID: row.DIPID, VLAN: row.DVLAN, MPLS: row.DMPLS, IPOptions: row.DIPOpts, Encaps: flow.Encaps(row.DEnc)}
-	if s.Packets > 0 || d.Packets == 0 {
-		s.First, s.Last = (row.STime+row.SrcAfter)*1000, (row.LTime-row.SrcBefore)*1000
-	}
-	if d.Packets > 0 {
-		d.First, d.Last = (row.STime+row.DstAfter)*1000, (row.LTime-row.DstBefore)*1000
-	}
+	row.times(s, d)
+	row.sizes(f)
+	row.intervals(f)
 	f.EtherType, f.ESP.Lost = row.EtherType, row.ESPLost
+	copy(f.History[:], row.History)
 	parseMAC(row.SMAC, f.SrcMAC[:])
 	parseMAC(row.DMAC, f.DstMAC[:])
 	for i, set := range presence(f) {
@@ -106,87 +105,24 @@ func (row *Row) record(r *argus.Record) {
 	if f.IsTCP() {
 		row.tcp(&f.TCP)
 	}
+	row.extra(r)
 }
 
 func (row *Row) tcp(t *flow.TCP) {
 	s, d := &t.Side[0], &t.Side[1]
 	*t = flow.TCP{Status: row.TCPStatus, Options: row.TCPOptions, SynAck: row.SynAck * 1000, AckDat: row.AckDat * 1000}
-	*s = flow.TCPSide{Base: row.SBase, Payload: uint32(row.SEarlier + row.SAppBytes), Retrans: row.SRetrans, Window: row.SWin, MSS: row.SMSS,
-		Shift: row.SShift, Flags: row.SFlags, Interval: row.SFlagsNow}
-	*d = flow.TCPSide{Base: row.DBase, Payload: uint32(row.DEarlier + row.DAppBytes), Retrans: row.DRetrans, Window: row.DWin, MSS: row.DMSS,
-		Shift: row.DShift, Flags: row.DFlags, Interval: row.DFlagsNow}
+	*s = flow.TCPSide{Base: row.SBase, Payload: uint32(row.SAppBytes) - uint32(row.SResent), Retrans: row.SRetrans, Window: row.SWin, MSS: row.SMSS,
+		Shift: row.SShift, Flags: row.SFlags, Interval: row.SFlagsNow, OutOfOrder: row.SUnordered, Duplicates: row.SDupAcks,
+		Gap: row.SUnseen, Turns: row.STurns, InFlight: row.SInFlight, Keystrokes: row.SStrokes}
+	*d = flow.TCPSide{Base: row.DBase, Payload: uint32(row.DAppBytes) - uint32(row.DResent), Retrans: row.DRetrans, Window: row.DWin, MSS: row.DMSS,
+		Shift: row.DShift, Flags: row.DFlags, Interval: row.DFlagsNow, OutOfOrder: row.DUnordered, Duplicates: row.DDupAcks,
+		Gap: row.DUnseen, Turns: row.DTurns, InFlight: row.DInFlight, Keystrokes: row.DStrokes}
 	s.Next, d.Next = s.Base+s.Payload+uint32(row.SShort), d.Base+d.Payload+uint32(row.DShort)
-	d.Ack, s.Ack = s.Next-uint32(row.SUnacked), d.Next-uint32(row.DUnacked)
+	s.Ack, d.Ack = acknowledged(s, d)+uint32(row.SAckMore), acknowledged(d, s)+uint32(row.DAckMore)
 }
 
 // presence returns the fields of f that the bits of Row.Presence from firstPresence on stand for.
 func presence(f *flow.Record) [9]*bool {
 	s, d := &f.Side[0], &f.Side[1]
 	return [9]*bool{&s.HasVLAN, &d.HasVLAN, &s.HasMPLS, &d.HasMPLS, &s.Fragments, &d.Fragments, &f.HasMAC, &f.EstimatedSegments, &f.MultiMAC}
-}
-
-// names makes each text once, however many rows have it. What peers sent becomes valid UTF-8.
-type names struct {
-	texts     map[string]string
-	addresses map[address]string
-	macs      map[[6]byte]string
-}
-
-type address struct {
-	family flow.Family
-	bytes  [16]byte
-}
-
-func newNames() *names {
-	return &names{texts: map[string]string{}, addresses: map[address]string{}, macs: map[[6]byte]string{}}
-}
-
-func (n *names) text(s string) string {
-	t, ok := n.texts[s]
-	if !ok {
-		t = strings.ToValidUTF8(s, "\uFFFD")
-		n.texts[s] = t
-	}
-	return t
-}
-
-func (n *names) mac(m [6]byte) string {
-	t, ok := n.macs[m]
-	if !ok {
-		t = net.HardwareAddr(m[:]).String()
-		n.macs[m] = t
-	}
-	return t
-}
-
-func (n *names) address(family flow.Family, b *[16]byte) string {
-	a := address{family, *b}
-	t, ok := n.addresses[a]
-	if ok {
-		return t
-	}
-	switch family {
-	case flow.FamilyIPv4, flow.FamilyARP:
-		t = netip.AddrFrom4([4]byte(b[:4])).String()
-	case flow.FamilyIPv6:
-		t = netip.AddrFrom16(*b).String()
-	case flow.FamilyEthernet, flow.FamilyRARP:
-		t = net.HardwareAddr(b[:6]).String()
-	}
-	n.addresses[a] = t
-	return t
-}
-
-func parseAddress(s string, b *[16]byte) {
-	if a, err := netip.ParseAddr(s); err == nil {
-		copy(b[:], a.AsSlice())
-		return
-	}
-	parseMAC(s, b[:6])
-}
-
-func parseMAC(s string, b []byte) {
-	if m, err := net.ParseMAC(s); err == nil && len(m) == len(b) {
-		copy(b, m)
-	}
 }

@@ -12,12 +12,12 @@ type Row struct {
 
 	STime int64 `parquet:"stime,timestamp(microsecond),delta"` // first packet of the interval
 	LTime int64 `parquet:"ltime,timestamp(microsecond),delta"` // last packet of the interval
-	// The times of the sides, in microseconds after STime or before LTime; 0 for a side without packets.
-	SrcAfter  int64 `parquet:"safter,delta"`
-	SrcBefore int64 `parquet:"sbefore,delta"`
-	DstAfter  int64 `parquet:"dafter,delta"`
-	DstBefore int64 `parquet:"dbefore,delta"`
-	Age       int64 `parquet:"age,delta"` // from the flow's first packet to STime, microseconds
+	// The times of the sides, in microseconds after STime or before LTime, less what follows from the rest (predict.go).
+	SrcAfter  int64 `parquet:"safter"`
+	SrcBefore int64 `parquet:"sbefore"`
+	DstAfter  int64 `parquet:"dafter,dict"`
+	DstBefore int64 `parquet:"dbefore"`
+	Age       int64 `parquet:"age"` // from the flow's first packet to STime, microseconds
 
 	Family uint8  `parquet:"family,dict"` // 1 IPv4, 2 IPv6, 3 Ethernet, 4 ARP, 5 RARP
 	Proto  uint8  `parquet:"proto,dict"`  // IP protocol number
@@ -29,18 +29,20 @@ type Row struct {
 
 	SPkts     int64 `parquet:"spkts,dict"`
 	DPkts     int64 `parquet:"dpkts,dict"`
-	SBytes    int64 `parquet:"sbytes,dict"` // frames
-	DBytes    int64 `parquet:"dbytes,dict"`
-	SL2Bytes  int64 `parquet:"sl2bytes,dict"` // of them, those around the IP packets: sbytes - sl2bytes are the octets of IP
-	DL2Bytes  int64 `parquet:"dl2bytes,dict"`
+	SBytes    int64 `parquet:"sbytes"` // frames
+	DBytes    int64 `parquet:"dbytes"`
+	SL2More   int64 `parquet:"sl2more,dict"` // sbytes - 14 * spkts - sl2more are the octets of IP
+	DL2More   int64 `parquet:"dl2more,dict"`
 	SAppBytes int64 `parquet:"sappbytes,dict"` // payload
-	DAppBytes int64 `parquet:"dappbytes,dict"`
+	DAppBytes int64 `parquet:"dappbytes"`
 
-	State     string `parquet:"state,dict"` // as ra prints it
+	State     string `parquet:"state,dict"`      // as ra prints it
+	ConnState string `parquet:"conn_state,dict"` // as Zeek names it
+	History   string `parquet:"history,dict"`    // in Zeek's letters
 	Cause     uint8  `parquet:"cause,dict"`
 	End       uint8  `parquet:"endreason,dict"` // IPFIX flowEndReason, 0: goes on
 	Initiator uint8  `parquet:"initiator,dict"` // 1 seen, 2 by an answer, 3 guessed
-	FlowID    uint64 `parquet:"flowid"`
+	FlowID    uint64 `parquet:"flowid,delta"`
 	Label     string `parquet:"label,dict"`
 
 	SMAC      string `parquet:"smac,dict"`
@@ -67,22 +69,24 @@ type Row struct {
 
 	TCPStatus  uint32 `parquet:"tcpstatus,dict"`
 	TCPOptions uint32 `parquet:"tcpopt,dict"`
-	SynAck     int64  `parquet:"synack,delta"`   // SYN to SYN/ACK, microseconds
-	AckDat     int64  `parquet:"ackdat,delta"`   // SYN/ACK to ACK
+	SynAck     int64  `parquet:"synack"`         // SYN to SYN/ACK, microseconds
+	AckDat     int64  `parquet:"ackdat"`         // SYN/ACK to ACK
 	SFlags     uint8  `parquet:"stcpflags,dict"` // whole flow
 	DFlags     uint8  `parquet:"dtcpflags,dict"`
 	SFlagsNow  uint8  `parquet:"stcpflagsnow,dict"` // this interval
 	DFlagsNow  uint8  `parquet:"dtcpflagsnow,dict"`
 	SBase      uint32 `parquet:"stcpb"` // initial sequence number
 	DBase      uint32 `parquet:"dtcpb"`
-	SEarlier   int64  `parquet:"stcpearlier,dict"` // payload of the flow before this interval, modulo 2^32
-	DEarlier   int64  `parquet:"dtcpearlier,dict"`
+	SResent    int32  `parquet:"sresent,dict"` // octets of sappbytes that had been seen before
+	DResent    int32  `parquet:"dresent,dict"`
 	SGap       int32  `parquet:"sgap,dict"` // as readers of the record compute it
 	DGap       int32  `parquet:"dgap,dict"`
 	SShort     int32  `parquet:"sshort,dict"` // sequence space used less payload: what is missing or came twice
 	DShort     int32  `parquet:"dshort,dict"`
-	SUnacked   int32  `parquet:"sunacked,dict"` // octets that the other side has not acknowledged
-	DUnacked   int32  `parquet:"dunacked,dict"`
+	SInFlight  uint32 `parquet:"sinflight,dict"` // octets that the other side has not acknowledged
+	DInFlight  uint32 `parquet:"dinflight,dict"`
+	SAckMore   int32  `parquet:"sackmore,dict"` // the last acknowledgement less what follows from the other side's octets in flight
+	DAckMore   int32  `parquet:"dackmore,dict"`
 	SRetrans   uint32 `parquet:"sretrans,dict"`
 	DRetrans   uint32 `parquet:"dretrans,dict"`
 	SWin       uint16 `parquet:"swin,dict"` // unscaled
@@ -91,6 +95,55 @@ type Row struct {
 	DShift     uint8  `parquet:"dwinshift,dict"`
 	SMSS       uint16 `parquet:"smss,dict"`
 	DMSS       uint16 `parquet:"dmss,dict"`
+	SUnordered uint32 `parquet:"sooo,dict"` // segments that filled a hole
+	DUnordered uint32 `parquet:"dooo,dict"`
+	SDupAcks   uint32 `parquet:"sdupack,dict"`
+	DDupAcks   uint32 `parquet:"ddupack,dict"`
+	SUnseen    uint32 `parquet:"sunseen,dict"` // octets acknowledged that nobody saw
+	DUnseen    uint32 `parquet:"dunseen,dict"`
+	STurns     uint32 `parquet:"sturns,dict"` // acknowledgements that moved the other side's window
+	DTurns     uint32 `parquet:"dturns,dict"`
+	SStrokes   uint32 `parquet:"snstroke,dict"`
+	DStrokes   uint32 `parquet:"dnstroke,dict"`
+
+	// Of frames, octets; predict.go says when they are 0 because they follow from the rest.
+	SMinSize uint16 `parquet:"sminsz,dict"`
+	SMaxSize uint16 `parquet:"smaxsz,dict"`
+	SSizes   uint32 `parquet:"spktsz,dict"` // eight counts of four bits
+	DMinSize uint16 `parquet:"dminsz,dict"`
+	DMaxSize uint16 `parquet:"dmaxsz,dict"`
+	DSizes   uint32 `parquet:"dpktsz,dict"`
+
+	// Times between packets, microseconds. Plain integers of 32 bits are the smallest where many rows have 0.
+	SActCount uint32 `parquet:"sintact,dict"` // how many while data moves; the others, while it rests, are spkts - 1 - sintact + sintmore
+	DActCount uint32 `parquet:"dintact,dict"`
+	SIntMore  int32  `parquet:"sintmore,dict"`
+	DIntMore  int32  `parquet:"dintmore,dict"`
+	SActMean  uint32 `parquet:"sintpktact"`
+	SActJit   uint32 `parquet:"sjitact"`
+	SActMin   uint32 `parquet:"sintpktactmin"`
+	SActMax   uint32 `parquet:"sintpktactmax"`
+	SActDist  uint32 `parquet:"sintdistact,dict"`
+	SIdlMean  uint32 `parquet:"sintpktidl"`
+	SIdlJit   uint32 `parquet:"sjitidl"`
+	SIdlMin   uint32 `parquet:"sintpktidlmin"`
+	SIdlMax   uint32 `parquet:"sintpktidlmax"`
+	SIdlDist  uint32 `parquet:"sintdistidl,dict"`
+	DActMean  uint32 `parquet:"dintpktact"`
+	DActJit   uint32 `parquet:"djitact"`
+	DActMin   uint32 `parquet:"dintpktactmin"`
+	DActMax   uint32 `parquet:"dintpktactmax"`
+	DActDist  uint32 `parquet:"dintdistact,dict"`
+	DIdlMean  uint32 `parquet:"dintpktidl"`
+	DIdlJit   uint32 `parquet:"djitidl"`
+	DIdlMin   uint32 `parquet:"dintpktidlmin"`
+	DIdlMax   uint32 `parquet:"dintpktidlmax"`
+	DIdlDist  uint32 `parquet:"dintdistidl,dict"`
+
+	Hash  uint32 `parquet:"hash,dict"` // of the tuple, when the sensor reckons it
+	SData []byte `parquet:"suser"`     // the first octets of the payload, when the sensor keeps them
+	DData []byte `parquet:"duser"`
+	Extra string `parquet:"extra,dict"` // JSON: tunnel, icmp, resp, esp
 }
 
 // EventRow is a status or event record as the files of the table events hold it.

@@ -60,25 +60,75 @@ func (v *View) scanFile(f *File, q *Query, yield func(*argus.Record, error) bool
 		return false, err
 	}
 	var rec argus.Record
-	for _, group := range pf.RowGroups() {
-		first, last, err := rowsOf(group, q.Monitor)
+	for row, err := range byTime(q.rows(pf)) {
 		if err != nil {
 			return false, err
 		}
-		for row, err := range rowsIn(group, first, last) {
-			if err != nil {
-				return false, err
-			}
-			if !q.inTime(row.STime, row.LTime) || !q.Monitor.IsNil() && row.Monitor != q.Monitor.String() {
-				continue
-			}
-			row.record(&rec)
-			if (q.Match == nil || q.Match(&rec)) && !yield(&rec, nil) {
-				return false, nil
-			}
+		row.record(&rec)
+		if (q.Match == nil || q.Match(&rec)) && !yield(&rec, nil) {
+			return false, nil
 		}
 	}
 	return true, nil
+}
+
+// rows lends the rows of a file that q chooses by monitor and time.
+func (q *Query) rows(f *parquet.File) iter.Seq2[*Row, error] {
+	read := rowsIn[Row]
+	if isFirst(f) {
+		read = rowsOfFirst
+	}
+	monitor := q.Monitor.String()
+	return func(yield func(*Row, error) bool) {
+		for _, group := range f.RowGroups() {
+			first, last, err := rowsOf(group, q.Monitor)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for row, err := range read(group, first, last) {
+				if err == nil && (!q.inTime(row.STime, row.LTime) || !q.Monitor.IsNil() && row.Monitor != monitor) {
+					continue
+				}
+				if !yield(row, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// byTime lends rows, which come by monitor, in the order of their times within each. It holds those of one monitor, as many as a
+// commit has: should there be more, they come in the order of time in parts.
+func byTime(rows iter.Seq2[*Row, error]) iter.Seq2[*Row, error] {
+	return func(yield func(*Row, error) bool) {
+		var held []Row
+		lend := func() bool {
+			order := make([]place, len(held))
+			for i := range held {
+				order[i] = place{stime: held[i].STime, row: i}
+			}
+			sortPlaces(order)
+			for _, p := range order {
+				if !yield(&held[p.row], nil) {
+					return false
+				}
+			}
+			held = held[:0]
+			return true
+		}
+		for row, err := range rows {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if len(held) > 0 && (held[0].Monitor != row.Monitor || len(held) == MaxPending) && !lend() {
+				return
+			}
+			held = append(held, *row)
+		}
+		lend()
+	}
 }
 
 // rowsOf returns the range of rows in which those of a monitor are: the rows are sorted by it.
@@ -155,20 +205,20 @@ func narrow(column parquet.ColumnChunk, first, last int64, compare func(parquet.
 }
 
 // rowsIn lends the rows from first up to last.
-func rowsIn(group parquet.RowGroup, first, last int64) iter.Seq2[*Row, error] {
-	return func(yield func(*Row, error) bool) {
+func rowsIn[T any](group parquet.RowGroup, first, last int64) iter.Seq2[*T, error] {
+	return func(yield func(*T, error) bool) {
 		if first >= last {
 			return
 		}
-		r := parquet.NewGenericRowGroupReader[Row](group)
+		r := parquet.NewGenericRowGroupReader[T](group)
 		defer r.Close()
 		if err := r.SeekToRow(first); err != nil {
 			yield(nil, err)
 			return
 		}
-		var rows [rowChunk]Row
+		rows := make([]T, min(last-first, rowChunk))
 		for first < last {
-			n, err := r.Read(rows[:min(last-first, rowChunk)])
+			n, err := r.Read(rows[:min(last-first, int64(len(rows)))])
 			for i := range n {
 				if !yield(&rows[i], nil) {
 					return

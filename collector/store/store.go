@@ -34,7 +34,8 @@ type Batch struct {
 
 // Config is what a store needs besides its folder.
 type Config struct {
-	State func(*argus.Record) string // the column state; nil leaves it empty
+	State     func(*argus.Record) string // the column state; nil leaves it empty
+	ConnState func(*argus.Record) string // the column conn_state; nil leaves it empty
 }
 
 // Store is the writer of a folder; there may be one. Add and Commit are for one goroutine, the rest for any.
@@ -133,6 +134,7 @@ func (s *Store) addRecords(b *Batch, mark *Mark) (err error) {
 	if s.stream, err = s.unzip.DecodeAll(b.Body, s.stream[:0]); err != nil {
 		return err
 	}
+	base := Row{Monitor: b.Monitor.String(), Epoch: b.Epoch.String(), Received: b.Received.UnixMicro()}
 	next, started := b.First, false
 	for r, err := range argus.Records(s.stream) {
 		switch {
@@ -142,7 +144,8 @@ func (s *Store) addRecords(b *Batch, mark *Mark) (err error) {
 			started = true
 			continue
 		case next > mark.Sequence:
-			s.add(b, next, r)
+			base.Sequence = int64(next)
+			s.add(&base, r)
 			mark.Sequence = next
 			mark.Records++
 		default:
@@ -153,21 +156,22 @@ func (s *Store) addRecords(b *Batch, mark *Mark) (err error) {
 	return nil
 }
 
-// add appends the row of one record.
-func (s *Store) add(b *Batch, sequence uint64, r *argus.Record) {
-	monitor, epoch := s.names.text(b.Monitor.String()), s.names.text(b.Epoch.String())
-	received := b.Received.UnixMicro()
+// add appends the row of one record; base has what the record does not say.
+func (s *Store) add(base *Row, r *argus.Record) {
 	if r.Kind == argus.KindFlow {
-		s.rows = append(s.rows, Row{Monitor: monitor, Epoch: epoch, Sequence: int64(sequence), Received: received})
+		s.rows = append(s.rows, *base)
 		row := &s.rows[len(s.rows)-1]
 		row.fill(r, s.names)
 		if s.config.State != nil {
-			row.State = s.names.text(s.config.State(r))
+			row.State = s.config.State(r)
+		}
+		if s.config.ConnState != nil {
+			row.ConnState = s.config.ConnState(r)
 		}
 		return
 	}
-	row := EventRow{Monitor: monitor, Epoch: epoch, Sequence: int64(sequence), Received: received, Cause: uint8(r.Cause),
-		Kind: "event", Interface: s.names.text(string(r.InterfaceName())), Raw: bytes.Clone(r.Raw),
+	row := EventRow{Monitor: base.Monitor, Epoch: base.Epoch, Sequence: base.Sequence, Received: base.Received, Cause: uint8(r.Cause),
+		Kind: "event", Interface: s.names.text(r.InterfaceName()), Raw: bytes.Clone(r.Raw),
 		STime: micro(r.Event.Start), LTime: micro(r.Event.End), Text: strings.ToValidUTF8(string(r.Event.Data), "\uFFFD")}
 	if r.Kind == argus.KindManagement {
 		row.Kind, row.STime, row.LTime = "status", micro(r.Management.Start), micro(r.Management.Now)
