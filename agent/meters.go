@@ -27,7 +27,7 @@ type meters struct {
 	own     func(src, dst netip.AddrPort) bool
 	changed func(moved bool) // called on a change of the network: whether the host's addresses are others; may be nil
 
-	addrs  []netip.Prefix // of the host, when last seen
+	addrs  []string // of the host, when last seen
 	wg     sync.WaitGroup
 	mu     sync.Mutex // guards what follows
 	slots  map[slotKey]*slot
@@ -102,16 +102,16 @@ func (ms *meters) update(ctx context.Context, cancel context.CancelFunc) {
 	}
 }
 
-// addresses returns those by which the host can be reached from elsewhere, in order.
-func addresses(list []platform.Interface) (addrs []netip.Prefix) {
+// addresses returns those with their networks by which the host can be reached from elsewhere, in order.
+func addresses(list []platform.Interface) (addrs []string) {
 	for _, in := range list {
 		for _, a := range in.Addrs {
 			if in.Up && a.Addr().IsGlobalUnicast() {
-				addrs = append(addrs, a)
+				addrs = append(addrs, a.String())
 			}
 		}
 	}
-	slices.SortFunc(addrs, netip.Prefix.Compare)
+	slices.Sort(addrs)
 	return addrs
 }
 
