@@ -3,9 +3,9 @@ package cluster
 
 import (
 	"bytes"
-	"cmp"
 	"iter"
 	"slices"
+	"sort"
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
 	"github.com/argus-endpoint/argus-endpoint/flow"
@@ -68,10 +68,10 @@ func (c *Cluster) Add(r *argus.Record) (oldest *argus.Record) {
 func (c *Cluster) All() iter.Seq[*argus.Record] {
 	return func(yield func(*argus.Record) bool) {
 		sorted := slices.Clone(c.queue)
-		slices.SortStableFunc(sorted, func(a, b entry) int {
-			first, _ := a.rec.Flow.Span()
-			other, _ := b.rec.Flow.Span()
-			return cmp.Compare(first, other)
+		sort.SliceStable(sorted, func(i, j int) bool {
+			first, _ := sorted[i].rec.Flow.Span()
+			other, _ := sorted[j].rec.Flow.Span()
+			return first < other
 		})
 		for _, e := range sorted {
 			if !yield(e.rec) {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 )
@@ -76,7 +77,7 @@ func (s *Spool) load() error {
 // loadSegments takes over every sound segment, in order. It returns the first sequence of the newest one that was whole, and
 // whether there is none after it.
 func (s *Spool) loadSegments(files []fs.FileInfo) (newest uint64, last bool) {
-	slices.SortFunc(files, func(a, b fs.FileInfo) int { return strings.Compare(a.Name(), b.Name()) })
+	sort.Slice(files, func(i, j int) bool { return files[i].Name() < files[j].Name() })
 	end := ""
 	for _, f := range files {
 		if _, ok := parseName(f.Name()); ok {

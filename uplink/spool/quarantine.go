@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
+	"sort"
 )
 
 const (
@@ -51,11 +51,11 @@ func (s *Spool) trimQuarantine(n int) {
 	if err != nil {
 		return
 	}
-	slices.SortFunc(files, func(a, b os.FileInfo) int {
-		if d := a.ModTime().Compare(b.ModTime()); d != 0 {
-			return d
+	sort.Slice(files, func(i, j int) bool {
+		if d := files[i].ModTime().Compare(files[j].ModTime()); d != 0 {
+			return d < 0
 		}
-		return strings.Compare(a.Name(), b.Name())
+		return files[i].Name() < files[j].Name()
 	})
 	total := int64(n)
 	for _, f := range files {
