@@ -19,7 +19,11 @@ func (c *tcpState) addSequence(p *Packet, dir int, all *connections) {
 			me.bits |= sideProbe // the octet counts when it is acknowledged
 			return
 		}
-		c.addStroke(p, dir)
+		if length <= strokeSize || c.side[1-dir].bits&sideStroke != 0 {
+			c.addStroke(p, dir)
+		} else {
+			me.mark = tick(p.Time)
+		}
 		me.payload += length
 		me.advance(end, fin)
 	case isFar(ahead): // from elsewhere: a new begin, if it goes on there
@@ -53,10 +57,11 @@ func isFar(ahead int32) bool { return ahead > maxJump || ahead < -maxJump }
 // advance moves the end of what was seen. A FIN that data follow was none.
 func (me *tcpSide) advance(end uint32, fin bool) {
 	me.next = end
-	if !fin {
-		me.bits &^= sideFIN | sideFINDone
+	gone := sideProbe | sideFIN | sideFINDone
+	if fin {
+		gone = sideProbe
 	}
-	me.bits &^= sideProbe
+	me.bits &^= gone
 }
 
 // windowIsShut tells whether side dir has said that it takes no data.
