@@ -67,7 +67,7 @@ func (s *spread) add(ns int64) {
 	s.n++
 	s.sum += uint64(ns)
 	s.squares += x * x
-	s.bins.add(timeBin(ns), 1)
+	s.bins.add(timeBin(ns), 1, s.n)
 }
 
 // noise is what rounding leaves of the variance of equal times, relative to the square of their mean.
@@ -84,19 +84,31 @@ func (s *spread) record(r *Intervals) {
 	r.Bins = s.bins.scaled()
 }
 
-// bins are eight counts of which only the proportions matter: when one is full all are halved.
+// bins are eight counts of which only the proportions matter. Beyond 255 things all are halved whenever the number of
+// things has doubled, and of those that follow as small a part is counted: early and late ones weigh the same.
 type bins [8]uint8
 
-// add counts k in bin i.
-func (b *bins) add(i int, k uint32) {
-	k = min(k, math.MaxUint8)
-	for uint32(b[i])+k > math.MaxUint8 {
+// golden spreads the things that are counted evenly among all (Knuth, The Art of Computer Programming 3, section 6.4),
+// so that no pattern of the traffic is in step with them.
+const golden = 0x9e3779b9
+
+// add counts k more things in bin i, with which there are n.
+func (b *bins) add(i int, k, n uint32) {
+	if n <= math.MaxUint8 {
+		b[i&7] += uint8(k)
+		return
+	}
+	halved := bits.Len32(n >> 8)
+	for range halved - bits.Len32((n-k)>>8) {
 		for j := range b {
 			b[j] -= b[j] / 2 // what was seen stays seen
 		}
-		k = (k + 1) / 2
 	}
-	b[i] += uint8(k)
+	k = (k + n*golden>>(32-halved)) >> halved
+	if b[i] == 0 {
+		k = max(k, 1)
+	}
+	b[i] = uint8(min(uint32(b[i])+k, math.MaxUint8))
 }
 
 // scaled returns the counts in proportion to the largest one, which becomes 15 if it is more than that; what was

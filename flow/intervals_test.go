@@ -80,28 +80,46 @@ func TestSizeBins(t *testing.T) {
 	}
 }
 
-// Few things are counted; of many the proportions are kept, and nothing that was seen disappears.
+// Few things are counted; of many the proportions are kept, whenever they came, and nothing that was seen disappears.
 func TestHistogramKeepsProportions(t *testing.T) {
-	var few bins
-	for range 9 {
-		few.add(0, 1)
+	type batch struct {
+		bin, times int
+		each       uint32
 	}
-	few.add(7, 3)
-	if got := few.scaled(); got != 0x90000003 {
-		t.Errorf("9 and 3: %08x", got)
-	}
-	var many bins
-	many.add(1, 1)
-	for i := range 30_000 {
-		many.add([]int{2, 2, 5}[i%3], 1)
-	}
-	if got := many.scaled(); got != 0x01f00800 {
-		t.Errorf("1, 20,000 and 10,000: %08x", got)
-	}
-	var super bins
-	super.add(3, 1_000_000)
-	if got := super.scaled(); got != 0x000f0000 {
-		t.Errorf("a million at once: %08x", got)
+	for _, c := range []struct {
+		name  string
+		order []batch // one after another, round and round
+		turns int
+		want  Histogram
+	}{
+		{"few", []batch{{0, 9, 1}, {7, 1, 3}}, 1, 0x90000003},
+		{"two of three, mixed", []batch{{2, 2, 1}, {5, 1, 1}}, 10_000, 0x00f00800},
+		{"every other one", []batch{{1, 1, 1}, {6, 1, 1}}, 50_000, 0x0f0000f0},
+		{"early and late", []batch{{2, 20_000, 1}, {5, 20_000, 1}}, 1, 0x00f00f00},
+		{"a few early, many late", []batch{{1, 30, 1}, {2, 3_000, 1}, {5, 1_500, 1}}, 1, 0x01f00800},
+		{"one late", []batch{{1, 1_000_000, 1}, {4, 1, 1}}, 1, 0x0f001000},
+		{"super-frames", []batch{{7, 100, 44}, {0, 2_200, 1}}, 10, 0x8000000f},
+		{"a million at once", []batch{{3, 1, 1_000_000}}, 1, 0x000f0000},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var b bins
+			n := uint32(0)
+			for range c.turns {
+				for _, x := range c.order {
+					for range x.times {
+						n += x.each
+						b.add(x.bin, x.each, n)
+					}
+				}
+			}
+			got := b.scaled()
+			for shift := range 8 {
+				g, w := int(got>>(4*shift)&15), int(c.want>>(4*shift)&15)
+				if g-w > 1 || w-g > 1 || (g == 0) != (w == 0) {
+					t.Fatalf("%08x, want %08x give or take one", got, c.want)
+				}
+			}
+		})
 	}
 }
 

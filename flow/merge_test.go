@@ -12,10 +12,10 @@ func TestIntervalsMerge(t *testing.T) {
 		sum, squares := 0.0, 0.0
 		v.Min = math.MaxFloat32
 		var bins bins
-		for _, x := range times {
+		for i, x := range times {
 			sum += x
 			v.Min, v.Max = min(v.Min, float32(x)), max(v.Max, float32(x))
-			bins.add(timeBin(int64(x*1000)), 1)
+			bins.add(timeBin(int64(x*1000)), 1, uint32(i+1))
 		}
 		mean := sum / float64(len(times))
 		for _, x := range times {

@@ -75,7 +75,7 @@ func (s *side) add(p *Packet) {
 		}
 	}
 	s.minSize, s.maxSize = min(s.minSize, uint16(min(size, 0xffff))), max(s.maxSize, uint16(min(size, 0xffff)))
-	s.sizes.add(sizeBin(size), p.Segments)
+	s.sizes.add(sizeBin(size), p.Segments, s.packets)
 	if p.Has&(HasVLAN|HasMPLS|HasFragment) != 0 {
 		s.addRare(p)
 	}
