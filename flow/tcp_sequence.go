@@ -115,7 +115,7 @@ func (c *tcpState) addOld(p *Packet, end uint32, dir int, all *connections) {
 	if trip == 0 {
 		trip = tick(3e6)
 	}
-	if filled > 0 && tick(p.Time)-at <= trip {
+	if filled > 0 && int32(tick(p.Time)-at) <= int32(trip) {
 		t.outOfOrder++
 		c.status |= TCPSrcOutOfOrder << dir
 		return

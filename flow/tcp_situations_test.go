@@ -152,6 +152,16 @@ var situations = []struct {
 			c.segment(0, ACK, 702-200*i, 10, 100)
 		}
 	}, synced | TCPSrcOutOfOrder | TCPSrcRetransmit, EndForced, "ShADT", troubles{payload: 900, outOfOrder: 2, retrans: 2, inFlight: 900}, troubles{}},
+	{"more holes than are remembered", func(c *conversation) {
+		c.handshake(1, 9)
+		for i := range uint32(6) {
+			c.segment(0, ACK, 102+200*i, 10, 100)
+		}
+		c.at -= 9_900_000
+		c.segment(0, ACK, 2, 10, 100)    // given up
+		c.segment(0, ACK, 1002, 10, 100) // the last one
+		c.segment(1, ACK, 10, 1202, 0)
+	}, synced | TCPSrcRetransmit | TCPSrcOutOfOrder | TCPSrcGap, EndForced, "ShADTaG", troubles{payload: 700, retrans: 1, outOfOrder: 1, gap: 300}, troubles{}},
 	{"the middle of a hole", func(c *conversation) {
 		c.handshake(1, 9)
 		c.segment(0, ACK, 302, 10, 100)

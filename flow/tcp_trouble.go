@@ -1,5 +1,7 @@
 package flow
 
+import "slices"
+
 // tcpTrouble is what only connections with loss, disorder or a shut window have.
 type tcpTrouble struct{ side [2]sideTrouble }
 
@@ -51,10 +53,11 @@ func (c *tcpState) addGap(octets uint32, dir int, t *sideTrouble) {
 	c.noteAgain('g', dir, &t.gLetters)
 }
 
-// open remembers a hole. When there is no room, the oldest one is given up: what fills it later counts as sent again.
+// open remembers a hole. When there is no room, a gap is forgotten, else the oldest hole: what fills it later counts as
+// sent again, and if nothing does, its octets are in no gap.
 func (t *sideTrouble) open(h hole) {
 	if t.holes == uint32(len(t.hole)) {
-		t.remove(0)
+		t.remove(max(0, slices.IndexFunc(t.hole[:], func(h hole) bool { return h.gap })))
 	}
 	t.hole[t.holes] = h
 	t.holes++
