@@ -24,13 +24,8 @@ func TestInterfacesShareTheRoom(t *testing.T) {
 	}
 	at := time.Unix(1e9, 0)
 	flood := func(m *meter, n int) {
-		m.flushAt = 1<<63 - 1
-		m.frame.Link = capture.LinkEthernet
 		for i := range n {
-			data := datagram(uint16(i))
-			data[33] = byte(i >> 16) // the last octet of the address
-			m.frame.Length, m.frame.CaptureLength, m.frame.Timestamp = len(data), len(data), at
-			m.add(data)
+			m.meet(i, at)
 			sum := 0
 			for _, o := range meters {
 				sum += o.table.Stats().Open
@@ -60,6 +55,15 @@ func TestInterfacesShareTheRoom(t *testing.T) {
 	if left := r.left.Load(); left != limit {
 		t.Errorf("%d of %d left when all meters have ended", left, limit)
 	}
+}
+
+// meet meters the only packet of flow i.
+func (m *meter) meet(i int, at time.Time) {
+	data := datagram(uint16(i))
+	data[33] = byte(i >> 16) // the last octet of the address
+	m.flushAt = 1<<63 - 1
+	m.frame.Link, m.frame.Length, m.frame.CaptureLength, m.frame.Timestamp = capture.LinkEthernet, len(data), len(data), at
+	m.add(data)
 }
 
 func TestMemoryBudget(t *testing.T) {

@@ -31,43 +31,47 @@ func scanBesideATransfer(t *table, probes int) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.Open(out)
+	seen, flows, evicted, err := recorded(out)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	var seen moved
-	flows, evicted := map[uint64]bool{}, 0
-	for records := argus.NewReader(f); ; {
-		r, err := records.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		if r.Kind != argus.KindFlow {
-			continue
-		}
-		if r.Flow.End == flow.EndResources {
-			evicted++
-		}
-		if s := &r.Flow.Side; r.Flow.SrcPort == 50000 {
-			flows[r.Flow.ID] = true
-			seen.packets += s[0].Packets + s[1].Packets
-			seen.octets += s[0].Bytes + s[1].Bytes
-			seen.payload += s[0].Payload + s[1].Payload
-		}
-	}
 	exact := "exact"
-	if seen != sent || len(flows) != 1 {
-		exact = fmt.Sprintf("WRONG: %+v in %d flows, sent %+v", seen, len(flows), sent)
+	if seen != sent || flows != 1 {
+		exact = fmt.Sprintf("WRONG: %+v in %d flows, sent %+v", seen, flows, sent)
 	}
 	t.add(row{
 		id: "P5", what: fmt.Sprintf("memory, scan of %d with a transfer of %d packets", probes, sent.packets), who: ours, memory: u.peak,
 		value: fmt.Sprintf("%.1f MB", float64(u.peak)/1e6), note: fmt.Sprintf("<= 64 MB; %d evicted, the transfer's counts %s", evicted, exact),
 	})
 	return nil
+}
+
+// recorded returns what the records of a file say of the transfer and in how many flows, and how many flows were evicted.
+func recorded(name string) (m moved, flows, evicted int, err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return m, 0, 0, err
+	}
+	defer f.Close()
+	ids := map[uint64]bool{}
+	for records := argus.NewReader(f); ; {
+		r, err := records.Next()
+		if errors.Is(err, io.EOF) {
+			return m, len(ids), evicted, nil
+		}
+		if err != nil {
+			return m, 0, 0, err
+		}
+		if r.Kind == argus.KindFlow && r.Flow.End == flow.EndResources {
+			evicted++
+		}
+		if s := &r.Flow.Side; r.Kind == argus.KindFlow && r.Flow.SrcPort == 50000 {
+			ids[r.Flow.ID] = true
+			m.packets += s[0].Packets + s[1].Packets
+			m.octets += s[0].Bytes + s[1].Bytes
+			m.payload += s[0].Payload + s[1].Payload
+		}
+	}
 }
 
 // moved is what a connection has sent both ways.

@@ -96,6 +96,12 @@ func (total *tally) round(t *testing.T, m *mutator, n int) (peak int) {
 	}
 	p.end()
 	total.take(t, p, &recorded)
+	total.close(t, p, recorded)
+	return peak
+}
+
+// close checks that the sums of a round close, and adds them up.
+func (total *tally) close(t *testing.T, p *pipeline, recorded totals) {
 	counts, table := p.dec.Counts(), p.table.Stats()
 	counted := uint64(0)
 	for _, c := range counts {
@@ -111,7 +117,6 @@ func (total *tally) round(t *testing.T, m *mutator, n int) (peak int) {
 	total.defects += counted - counts[capture.Decoded]
 	total.flows += table.Flows
 	total.evicted += table.Evicted
-	return peak
 }
 
 // take decodes the records made so far.

@@ -22,48 +22,49 @@ func (m *mutator) nest(b []byte, f *capture.Frame) []byte {
 
 // wrap puts an Ethernet frame into one more header of its network layer.
 func (m *mutator) wrap(b []byte) []byte {
-	kind := m.rng.IntN(10)
-	whole := kind < 4 // the tunnel carries frames; the others what is in them
-	inner, etherType := b[14:], binary.BigEndian.Uint16(b[12:])
-	if whole {
-		inner = b
-	}
 	id := m.rng.Uint32()
-	var head []byte
-	proto := byte(17)
-	switch kind {
-	case 0: // VXLAN (RFC 7348)
-		head = udp(4789, 8+len(inner), 8, 0, 0, 0, byte(id), byte(id>>8), byte(id>>16), 0)
-	case 1: // Geneve (RFC 8926)
-		head = udp(6081, 8+len(inner), 0, 0, 0x65, 0x58, byte(id), byte(id>>8), byte(id>>16), 0)
-	case 2: // GRE with a frame (RFC 2784, 2890)
-		proto, head = 47, []byte{0x20, 0, 0x65, 0x58, byte(id), byte(id >> 8), byte(id >> 16), byte(id >> 24)}
-	case 3: // ERSPAN, type II
-		proto, head = 47, []byte{0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 0, 0, 1, 0, 0, 0, 0}
-	case 4: // GRE
-		proto, head = 47, binary.BigEndian.AppendUint16([]byte{0, 0}, etherType)
-	case 5: // IP in IP (RFC 2003), 6in4 (RFC 4213)
-		if proto = 4; etherType == 0x86dd {
-			proto = 41
-		}
-	case 6: // GTP-U (3GPP TS 29.281)
-		head = udp(2152, 8+len(inner), 0x30, 0xff, byte(len(inner)>>8), byte(len(inner)), byte(id), byte(id>>8), byte(id>>16), 1)
-	case 7: // Teredo (RFC 4380)
-		head = udp(3544, len(inner))
+	switch kind := m.rng.IntN(10); kind {
 	case 8: // 802.1Q
 		return put(b, b[12:], []byte{0x81, 0, byte(id), byte(id >> 8)})
-	default: // MPLS (RFC 3032)
-		b = put(b, inner, []byte{byte(id), byte(id >> 8), byte(id>>16) | 1, 64})
+	case 9: // MPLS (RFC 3032)
+		b = put(b, b[14:], []byte{byte(id), byte(id >> 8), byte(id>>16) | 1, 64})
 		b[12], b[13] = 0x88, 0x47
 		return b
+	case 0, 1, 2, 3: // the tunnel carries frames
+		proto, head := tunnel(kind, id, len(b), 0)
+		ip := ipv4(proto, len(head)+len(b), byte(id>>24))
+		return put(b, b, append(append([]byte{2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0}, ip...), head...))
+	default: // what is in them
+		inner := b[14:]
+		proto, head := tunnel(kind, id, len(inner), binary.BigEndian.Uint16(b[12:]))
+		b = put(b, inner, append(ipv4(proto, len(head)+len(inner), byte(id>>24)), head...))
+		b[12], b[13] = 8, 0
+		return b
 	}
-	ip := ipv4(proto, len(head)+len(inner), byte(id>>24))
-	if whole {
-		return put(b, inner, append(append([]byte{2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0}, ip...), head...))
+}
+
+// tunnel returns the IP protocol and the headers of a kind of tunnel around so many octets.
+func tunnel(kind int, id uint32, inner int, etherType uint16) (proto byte, head []byte) {
+	switch kind {
+	case 0: // VXLAN (RFC 7348)
+		return 17, udp(4789, 8+inner, 8, 0, 0, 0, byte(id), byte(id>>8), byte(id>>16), 0)
+	case 1: // Geneve (RFC 8926)
+		return 17, udp(6081, 8+inner, 0, 0, 0x65, 0x58, byte(id), byte(id>>8), byte(id>>16), 0)
+	case 2: // GRE with a frame (RFC 2784, 2890)
+		return 47, []byte{0x20, 0, 0x65, 0x58, byte(id), byte(id >> 8), byte(id >> 16), byte(id >> 24)}
+	case 3: // ERSPAN, type II
+		return 47, []byte{0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 0, 0, 1, 0, 0, 0, 0}
+	case 4: // GRE
+		return 47, binary.BigEndian.AppendUint16([]byte{0, 0}, etherType)
+	case 6: // GTP-U (3GPP TS 29.281)
+		return 17, udp(2152, 8+inner, 0x30, 0xff, byte(inner>>8), byte(inner), byte(id), byte(id>>8), byte(id>>16), 1)
+	case 7: // Teredo (RFC 4380)
+		return 17, udp(3544, inner)
 	}
-	b = put(b, inner, append(ip, head...))
-	b[12], b[13] = 8, 0
-	return b
+	if etherType == 0x86dd { // 6in4 (RFC 4213)
+		return 41, nil
+	}
+	return 4, nil // IP in IP (RFC 2003)
 }
 
 // put writes head before the tail of b and returns b, longer by so much.
