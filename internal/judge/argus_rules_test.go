@@ -88,9 +88,9 @@ next:
 			t.Errorf("argus-differences.txt: %s %s %s %s does not occur any more", r.where, r.capture, r.field, r.theirs)
 		}
 	}
-	t.Logf("Argus: %d comparisons of captures, %d records, %d values, %d equal, %d differ for a listed cause, %d unlisted",
+	t.Logf("judge: argus: %d comparisons of captures, %d records, %d values, %d equal, %d differ for a listed cause, %d unlisted",
 		v.captures, v.records, v.compared, v.compared-len(v.differences), len(v.differences)-unlisted, unlisted)
 	for _, cause := range slices.Sorted(maps.Keys(causes)) {
-		t.Logf("%5d  %s", causes[cause], cause)
+		t.Logf("judge: argus: %d differences: %s", causes[cause], cause)
 	}
 }

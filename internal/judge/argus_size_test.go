@@ -32,7 +32,7 @@ func TestRecordSize(t *testing.T) {
 		t.Fatal(err)
 	}
 	raw, compressed := cost(t, p.out)
-	t.Logf("%d packets, %d records: %.1f octets a record, %.1f compressed", p.frames, n, raw, compressed)
+	t.Logf("judge: size: %d packets, %d records: %.1f octets a record, %.1f compressed", p.frames, n, raw, compressed)
 	types := map[uint8]bool{}
 	eachDSR(p.out, func(d []byte) { types[d[0]] = true })
 	for typ := range types {
