@@ -92,7 +92,7 @@ type Side struct {
 	IPOptions uint32 // OR of all packets of the interval
 	Encaps    Encaps // OR of all packets of the interval
 
-	MinSize, MaxSize uint16    // frame octets of the smallest and largest packet; 65535 stands for more
+	MinSize, MaxSize uint16    // frame octets of the smallest and largest packet, of a super-frame's segments each; 65535 stands for more
 	Sizes            Histogram // frame octets: bin min(max(floor(log2(octets-40))-4, 0), 7) (Argus record format, section 2.5)
 
 	Active Intervals // of a TCP connection while its data moves, and of every other flow
@@ -153,7 +153,7 @@ type Record struct {
 
 	History   History    // of the whole flow, TCP and UDP
 	Tunnel    Tunnel     // of the first packet that came out of one; none when its Encaps is 0
-	ICMP      ICMPReport // the last error message that spoke of this flow; none when its From is zero
+	ICMP      ICMPReport // the last error message since the record before that spoke of this flow; none when its From is zero
 	Responder [6]byte    // ARP: the hardware address that answered; zero when nobody did
 	ESP       ESP        // valid when Proto is ProtoESP
 }
