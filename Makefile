@@ -50,7 +50,7 @@ unit:
 
 # One goroutine each and millions of packets: without the race detector. Their lines say how much agrees, and why the rest does not.
 judges:
-	@go test -count=1 -v ./internal/judge >bin/judges.log || { grep -v '^=== \|--- PASS' bin/judges.log; exit 1; }
+	@mkdir -p bin; go test -count=1 -v ./internal/judge >bin/judges.log || { grep -v '^=== \|--- PASS' bin/judges.log | cut -c1-400; exit 1; }
 	@sed -n 's/^ *[a-z_]*_test.go:[0-9]*: judge: //p' bin/judges.log
 
 # Allocations, memory, binary sizes: without the race detector, which would count its own.
@@ -68,6 +68,7 @@ soak:
 
 # The profile of both traces of the benchmark, file to encoded records.
 pgo:
+	@mkdir -p bin
 	go test -run '^$$' -bench Pipeline -benchtime 20s -cpuprofile bin/pgo.pprof -o bin/bench.test ./internal/bench
 	go tool pprof -proto bin/pgo.pprof >cmd/argus-endpoint/default.pgo
 
