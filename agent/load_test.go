@@ -146,6 +146,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add("ARGUS_FLOW_STATUS_INTERVAL=5\nARGUS_INTERFACE=ind:eth0/1,eth1\nARGUS_SPOOL_SIZE=5G # x\n")
 	f.Add("ARGUS_STATE=\"/a b\"\nARGUS_MONITOR_ID=`hostuuid`\nARGUS_BATCH_INTERVAL=1e3\nstatus_interval=NaN")
 	f.Add("ARGUS_COLLECTOR=a:1,,b\nARGUS_LOG_LEVEL=debug\nARGUS_SPOOL_SIZE=9223372036854775807G")
+	f.Add("ARGUS_TUNNEL_PARSING=No\nARGUS_DNS_TRANSACTIONS=on\nARGUS_CAPTURE_DATA_LEN=-1\nARGUS_MAX_FLOWS=0x10000000000000000")
 	path := filepath.Join(f.TempDir(), "argus.conf")
 	f.Fuzz(func(t *testing.T, text string) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -161,7 +162,8 @@ func FuzzLoad(f *testing.F) {
 		if c.Load(set, func(string) {}) != nil {
 			return
 		}
-		if c.StatusInterval < minInterval || c.BatchInterval > maxInterval || c.SpoolSize < minSpool || c.State == "" {
+		if c.StatusInterval < minInterval || c.BatchInterval > maxInterval || c.SpoolSize < minSpool || c.State == "" ||
+			c.UserData < 0 || c.UserData > maxUserData || c.MaxFlows < 0 || c.flowLimit() < leastFlows || c.flowLimit() > maxMaxFlows {
 			t.Errorf("%+v", c)
 		}
 	})
