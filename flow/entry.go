@@ -47,6 +47,10 @@ const (
 // coarseShift makes coarse time of nanoseconds: 2^16 ns, which wraps after 78 hours.
 const coarseShift = 16
 
+// identityShift makes the half of a flow's identity that tells flows of one number apart: 2^36 ns, 69 s, in which no table begins
+// 2^32 flows. Identities of flows that begin together differ little, which saves three octets a record where they are compressed.
+const identityShift = 36
+
 // coarse returns ts in the unit in which entries keep their own times: differences are modulo 2^32.
 func coarse(ts int64) uint32 { return uint32(ts >> coarseShift) }
 
@@ -127,7 +131,7 @@ func (t *Table) record(e *entry, r *Record, cause Cause, end End) {
 		cause = CauseStart
 	}
 	e.key.unpack(&r.Key, e.state&swapped != 0, e.typ)
-	r.ID = t.ids + uint64(coarse(e.start))<<32 + uint64(e.serial)
+	r.ID = t.ids + uint64(e.start>>identityShift)<<32 + uint64(e.serial)
 	r.Start, r.Cause, r.End, r.Initiator = e.start, cause, end, e.state.initiator()
 	r.HasMAC, r.MultiMAC = e.state&hasMAC != 0, e.state&multiMAC != 0
 	r.SrcMAC, r.DstMAC, r.EtherType = e.mac[0], e.mac[1], e.etherType
