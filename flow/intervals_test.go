@@ -158,12 +158,12 @@ func TestActiveAndIdle(t *testing.T) {
 	}
 }
 
-// The time before a record's first packet counts unless it is longer than two status intervals, or the first of all.
+// The time before a record's first packet counts unless it is two status intervals or more, or the first of all.
 func TestIntervalBeforeTheRecord(t *testing.T) {
 	for _, c := range []struct {
 		rest int64
 		n    uint32
-	}{{6 * second, 1}, {10 * second, 1}, {10*second + 1, 0}} {
+	}{{6 * second, 1}, {10*second - 1, 1}, {10 * second, 0}} {
 		m := newMeter()
 		m.add(udp(t0, true, 1), udp(t0+c.rest, true, 1))
 		records := m.end()

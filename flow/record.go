@@ -66,7 +66,7 @@ const (
 type Histogram uint32
 
 // Intervals are the times between consecutive packets of one side. The time before the record's first packet counts
-// too, if the packet before it is not more than two status intervals away.
+// too, if the packet before it is less than two status intervals away (as with Argus).
 type Intervals struct {
 	N                      uint32    // how many; without any the rest is 0
 	Min, Mean, StdDev, Max float32   // microseconds; StdDev of the population

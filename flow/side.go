@@ -48,7 +48,7 @@ func (t *Table) countSide(e *entry, dir int, p *Packet, active bool) {
 	case !fresh && gap < 0: // captures merged from several interfaces
 		s.first = min(s.first, p.Time)
 		gap = 0
-	case fresh && (e.state&(sawSrc<<dir) == 0 || gap < 0 || gap > 2*t.status):
+	case fresh && (e.state&(sawSrc<<dir) == 0 || gap < 0 || gap >= 2*t.status):
 		e.last[dir] = p.Time
 		return
 	default:
