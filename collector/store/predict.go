@@ -207,5 +207,5 @@ func whole(microseconds float32) uint32 {
 	if microseconds >= math.MaxUint32 {
 		return math.MaxUint32
 	}
-	return uint32(microseconds + 0.5)
+	return uint32(float64(microseconds) + 0.5) // a float of 32 bits would round twice
 }

@@ -15,7 +15,7 @@ type Row struct {
 	// The times of the sides, in microseconds after STime or before LTime, less what follows from the rest (predict.go).
 	SrcAfter  int64 `parquet:"safter"`
 	SrcBefore int64 `parquet:"sbefore"`
-	DstAfter  int64 `parquet:"dafter,dict"`
+	DstAfter  int64 `parquet:"dafter"`
 	DstBefore int64 `parquet:"dbefore"`
 	Age       int64 `parquet:"age"` // from the flow's first packet to STime, microseconds
 
@@ -24,11 +24,11 @@ type Row struct {
 	SAddr  string `parquet:"saddr,dict"`
 	DAddr  string `parquet:"daddr,dict"`
 	SPort  uint16 `parquet:"sport,delta"`
-	DPort  uint16 `parquet:"dport,dict"`
+	DPort  uint16 `parquet:"dport"`
 	Type   uint16 `parquet:"type,dict"` // ICMP type and code, or ethertype
 
-	SPkts     int64 `parquet:"spkts,dict"`
-	DPkts     int64 `parquet:"dpkts,dict"`
+	SPkts     int64 `parquet:"spkts"`
+	DPkts     int64 `parquet:"dpkts"`
 	SBytes    int64 `parquet:"sbytes"` // frames
 	DBytes    int64 `parquet:"dbytes"`
 	SL2More   int64 `parquet:"sl2more,dict"` // sbytes - 14 * spkts - sl2more are the octets of IP
@@ -83,7 +83,7 @@ type Row struct {
 	DGap       int32  `parquet:"dgap,dict"`
 	SShort     int32  `parquet:"sshort,dict"` // sequence space used less payload: what is missing or came twice
 	DShort     int32  `parquet:"dshort,dict"`
-	SInFlight  uint32 `parquet:"sinflight,dict"` // octets that the other side has not acknowledged
+	SInFlight  uint32 `parquet:"sinflight"` // octets that the other side has not acknowledged
 	DInFlight  uint32 `parquet:"dinflight,dict"`
 	SAckMore   int32  `parquet:"sackmore,dict"` // the last acknowledgement less what follows from the other side's octets in flight
 	DAckMore   int32  `parquet:"dackmore,dict"`
@@ -101,7 +101,7 @@ type Row struct {
 	DDupAcks   uint32 `parquet:"ddupack,dict"`
 	SUnseen    uint32 `parquet:"sunseen,dict"` // octets acknowledged that nobody saw
 	DUnseen    uint32 `parquet:"dunseen,dict"`
-	STurns     uint32 `parquet:"sturns,dict"` // acknowledgements that moved the other side's window
+	STurns     uint32 `parquet:"sturns"` // acknowledgements that moved the other side's window
 	DTurns     uint32 `parquet:"dturns,dict"`
 	SStrokes   uint32 `parquet:"snstroke,dict"`
 	DStrokes   uint32 `parquet:"dnstroke,dict"`
@@ -128,7 +128,7 @@ type Row struct {
 	SIdlJit   uint32 `parquet:"sjitidl"`
 	SIdlMin   uint32 `parquet:"sintpktidlmin"`
 	SIdlMax   uint32 `parquet:"sintpktidlmax"`
-	SIdlDist  uint32 `parquet:"sintdistidl,dict"`
+	SIdlDist  uint32 `parquet:"sintdistidl"`
 	DActMean  uint32 `parquet:"dintpktact"`
 	DActJit   uint32 `parquet:"djitact"`
 	DActMin   uint32 `parquet:"dintpktactmin"`
@@ -138,7 +138,7 @@ type Row struct {
 	DIdlJit   uint32 `parquet:"djitidl"`
 	DIdlMin   uint32 `parquet:"dintpktidlmin"`
 	DIdlMax   uint32 `parquet:"dintpktidlmax"`
-	DIdlDist  uint32 `parquet:"dintdistidl,dict"`
+	DIdlDist  uint32 `parquet:"dintdistidl"`
 
 	Hash  uint32 `parquet:"hash,dict"` // of the tuple, when the sensor reckons it
 	SData []byte `parquet:"suser"`     // the first octets of the payload, when the sensor keeps them

@@ -72,7 +72,7 @@ func (h *host) batch(t testing.TB, n int, skip uint64) *Batch {
 func (h *host) flow() *flow.Record {
 	r := h.rnd
 	begin := h.now.UnixNano() / 1000 * 1000
-	f := &flow.Record{ID: r.Uint64(), Start: begin, Cause: flow.CauseStart, End: flow.EndDetected, Initiator: flow.InitiatorSeen, HasMAC: true, EtherType: 0x800}
+	f := &flow.Record{ID: uint64(begin>>16)<<32 + h.next<<8 + uint64(h.id[15]), Start: begin, Cause: flow.CauseStart, End: flow.EndDetected, Initiator: flow.InitiatorSeen, HasMAC: true, EtherType: 0x800}
 	f.Family, f.Proto = flow.FamilyIPv4, flow.ProtoTCP
 	copy(f.Src[:], []byte{10, 1, h.id[14], h.id[15]})
 	dst := int(math.Exp(r.Float64() * 8)) // a few often, many seldom
@@ -92,6 +92,7 @@ func (h *host) flow() *flow.Record {
 		d.Packets, d.Payload = 1, uint64(50+r.IntN(300))
 		s.Last, d.Last = s.First, d.First
 		h.sizes(f, 28)
+		f.History = flow.History([]byte{0: 'D', 1: 'd', 23: 0})
 		return f
 	case kind == 10:
 		f.Proto, f.Type, f.SrcPort, f.DstPort, f.End = flow.ProtoICMP, 8<<8, uint16(r.Uint32()), 1, flow.EndIdle
@@ -115,6 +116,10 @@ func (h *host) flow() *flow.Record {
 		t.Next = t.Base + t.Payload + 2
 	}
 	f.TCP.Side[0].Ack, f.TCP.Side[1].Ack = f.TCP.Side[1].Next, f.TCP.Side[0].Next
+	f.TCP.Side[0].Turns, f.TCP.Side[1].Turns = uint32(s.Packets/2), uint32(2+r.IntN(4))
+	copy(f.History[:], "ShADadFf")
+	h.intervals(s, 0)
+	h.intervals(d, r.IntN(int(d.Packets)-3))
 	return f
 }
 
@@ -124,5 +129,30 @@ func (h *host) sizes(f *flow.Record, headers uint64) {
 		s := &f.Side[i]
 		s.IPBytes = s.Payload + headers*s.Packets
 		s.Bytes = s.IPBytes + 14*s.Packets
+		s.MinSize, s.MaxSize, s.Sizes = uint16(s.Bytes), uint16(s.Bytes), 1<<(28-4*sizeBin(uint16(s.Bytes)))
+		if s.Packets > 1 {
+			s.MinSize, s.MaxSize = 66, uint16(min(66+s.Payload, 1514))
+			s.Sizes = flow.Histogram(h.rnd.Uint32() & 0x33111103)
+		}
+	}
+}
+
+// intervals shares the time of a side among its packets, in whole microseconds; some of them while data moves.
+func (h *host) intervals(s *flow.Side, active int) {
+	n := int(s.Packets) - 1
+	mean := float32((s.Last - s.First) / 1000 / int64(n))
+	for _, v := range []struct {
+		n    int
+		mean float32
+		to   *flow.Intervals
+	}{{active, min(mean, float32(50+h.rnd.IntN(400))), &s.Active}, {n - active, mean, &s.Idle}} {
+		if v.n < 3 {
+			v.mean = 0 // of one or two intervals the store computes the extremes
+		}
+		part := func(of float64) float32 { return float32(int(float64(v.mean) * of)) }
+		if v.n > 0 {
+			*v.to = flow.Intervals{N: uint32(v.n), Mean: part(1), StdDev: part(h.rnd.Float64() * 2), Min: part(h.rnd.Float64() * 0.3),
+				Max: part(2 + h.rnd.Float64()*3), Bins: flow.Histogram(h.rnd.Uint32() & 0x01317100)}
+		}
 	}
 }

@@ -56,7 +56,7 @@ func inMicroseconds(f *flow.Record) {
 	for i := range f.Side {
 		for _, v := range []*flow.Intervals{&f.Side[i].Active, &f.Side[i].Idle} {
 			for _, x := range []*float32{&v.Mean, &v.StdDev, &v.Min, &v.Max} {
-				*x = float32(math.Floor(float64(*x + 0.5)))
+				*x = float32(math.Floor(float64(*x) + 0.5))
 			}
 			if v.N <= 2 {
 				v.Min, v.Max = v.Mean-v.StdDev, v.Mean+v.StdDev
