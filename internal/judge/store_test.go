@@ -38,7 +38,7 @@ func TestStorePrintsWhatTheStreamPrints(t *testing.T) {
 	for r := range stream.stored() {
 		want, ok := inStream[r.Sequence]
 		if got := line(t, r); !ok || !bytes.Equal(got, want) {
-			if different++; different <= 10 {
+			if different++; different <= 3 {
 				t.Errorf("record %d\nin the store  %s\nin the stream %s", r.Sequence, got, want)
 			}
 		}
