@@ -49,23 +49,3 @@ func classOf(p *Packet) class {
 	}
 	return classOther
 }
-
-// begins tells who began the flow whose first packet is p: swap when it was the receiver.
-func begins(p *Packet) (by Initiator, swap bool) {
-	switch {
-	case p.Family == FamilyARP && p.Type == 1, p.Family == FamilyRARP && p.Type == 3:
-		return InitiatorSeen, false
-	case p.IsTCP() && p.Has&HasLaterFragment == 0:
-		switch p.TCP.Flags & (SYN | ACK) {
-		case SYN:
-			return InitiatorSeen, false
-		case SYN | ACK:
-			return InitiatorAnswer, true
-		}
-	case p.Proto == ProtoICMP || p.Proto == ProtoICMPv6:
-		if exchange, oneWay := icmpExchange(p.Proto, p.Type); !oneWay && uint8(exchange>>8) == uint8(p.Type>>8) {
-			return InitiatorSeen, false
-		}
-	}
-	return InitiatorGuessed, false
-}

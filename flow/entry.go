@@ -18,7 +18,7 @@ type entry struct {
 
 	typ       uint16 // Key.Type of the first packet
 	etherType uint16
-	mac       [2][6]byte // of the first packet: of the side that sent it and of the other one
+	mac       [2][6]byte // the first one seen of each end, zero when none was
 	serial    uint32
 	start     int64 // the flow's first packet, capture time
 	links     [queues]links
@@ -28,21 +28,22 @@ type entry struct {
 type state uint16
 
 const (
-	swapped   state = 1 << iota // the initiator is the second end of the packed key
-	reported                    // it has given a record
-	sawSrc                      // packets came from the initiator
-	sawDst                      // packets came from the other side (sawSrc<<1)
-	answered                    // it stands in the queue of flows worth keeping
-	touched                     // packets came since it was queued for eviction
-	hasMAC                      // mac and etherType are set
-	multiMAC                    // other hardware addresses came later
-	closed                      // the protocol closed it
-	dataSrc                     // payload came from the initiator, not over TCP
-	dataDst                     // payload came from the other side (dataSrc<<1)
-	dstFirst                    // the other side sent payload first
-	whoKnown                    // of the Initiator: seen
-	whoAnswer                   // of the Initiator: answer; neither: guessed
+	swapped  state = 1 << iota // the initiator is the second end of the packed key
+	reported                   // it has given a record
+	sawSrc                     // packets came from the initiator
+	sawDst                     // packets came from the other side (sawSrc<<1)
+	answered                   // it stands in the queue of flows worth keeping
+	touched                    // packets came since it was queued for eviction
+	hasMAC                     // mac and etherType are set
+	multiMAC                   // other hardware addresses came later
+	closed                     // the protocol closed it
+	dataSrc                    // payload came from the initiator, not over TCP
+	dataDst                    // payload came from the other side (dataSrc<<1)
+	dstFirst                   // the other side sent payload first
 )
+
+// initiatorShift is where an entry's Initiator stands, above the facts: three bits.
+const initiatorShift = 13
 
 // coarseShift makes coarse time of nanoseconds: 2^16 ns, which wraps after 78 hours.
 const coarseShift = 16
@@ -65,26 +66,7 @@ func (e *entry) direction(reversed bool) int {
 	return 0
 }
 
-// known returns the bits of state that stand for i.
-func (i Initiator) known() state {
-	switch i {
-	case InitiatorSeen:
-		return whoKnown
-	case InitiatorAnswer:
-		return whoAnswer
-	}
-	return 0
-}
-
-func (s state) initiator() Initiator {
-	switch s & (whoKnown | whoAnswer) {
-	case whoKnown:
-		return InitiatorSeen
-	case whoAnswer:
-		return InitiatorAnswer
-	}
-	return InitiatorGuessed
-}
+func (s state) initiator() Initiator { return Initiator(s >> initiatorShift) }
 
 // remember keeps the hardware addresses of a packet from side dir, and notes when later ones are others.
 func (e *entry) remember(p *Packet, dir int) {
@@ -94,6 +76,19 @@ func (e *entry) remember(p *Packet, dir int) {
 		e.state |= hasMAC
 		e.mac[dir], e.mac[1-dir], e.etherType = p.SrcMAC, p.DstMAC, p.EtherType
 	case e.mac[dir] != p.SrcMAC || e.mac[1-dir] != p.DstMAC:
+		e.rememberEnd(p.SrcMAC, dir)
+		e.rememberEnd(p.DstMAC, 1-dir)
+	}
+}
+
+// rememberEnd takes the address of one end where it differs. A link header may have none: a Linux cooked one has the
+// sender's alone.
+func (e *entry) rememberEnd(mac [6]byte, dir int) {
+	switch {
+	case mac == [6]byte{} || mac == e.mac[dir]:
+	case e.mac[dir] == [6]byte{}:
+		e.mac[dir] = mac
+	default:
 		e.state |= multiMAC
 	}
 }

@@ -29,11 +29,13 @@ const (
 // Initiator tells how the source of a record was chosen.
 type Initiator uint8
 
-// The ways to know who began a flow, best first.
+// The ways to know who began a flow, best first but for the order of the numbers: they are stored, and stay what they are.
 const (
-	InitiatorSeen    Initiator = 1 // a request proves it: a TCP SYN, an ICMP or ARP request
-	InitiatorAnswer  Initiator = 2 // an answer proves it: a SYN/ACK without its SYN, so the other side began
-	InitiatorGuessed Initiator = 3 // the sender of the first packet seen
+	InitiatorSeen     Initiator = 1 // a request proves it: a TCP SYN, an ICMP or ARP request
+	InitiatorAnswer   Initiator = 2 // an answer proves it: a SYN/ACK without its SYN, so the other side began
+	InitiatorListener Initiator = 4 // this host listens on the TCP port of the other end; or does not on the source's, an ephemeral one
+	InitiatorPort     Initiator = 5 // of the TCP ports only the other end's is a server's
+	InitiatorGuessed  Initiator = 3 // the sender of the first packet seen
 )
 
 // TCP status bits of a record, as the Argus network DSR numbers them (section 5.5).
@@ -145,7 +147,7 @@ type Record struct {
 	Initiator         Initiator
 	EstimatedSegments bool // some packet count comes from payload / MSS, not from the kernel
 	HasMAC            bool
-	SrcMAC, DstMAC    [6]byte // of the first packet, oriented like Key
+	SrcMAC, DstMAC    [6]byte // the first one seen of each end, oriented like Key; zero where the link header has none
 	EtherType         uint16
 	MultiMAC          bool    // other hardware addresses came later
 	Side              [2]Side // [0] from Src to Dst, [1] back

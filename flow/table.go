@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"math"
+	"net/netip"
 	"time"
 	"unsafe"
 )
@@ -16,6 +17,10 @@ type Config struct {
 
 	// Grow is asked before a flow beyond MaxFlows begins: how many may be open from now on. Nil: no more.
 	Grow func() (maxFlows int)
+
+	// Local tells whether a is an address of this host, and then whether it listens on TCP port port. It is called when a TCP
+	// connection is first seen without its SYN. Nil, as for a file: only the ports tell who began it.
+	Local func(a netip.Addr, port uint16) (here, listens bool)
 }
 
 // DefaultConfig returns the settings of a sensor that nobody has configured: 64 Ki flows are 14 MB when each is a packet
@@ -180,8 +185,8 @@ func (t *Table) begin(p *Packet, key *packed, hash uint32, reversed bool, now in
 	}
 	n := t.entries.alloc()
 	e := t.entries.at(n)
-	by, swap := begins(p)
-	e.key, e.typ, e.class, e.state = *key, p.Type, classOf(p), by.known()
+	by, swap := t.config.begins(p)
+	e.key, e.typ, e.class, e.state = *key, p.Type, classOf(p), state(by)<<initiatorShift
 	if reversed != swap {
 		e.state |= swapped
 	}
