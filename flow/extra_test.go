@@ -149,7 +149,7 @@ func TestARPResponder(t *testing.T) {
 }
 
 func TestHardwareAddresses(t *testing.T) {
-	a, b, c := [6]byte{2, 0, 0, 0, 0, 1}, [6]byte{2, 0, 0, 0, 0, 2}, [6]byte{2, 0, 0, 0, 0, 3}
+	a, b, c, no := [6]byte{2, 0, 0, 0, 0, 1}, [6]byte{2, 0, 0, 0, 0, 2}, [6]byte{2, 0, 0, 0, 0, 3}, [6]byte{}
 	link := func(out bool, src, dst [6]byte) *Packet {
 		p := udp(t0, out, 1)
 		p.SrcMAC, p.DstMAC, p.EtherType, p.Has = src, dst, 0x0800, HasMAC
@@ -164,6 +164,8 @@ func TestHardwareAddresses(t *testing.T) {
 		{"another router answers", []*Packet{link(true, a, b), link(false, c, a)}, true},
 		{"the next packet goes elsewhere", []*Packet{link(true, a, b), link(true, a, c)}, true},
 		{"then a link without addresses", []*Packet{link(true, a, b), udp(t0, false, 1)}, false},
+		{"a cooked link, which tells the sender alone", []*Packet{link(true, a, no), link(false, b, no), link(true, a, no)}, false},
+		{"a cooked link with another sender", []*Packet{link(true, a, no), link(false, b, no), link(true, c, no)}, true},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			r := only(t, x.p...)
