@@ -44,6 +44,8 @@ func fill(t *testing.T) (state string) {
 			copy(f.Dst[:], []byte{10, 0, 0, 2})
 			at := begin.Add(time.Duration(i) * time.Minute).UnixNano()
 			f.Side[0] = flow.Side{Packets: 1, Bytes: 100, IPBytes: 86, Payload: 58, First: at, Last: at, TTL: 64}
+			f.Side[0].Active = flow.Intervals{N: 1, Min: 6e7, Mean: 6e7, Max: 6e7}
+			copy(f.History[:], "D")
 			if i == 10 {
 				f.ID, f.DstPort = 8, 22
 			}
@@ -90,7 +92,11 @@ func TestFlowsFromTheStore(t *testing.T) {
 			t.Errorf("flows %s: exit %d, %d lines, %q; want %d lines", c.args, code, n, errs, c.want)
 		}
 	}
-	out, _, _ := program(t, "flows", "--state", state, "--json", "--aggregate", "--host", host.String(), "port", "53")
+	out, errs, _ := program(t, "flows", "--state", state, "--csv", "-n", "1", "-s", "conn_state,history,sintpkt,sjit", "port", "22")
+	if _, row, _ := strings.Cut(out, "\n"); row != "S0,D,60000.000000,0.000000\n" {
+		t.Errorf("what the meter tells of a flow is printed as %q, %s", row, errs)
+	}
+	out, _, _ = program(t, "flows", "--state", state, "--json", "--aggregate", "--host", host.String(), "port", "53")
 	var sum struct {
 		Packets int    `json:"spkts"`
 		Bytes   int    `json:"sbytes"`

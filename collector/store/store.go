@@ -134,7 +134,7 @@ func (s *Store) addRecords(b *Batch, mark *Mark) (err error) {
 	if s.stream, err = s.unzip.DecodeAll(b.Body, s.stream[:0]); err != nil {
 		return err
 	}
-	base := Row{Monitor: b.Monitor.String(), Epoch: b.Epoch.String(), Received: b.Received.UnixMicro()}
+	base := Row{Monitor: s.names.text([]byte(b.Monitor.String())), Epoch: s.names.text([]byte(b.Epoch.String())), Received: b.Received.UnixMicro()}
 	next, started := b.First, false
 	for r, err := range argus.Records(s.stream) {
 		switch {

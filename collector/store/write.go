@@ -34,11 +34,16 @@ type place struct {
 	row     int
 }
 
-func sortPlaces(p []place) {
-	slices.SortFunc(p, func(a, b place) int {
-		return cmp.Or(cmp.Compare(a.hour, b.hour), cmp.Compare(a.monitor, b.monitor), cmp.Compare(a.proto, b.proto),
-			cmp.Compare(a.stime, b.stime), cmp.Compare(a.row, b.row))
-	})
+func sortPlaces(p []place) { slices.SortFunc(p, place.compare) }
+
+func (p place) compare(q place) int {
+	if c := cmp.Compare(p.hour, q.hour); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(p.monitor, q.monitor); c != 0 {
+		return c
+	}
+	return cmp.Or(cmp.Compare(p.proto, q.proto), cmp.Compare(p.stime, q.stime), cmp.Compare(p.row, q.row))
 }
 
 // write writes the pending rows to new files and makes these durable.
@@ -132,5 +137,6 @@ var writerOptions = []parquet.WriterOption{
 	parquet.Compression(&zstd.Codec{Level: zstd.SpeedDefault, Concurrency: 1}),
 	parquet.PageBufferSize(pageBytes),
 	parquet.BloomFilters(parquet.SplitBlockFilter(bloomBits, "monitor"), parquet.SplitBlockFilter(bloomBits, "saddr"), parquet.SplitBlockFilter(bloomBits, "daddr")),
+	parquet.DataPageStatistics(false), // the page index has them
 	parquet.CreatedBy("argus-collector", "1", ""),
 }
