@@ -20,7 +20,7 @@ import (
 )
 
 // MaxPending is how many records wait for a commit at most: more are a reason to commit at once. It bounds the memory.
-const MaxPending = 3 << 14
+const MaxPending = 1 << 15
 
 // Batch is a batch as the journal has it.
 type Batch struct {
