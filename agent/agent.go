@@ -170,6 +170,7 @@ func (a *Agent) reportRegularly(ctx context.Context) error {
 			return nil
 		case now := <-t.C:
 			a.report(a.mar.next(now, flow.CauseStatus))
+			a.meters.ends.look(a.meters.log)
 			a.uplink.look()
 		}
 	}

@@ -51,11 +51,13 @@ type meter struct {
 	stopTime time.Time // when the end was asked for, valid with stopping: later frames belong to others
 }
 
-// newMeter returns a meter that takes its flows' room from r.
-func newMeter(c *Config, r *room, src capture.Source, enc argus.Encoder, emit emitter) *meter {
+// newMeter returns a meter that takes its flows' room from r. local is flow.Config.Local.
+func newMeter(c *Config, r *room, local func(netip.Addr, uint16) (here, listens bool), src capture.Source, enc argus.Encoder, emit emitter) *meter {
 	enc.FlowHash = c.FlowHash
+	table := c.table()
+	table.Local = local
 	return &meter{
-		lease: newTable(c.table(), r), src: src, enc: enc, emit: emit,
+		lease: newTable(table, r), src: src, enc: enc, emit: emit,
 		dec: capture.Decoder{KeepOuter: !c.TunnelParsing, DNSTransactions: c.DNSTransactions},
 		buf: make([]byte, 0, flushSize+flushSize/4),
 	}

@@ -74,7 +74,7 @@ func datagram(port uint16) []byte {
 
 func newTestMeter(src capture.Source, emit emitter) *meter {
 	c := DefaultConfig()
-	return newMeter(&c, newRoom(1<<16), src, argus.Encoder{Interface: "eth0"}, emit)
+	return newMeter(&c, newRoom(1<<16), nil, src, argus.Encoder{Interface: "eth0"}, emit)
 }
 
 // times gives n frames, of so many flows in turn, apart by gap.

@@ -28,6 +28,7 @@ type meters struct {
 	changed func(moved bool) // called on a change of the network: whether the host's addresses are others; may be nil
 
 	addrs  []string // of the host, when last seen
+	ends   localEnds
 	wg     sync.WaitGroup
 	mu     sync.Mutex // guards what follows
 	slots  map[slotKey]*slot
@@ -60,6 +61,7 @@ func (ms *meters) run(ctx context.Context) error {
 
 // update starts and ends meters so that they fit the interfaces that are there now.
 func (ms *meters) update(ctx context.Context, cancel context.CancelFunc) {
+	ms.ends.look(ms.log)
 	list, err := platform.Interfaces()
 	if err != nil {
 		ms.log.Warn("interfaces not listed", zap.String("code", "interfaces"), zap.Error(err))
@@ -177,7 +179,7 @@ func (ms *meters) newMeter(s *slot) (*meter, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := newMeter(ms.config, ms.room, src,
+	m := newMeter(ms.config, ms.room, ms.ends.local, src,
 		argus.Encoder{Version: ms.version, Monitor: ms.monitor, Interface: s.short, Label: interfaceLabel(s.in.Name)}, ms.emit)
 	m.own, m.state = ms.own, s.told
 	return m, nil

@@ -61,7 +61,7 @@ func TestWhatRecordsAreMade(t *testing.T) {
 			f.Timestamp = time.Unix(1e9, int64(i))
 			return frames[i-1]
 		}, io.EOF)
-		m := newMeter(&config, newRoom(1<<16), src, argus.Encoder{}, func(records []byte, _ int) error {
+		m := newMeter(&config, newRoom(1<<16), nil, src, argus.Encoder{}, func(records []byte, _ int) error {
 			raw = append(raw, records...)
 			for r, err := range argus.Records(records) {
 				if err != nil {

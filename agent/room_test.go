@@ -18,9 +18,9 @@ func TestInterfacesShareTheRoom(t *testing.T) {
 	records := uint64(0)
 	emit := func(_ []byte, n int) error { records += uint64(n); return nil }
 	meters := []*meter{
-		newMeter(&c, r, nil, argus.Encoder{}, emit),
-		newMeter(&c, r, nil, argus.Encoder{}, emit),
-		newMeter(&c, r, nil, argus.Encoder{}, emit),
+		newMeter(&c, r, nil, nil, argus.Encoder{}, emit),
+		newMeter(&c, r, nil, nil, argus.Encoder{}, emit),
+		newMeter(&c, r, nil, nil, argus.Encoder{}, emit),
 	}
 	at := time.Unix(1e9, 0)
 	flood := func(m *meter, n int) {
@@ -47,7 +47,7 @@ func TestInterfacesShareTheRoom(t *testing.T) {
 		t.Errorf("only %d flows open beside an interface that is idle", b.Open)
 	}
 	meters[1].end()
-	meters[1] = newMeter(&c, r, nil, argus.Encoder{}, emit)
+	meters[1] = newMeter(&c, r, nil, nil, argus.Encoder{}, emit)
 	flood(meters[2], 100_000)
 	for _, m := range meters {
 		m.end()
