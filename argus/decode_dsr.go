@@ -155,6 +155,9 @@ func (r *Record) tcp(sub uint8, d []byte, w *raw) bool {
 		if len(d) >= 20 {
 			s.MSS = be.Uint16(d[16:])
 		}
+		if d[14]&flow.SYN != 0 {
+			s.Next = s.Base + 1
+		}
 		r.Has |= HasTCPOptions
 	case netTCPPerf:
 		return r.tcpPerf(d, w)

@@ -158,3 +158,33 @@ func TestFlowHash(t *testing.T) {
 		t.Error("a hash that nobody asked for")
 	}
 }
+
+// TestOnlySYN: what nobody answered, half of what a scan leaves behind, is told in a fifth of the room, and loses nothing.
+func TestOnlySYN(t *testing.T) {
+	syn := flow.Record{Key: flow.Key{Family: flow.FamilyIPv4, Proto: flow.ProtoTCP, Src: [16]byte{10}, Dst: [16]byte{11}, SrcPort: 40000, DstPort: 22},
+		ID: 7, Start: 1.7e18, Cause: flow.CauseStart, Initiator: flow.InitiatorSeen}
+	syn.Side[0] = flow.Side{Packets: 1, Bytes: 74, IPBytes: 60, First: 1.7e18, Last: 1.7e18, TTL: 64, MinSize: 74, MaxSize: 74}
+	syn.TCP = flow.TCP{Status: flow.TCPSawSYN, Options: flow.TCPMSS | flow.TCPWindowScale}
+	syn.TCP.Side[0] = flow.TCPSide{Base: 0xffffffff, Next: 0, Window: 64240, MSS: 1460, Shift: 7, Flags: flow.SYN, Interval: flow.SYN}
+	copy(syn.History[:], "S")
+	again := syn
+	again.TCP.Side[0].Retrans, again.Side[0].Packets, again.TCP.Status = 1, 2, flow.TCPSawSYN|flow.TCPSrcRetransmit
+	for _, v := range []Version{V3, V5} {
+		e := Encoder{Version: v}
+		short, long := e.AppendFlow(nil, &syn), e.AppendFlow(nil, &again)
+		if saved := len(long) - len(short); saved < 100 {
+			t.Errorf("v%d: one SYN takes %d octets, a repeated one %d", v, len(short), len(long))
+		}
+		for _, c := range []struct {
+			b    []byte
+			want flow.Record
+		}{{short, syn}, {long, again}} {
+			if v == V3 { // no place for the MSS
+				c.want.TCP.Side[0].MSS = 0
+			}
+			if got := one(t, c.b); !reflect.DeepEqual(got.Flow, c.want) || got.Unknown != 0 {
+				t.Errorf("v%d:\n got %+v\nwant %+v", v, got.Flow, c.want)
+			}
+		}
+	}
+}

@@ -39,8 +39,37 @@ func (e *Encoder) appendNet(b []byte, r *flow.Record) []byte {
 	return b
 }
 
+// onlySYN tells whether r has seen a first SYN, a single one, and no more: half of what a scan leaves behind.
+func onlySYN(r *flow.Record) bool {
+	t, s := &r.TCP, &r.TCP.Side[0]
+	return t.Status == flow.TCPSawSYN && r.Side[1].Packets == 0 && t.Side[1] == flow.TCPSide{} &&
+		s.Next == s.Base+1 && s.Ack|s.Payload|s.Retrans|s.Turns|s.InFlight|s.Keystrokes == 0 && s.Flags == s.Interval &&
+		s.Flags&(flow.SYN|flow.ACK|flow.FIN) == flow.SYN && t.SynAck|t.AckDat == 0
+}
+
+// appendTCPInit writes the DSR of a connection's first packet: all that is known then, in a fifth of the room (section 2.6).
+func (e *Encoder) appendTCPInit(b []byte, r *flow.Record) []byte {
+	t, s := &r.TCP, &r.TCP.Side[0]
+	qualifier, words := byte(2), byte(6)
+	if e.Version == V3 {
+		qualifier, words = 0, 5
+	}
+	b = append(b, dsrNet, netTCPInit, qualifier, words)
+	b = be.AppendUint32(b, t.Status)
+	b = be.AppendUint32(b, s.Base)
+	b = be.AppendUint32(b, t.Options)
+	b = append(be.AppendUint16(b, s.Window), s.Interval, s.Shift)
+	if e.Version == V3 {
+		return b
+	}
+	return append(be.AppendUint16(b, s.MSS), 0, 0)
+}
+
 // appendTCP writes the TCP performance DSR, in v3 without the MSS words (section 2.6).
 func (e *Encoder) appendTCP(b []byte, r *flow.Record) []byte {
+	if onlySYN(r) {
+		return e.appendTCPInit(b, r)
+	}
 	t := &r.TCP
 	qualifier, words := byte(2), byte(32)
 	if e.Version == V3 {
