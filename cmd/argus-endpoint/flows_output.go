@@ -23,6 +23,7 @@ type flowsOutput struct {
 	live    bool   // a person waits for each line
 	left    int    // flows still to come, when counted
 	counted bool
+	whole   bool             // everything that is metered is written: nobody need look at the records
 	emitted bool             // something was printed or written
 	lines   fields.Printer   // nil with -w
 	stream  *bufio.Writer    // nil without -w
@@ -58,6 +59,7 @@ func (f *flowsFlags) open() (*flowsOutput, error) {
 		out.flows = cluster.New(maxAggregated)
 	}
 	if f.write != "" {
+		out.whole = len(f.filter) == 0 && f.inf == "" && !out.counted
 		return out, out.openStream(f.write)
 	}
 	return out, nil
@@ -103,7 +105,7 @@ func (o *flowsOutput) put(r *argus.Record) error {
 func (o *flowsOutput) emit(r *argus.Record) error {
 	o.emitted = true
 	if o.stream != nil {
-		_, o.err = o.stream.Write(r.Raw)
+		_ = o.write(r.Raw)
 	} else {
 		o.err = o.lines.Print(r)
 	}
@@ -114,6 +116,13 @@ func (o *flowsOutput) emit(r *argus.Record) error {
 		return errEnough
 	}
 	return nil
+}
+
+// write writes records as they are.
+func (o *flowsOutput) write(records []byte) error {
+	o.emitted = true
+	_, o.err = o.stream.Write(records)
+	return o.err
 }
 
 // show makes what was taken so far visible to a live reader.

@@ -73,6 +73,12 @@ func (f *flowsFlags) meter(ctx context.Context, in io.Reader, out *flowsOutput) 
 // stream is a meter whose records go to out.
 func (f *flowsFlags) stream(out *flowsOutput) *agent.Stream {
 	return &agent.Stream{Config: f.config, Version: argus.Version(f.argusMajor), Emit: func(records []byte) error {
+		if out.whole {
+			if err := out.write(records); err != nil {
+				return err
+			}
+			return out.show()
+		}
 		for r, err := range argus.Records(records) {
 			if err == nil {
 				err = out.put(r)
