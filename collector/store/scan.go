@@ -119,7 +119,9 @@ func byTime(rows iter.Seq2[*Row, error]) iter.Seq2[*Row, error] {
 		}
 		for row, err := range rows {
 			if err != nil {
-				yield(nil, err)
+				if lend() {
+					yield(nil, err)
+				}
 				return
 			}
 			if len(held) > 0 && (held[0].Monitor != row.Monitor || len(held) == MaxPending) && !lend() {

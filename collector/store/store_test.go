@@ -223,6 +223,35 @@ func TestScanChooses(t *testing.T) {
 	}
 }
 
+// TestScanGivesTheOrderOfTime: the rows of a file are in that of protocols.
+func TestScanGivesTheOrderOfTime(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	defer s.Close()
+	a, b := newHost(t, 1), newHost(t, 2)
+	for range 3 {
+		add(t, s, b.batch(t, 100, 0), a.batch(t, 100, 0))
+	}
+	commit(t, s)
+	var last argus.Record
+	protocols := 0
+	for r, err := range view(t, dir).Scan(Query{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Monitor == last.Monitor && r.Flow.Start < last.Flow.Start {
+			t.Fatalf("record %d, of %d, comes after %d, of %d", r.Sequence, r.Flow.Start, last.Sequence, last.Flow.Start)
+		}
+		if r.Flow.Proto != last.Flow.Proto {
+			protocols++
+		}
+		last = *r
+	}
+	if protocols < 100 {
+		t.Errorf("the protocol changes but %d times", protocols)
+	}
+}
+
 func TestClocksThatCannotBeRightMakeNoPartitions(t *testing.T) {
 	received := start.UnixMicro()
 	for stime, want := range map[int64]time.Time{
