@@ -214,7 +214,7 @@ func (x *conversation) connection(f *flow.Record, i int) {
 	if !f.IsTCP() {
 		return
 	}
-	if f.Initiator != flow.InitiatorGuessed && f.TCP.Status&(flow.TCPSawSYN|flow.TCPSawSYNACK) != 0 {
+	if (f.Initiator == flow.InitiatorSeen || f.Initiator == flow.InitiatorAnswer) && f.TCP.Status&(flow.TCPSawSYN|flow.TCPSawSYNACK) != 0 {
 		switch x.initiator {
 		case nobody:
 			x.initiator = i
