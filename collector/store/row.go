@@ -41,7 +41,7 @@ type Row struct {
 	History   string `parquet:"history,dict"`    // in Zeek's letters
 	Cause     uint8  `parquet:"cause,dict"`
 	End       uint8  `parquet:"endreason,dict"` // IPFIX flowEndReason, 0: goes on
-	Initiator uint8  `parquet:"initiator,dict"` // 1 seen, 2 by an answer, 3 guessed
+	Initiator uint8  `parquet:"initiator,dict"` // flow.Initiator
 	FlowID    uint64 `parquet:"flowid,delta"`
 	Label     string `parquet:"label,dict"`
 
