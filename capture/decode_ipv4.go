@@ -37,15 +37,19 @@ func (w *walk) ipv4() layer {
 	p := w.p
 	total := int(be16(b[2:]))
 	p.Family = flow.FamilyIPv4
-	p.IPLen = uint32(total)
 	p.TOS, p.IPID, p.TTL, p.Proto = b[1], be16(b[4:]), b[8], b[9]
 	copy(p.Src[:4], b[12:16])
 	copy(p.Dst[:4], b[16:20])
 	w.proto = b[9]
-	if total != 0 && total < hlen {
+	switch {
+	case total == 0: // what the hardware will cut into segments, or more than 16 bits can tell: the frame's own length counts
+		p.IPLen = uint32(w.wire - w.off)
+	case total < hlen:
+		p.IPLen = uint32(total)
 		return w.fail(IPLength)
+	default:
+		w.bound(total)
 	}
-	w.bound(total)
 	if !w.have(hlen) {
 		return w.short(hlen, IPShort)
 	}
@@ -73,12 +77,9 @@ func checksumOK(b []byte) bool {
 	return sum%0xffff == 0
 }
 
-// bound ends the current layer total octets from off on; what follows is padding. The header of a frame that the
-// hardware will cut into segments says 0: then the frame's own length counts.
+// bound ends the current layer total octets from off on, as the IP header says; what follows is padding.
 func (w *walk) bound(total int) {
-	if total == 0 {
-		return
-	}
+	w.p.IPLen = uint32(total)
 	end := w.off + total
 	if end > w.wire {
 		if !w.cut { // what stands in the first fragment of a tunnel goes on in the next

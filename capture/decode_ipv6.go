@@ -8,6 +8,7 @@ const (
 	extRouting     = 43
 	extFragment    = 44
 	protoAH        = 51
+	noNextHeader   = 59
 	extDestination = 60
 )
 
@@ -25,13 +26,14 @@ func (w *walk) ipv6() layer {
 	p := w.p
 	payload := int(be16(b[4:]))
 	p.Family = flow.FamilyIPv6
-	p.IPLen = uint32(40 + payload)
 	p.TOS, p.TTL, p.Proto = b[0]<<4|b[1]>>4, b[7], b[6]
 	p.Src = [16]byte(b[8:24])
 	p.Dst = [16]byte(b[24:40])
 	w.proto = b[6]
-	if payload > 0 { // else nothing, a jumbogram or a frame that the hardware will cut: the frame's own length counts
+	if payload > 0 || p.Proto == noNextHeader {
 		w.bound(40 + payload)
+	} else { // a jumbogram (RFC 2675), or what the hardware will cut into segments: the frame's own length counts
+		p.IPLen = uint32(w.wire - w.off)
 	}
 	w.off += 40
 	return w.extensions()

@@ -64,7 +64,7 @@ func TestDecodeTransports(t *testing.T) {
 		{"no next header", "59 " + a6 + ":0 " + b6 + ":0 type 0x0 ip 40 payload 0", ip6(59)},
 		{"extension headers", "17 " + a6 + ":5 " + b6 + ":6 type 0x0 ip 75 payload 3", ip6(0, ext(43), ext(60), ext(17), dgram)},
 		{"AH in IPv6, then an extension header", "17 " + a6 + ":5 " + b6 + ":6 type 0x0 ip 83 payload 3", ip6(51, []byte{60, 4}, make([]byte, 22), ext(17), dgram)},
-		{"TSO: total length 0", "6 10.0.0.1:1 10.0.0.2:2 type 0x0 ip 0 payload 3000", func() []byte {
+		{"TSO: total length 0", "6 10.0.0.1:1 10.0.0.2:2 type 0x0 ip 3040 payload 3000", func() []byte {
 			b := ip4(6, tcp(1, 2, flow.ACK, nil, make([]byte, 3000)))
 			b[16], b[17] = 0, 0
 			return b
@@ -92,6 +92,43 @@ func TestDecodeTransports(t *testing.T) {
 				t.Errorf("%s\n got %s\nwant %s", r, got, c.want)
 			}
 		})
+	}
+}
+
+// TestDecodeJumbo: what is longer than 16 bits can tell counts as long as it is, and a tunnel in it is opened.
+func TestDecodeJumbo(t *testing.T) {
+	const size = 80000
+	segment := tcp(1, 2, flow.ACK, nil, make([]byte, size))
+	datagram := join(u16(5, portGeneve, 0, 0, 0, etherIPv6, 0, 0x900), ipv6(flow.ProtoTCP, segment)) // UDP length 0
+	jumbo := func(next int, body []byte) []byte {
+		b := ipv6(extHopByHop, []byte{byte(next), 0, 0xc2, 4, 0, byte((len(body) + 8) >> 16), byte((len(body) + 8) >> 8), byte(len(body) + 8)}, body)
+		b[4], b[5] = 0, 0
+		return b
+	}
+	big4, big6 := ipv4(flow.ProtoTCP, segment), ipv6(flow.ProtoUDP, datagram) // as Linux has them (BIG TCP): without the option
+	copy(big4[2:], []byte{0, 0})
+	copy(big6[4:], []byte{0, 0})
+	copy(big6[40+16+4:], []byte{0, 0}) // and the packet in it
+	big4[10], big4[11] = 0, 0
+	for _, c := range []struct {
+		name, want string
+		data       []byte
+		segments   uint32
+	}{
+		{"TCP", "6 " + a6 + ":1 " + b6 + ":2 type 0x0 ip 80068 payload 80000", ethernet(etherIPv6, jumbo(6, segment)), 56},
+		{"UDP", "17 " + a6 + ":5 " + b6 + ":9 type 0x0 ip 80056 payload 80000", ethernet(etherIPv6, jumbo(17, join(u16(5, 9, 0, 0), make([]byte, size)))), 56},
+		{"IPv4", "6 10.0.0.1:1 10.0.0.2:2 type 0x0 ip 80040 payload 80000", ethernet(etherIPv4, big4), 56},
+		{"in Geneve", "6 " + a6 + ":1 " + b6 + ":2 type 0x0 ip 80060 payload 80000", ethernet(etherIPv6, big6), 56},
+		{"nothing but padding", "59 " + a6 + ":0 " + b6 + ":0 type 0x0 ip 40 payload 0", ethernet(etherIPv6, ipv6(59), make([]byte, 6)), 1},
+	} {
+		f := frameOf(LinkEthernet, c.data)
+		f.GSOSize = 1440
+		var d Decoder
+		var p flow.Packet
+		r := d.Decode(c.data[:min(len(c.data), 256)], f, &p)
+		if got := summary(&p); r != Decoded || got[:len(c.want)] != c.want || p.Segments != c.segments {
+			t.Errorf("%s: %s\n got %s, %d segments\nwant %s, %d", c.name, r, got, p.Segments, c.want, c.segments)
+		}
 	}
 }
 

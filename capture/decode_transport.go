@@ -94,10 +94,11 @@ func (w *walk) udp() layer {
 	}
 	p := w.p
 	length := int(be16(w.data[w.off+4:]))
+	if length == 0 && w.wire-w.off > 0xffff { // a jumbogram (RFC 2675 section 4)
+		length = w.wire - w.off
+	}
 	if length < 8 {
-		if length != 0 || w.wire-w.off <= 0xffff { // 0 is right in a jumbogram (RFC 2675 section 4)
-			w.fail(TransportLength)
-		}
+		w.fail(TransportLength)
 		p.Payload = w.data[w.off+8:]
 		return layerEnd
 	}

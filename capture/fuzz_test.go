@@ -89,7 +89,7 @@ func FuzzDecode(f *testing.F) {
 		if d.Counts()[r] != 1 {
 			t.Errorf("reason %v is not counted", r)
 		}
-		if int(p.FrameLen) != fr.Length || !within(p.Payload, data) || p.IPLen > 40+0xffff {
+		if int(p.FrameLen) != fr.Length || !within(p.Payload, data) || int(p.IPLen) > max(40+0xffff, fr.Length) {
 			t.Errorf("%s, %d octets of payload in %d", summary(&p), len(p.Payload), len(data))
 		}
 		// No length of the transport header is believed that exceeds what one packet can have or the frame has.

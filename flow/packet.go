@@ -7,7 +7,7 @@ type Packet struct {
 	Time int64 // capture time, nanoseconds since 1970-01-01 UTC
 
 	FrameLen   uint32 // octets on the wire with the link header, without FCS (pcap's "len"; a VLAN tag counts)
-	IPLen      uint32 // IP header and payload as the IP header says; 0 when not IP or when the header says 0 (TSO)
+	IPLen      uint32 // IP header and payload as the IP header says, or the rest of the frame when it says 0 (super-frame, jumbogram); 0 when not IP
 	PayloadLen uint32 // octets above TCP and UDP; for ICMP header and data; for ARP the ARP packet; for other frames the whole frame; else 0
 	Segments   uint32 // packets on the wire that this frame stands for: 1, more for a GSO super-frame
 
