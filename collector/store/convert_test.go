@@ -172,3 +172,22 @@ func anyIntervals(rnd *rand.Rand) (v flow.Intervals) {
 	v.Bins = flow.Histogram(rnd.Uint32())
 	return v
 }
+
+// FuzzExtra reads any text as the column extra: what is understood is kept from then on.
+func FuzzExtra(f *testing.F) {
+	f.Add(`{"tunnel":{"enc":64,"proto":47,"saddr":"192.0.2.1","sport":1,"daddr":"2001:db8::1","dport":2,"type":3,"id":7,"flags":8192,"etype":2048}}`)
+	f.Add(`{"icmp":{"type":5,"code":1,"from":"192.0.2.9","to":"::ffff:192.0.2.1","gateway":"192.0.2.7"},"resp":"02:00:00:00:00:01","esp":4711,"ind":0}`)
+	f.Add(`{"tunnel":{"saddr":"fe80::1%eth0"},"icmp":{"from":"nobody","gateway":"::1"},"resp":"02-00"}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		row := Row{Extra: text}
+		var r argus.Record
+		row.extra(&r)
+		var again argus.Record
+		fresh := Row{}
+		fresh.fillExtra(&r, newNames())
+		fresh.extra(&again)
+		if !reflect.DeepEqual(again, r) {
+			t.Errorf("%q is kept as %q", text, fresh.Extra)
+		}
+	})
+}

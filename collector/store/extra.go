@@ -84,13 +84,11 @@ func (row *Row) extra(r *argus.Record) {
 		f.Tunnel = flow.Tunnel{Encaps: t.Encaps, ID: t.ID, Flags: t.Flags, Proto: t.Protocol}
 		k := &f.Tunnel.Key
 		*k = flow.Key{Proto: t.Proto, SrcPort: t.SrcPort, DstPort: t.DstPort, Type: t.Type}
-		k.Family = parseIP(t.Src, &k.Src)
-		parseIP(t.Dst, &k.Dst)
+		k.Family = parseIPs(t.Src, t.Dst, &k.Src, &k.Dst)
 	}
 	if m := e.ICMP; m != nil {
 		f.ICMP = flow.ICMPReport{Type: m.Type, Code: m.Code}
-		f.ICMP.Family = parseIP(m.From, &f.ICMP.From)
-		parseIP(m.To, &f.ICMP.To)
+		f.ICMP.Family = parseIPs(m.From, m.To, &f.ICMP.From, &f.ICMP.To)
 		if a, err := netip.ParseAddr(m.Gateway); err == nil && a.Is4() {
 			f.ICMP.Gateway = a.As4()
 		}
@@ -98,17 +96,18 @@ func (row *Row) extra(r *argus.Record) {
 	parseMAC(e.Responder, f.Responder[:])
 }
 
-// parseIP fills b and returns the family of s.
-func parseIP(s string, b *[16]byte) flow.Family {
-	a, err := netip.ParseAddr(s)
-	switch {
-	case err != nil:
+// parseIPs fills a and b with two addresses of the family that it returns, or neither.
+func parseIPs(from, to string, a, b *[16]byte) flow.Family {
+	x, err1 := netip.ParseAddr(from)
+	y, err2 := netip.ParseAddr(to)
+	if err1 != nil || err2 != nil || x.BitLen() != y.BitLen() {
 		return flow.FamilyNone
-	case a.Is4():
-		copy(b[:], a.AsSlice())
+	}
+	copy(a[:], x.AsSlice())
+	copy(b[:], y.AsSlice())
+	if x.Is4() {
 		return flow.FamilyIPv4
 	}
-	*b = a.As16()
 	return flow.FamilyIPv6
 }
 
