@@ -169,11 +169,6 @@ func (r *Record) finish(w *raw) {
 			f.TCP.Side[i].Interval, f.TCP.Side[i].Flags = w.flags[i], w.flags[i]
 		}
 	}
-	if r.Has&HasTCPPerf != 0 {
-		for i := range f.TCP.Side {
-			r.Gap[i] = int32(w.next[i] - f.TCP.Side[i].Base - f.TCP.Side[i].Payload)
-		}
-	}
 	if w.ext != nil {
 		r.extension(w.ext)
 	} else {
@@ -182,12 +177,23 @@ func (r *Record) finish(w *raw) {
 	}
 	if r.Has&HasTCPPerf != 0 {
 		for i := range f.TCP.Side {
+			r.Gap[i] = r.gap(&f.TCP.Side[i], w.next[i])
 			r.sequence(&f.TCP.Side[i], w.next[i], w.ack[i])
 		}
 	}
 	if !f.HasMAC && w.ext == nil && f.Family == flow.FamilyEthernet {
 		f.EtherType = f.Type
 	}
+}
+
+// gap returns the octets of data that a side's sequence numbers have room for and nobody saw; next leaves out the FIN. The
+// SYN takes a number too, as does what stands before the first segment of a connection whose begin was not seen.
+func (r *Record) gap(s *flow.TCPSide, next uint32) int32 {
+	n := int32(next - s.Base - s.Payload)
+	if n == 1 || n > 1 && (s.Interval&flow.SYN != 0 || r.Cause == flow.CauseStart) {
+		n--
+	}
+	return n
 }
 
 // sequence puts the FIN and the acknowledged octet back on that the wire leaves out.

@@ -135,6 +135,31 @@ func TestParts(t *testing.T) {
 	}
 }
 
+// TestGap: the octets that nobody saw, in a record with and without the number that a SYN takes.
+func TestGap(t *testing.T) {
+	for name, c := range map[string]struct {
+		cause                     flow.Cause
+		interval                  uint8
+		base, next, payload, lost uint32
+	}{
+		"with its SYN":                {flow.CauseStart, flow.SYN | flow.ACK, 1000, 1201, 100, 100},
+		"whole, with its SYN":         {flow.CauseStart, flow.SYN | flow.ACK, 1000, 1201, 200, 0},
+		"seen mid-stream":             {flow.CauseStart, flow.ACK, 1000, 1201, 100, 100},
+		"SYN/ACK in a later record":   {flow.CauseStatus, flow.SYN | flow.ACK, 1000, 1201, 100, 100},
+		"a later record":              {flow.CauseStatus, flow.ACK, 1000, 1200, 100, 100},
+		"a later record, whole":       {flow.CauseStatus, flow.ACK, 1000, 1200, 200, 0},
+		"with its FIN":                {flow.CauseStatus, flow.ACK | flow.FIN, 1000, 1201, 100, 100},
+		"earlier holes filled":        {flow.CauseStatus, flow.ACK, 1000, 1200, 300, ^uint32(99)},
+		"over the end of the numbers": {flow.CauseStatus, flow.ACK, ^uint32(99), 100, 100, 100},
+	} {
+		r := flow.Record{Cause: c.cause, Key: key(flow.FamilyIPv4, 6, "10.0.0.1", 1, "10.0.0.2", 2, 0)}
+		r.TCP.Side[0] = flow.TCPSide{Base: c.base, Next: c.next, Payload: c.payload, Flags: c.interval, Interval: c.interval}
+		if got := one(t, new(Encoder).AppendFlow(nil, &r)); got.Gap[0] != int32(c.lost) || got.Gap[1] != 0 {
+			t.Errorf("%s: gaps %d, want %d", name, got.Gap, int32(c.lost))
+		}
+	}
+}
+
 // TestFlowHash: the same for both directions, another one for another tuple, and never changing.
 func TestFlowHash(t *testing.T) {
 	k := key(flow.FamilyIPv4, 6, "10.0.0.1", 40000, "10.0.0.2", 443, 0)

@@ -47,7 +47,7 @@ type Record struct {
 	Sequence  uint32  // of the sensor; it wraps
 	Has       Has
 	ICMP      byte     // an ICMP message spoke of this flow: U unreachable, R redirect, T time exceeded, I other; 0 none
-	Gap       [2]int32 // TCP seq - seqbase - bytes of each side as written: above 1 some of its data was not seen
+	Gap       [2]int32 // TCP: octets of each side's data that were not seen; below 0 holes of an earlier record were filled
 	Hash      uint32   // of the tuple, as the sensor reckons it (section 2.14)
 	HashIndex uint32   // its place in the sensor's table
 	Skipped   int      // DSRs known but not kept

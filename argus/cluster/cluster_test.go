@@ -153,6 +153,31 @@ func TestMergeMetrics(t *testing.T) {
 	}
 }
 
+// TestMergeGap: what was missing in one record and came in the next is missing no more.
+func TestMergeGap(t *testing.T) {
+	var e argus.Encoder
+	var stream []byte
+	for i, side := range []flow.TCPSide{
+		{Base: 1000, Next: 1301, Payload: 100, Flags: flow.SYN, Interval: flow.SYN}, // 200 octets are missing
+		{Base: 1301, Next: 1401, Payload: 250, Flags: flow.SYN | flow.ACK, Interval: flow.ACK},
+	} {
+		r := flow.Record{ID: 1, Cause: flow.CauseStart + flow.Cause(i)<<4}
+		r.Family, r.Proto = flow.FamilyIPv4, flow.ProtoTCP
+		r.Side[0] = flow.Side{Packets: 2, First: int64(i), Last: int64(i)}
+		r.TCP.Side[0] = side
+		stream = e.AppendFlow(stream, &r)
+	}
+	c := New(1)
+	for got := range argus.Records(stream) {
+		c.Add(got)
+	}
+	for got := range c.All() {
+		if got.Gap != [2]int32{50, 0} {
+			t.Errorf("gaps %d, want 50", got.Gap)
+		}
+	}
+}
+
 // TestLent: a cluster keeps nothing of the octets that its reader lends.
 func TestLent(t *testing.T) {
 	r := flow.Record{ID: 1}

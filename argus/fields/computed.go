@@ -68,11 +68,7 @@ func gap(name, title string, side int) field {
 		if r.Has&argus.HasTCPPerf == 0 {
 			return b
 		}
-		n := r.Gap[side]
-		if n <= 1 { // one is the SYN
-			n = 0
-		}
-		return strconv.AppendInt(b, int64(n), 10)
+		return strconv.AppendInt(b, int64(max(r.Gap[side], 0)), 10)
 	}}
 }
 

@@ -172,7 +172,7 @@ func lossFlag(r *argus.Record) byte {
 	if letter := either(status, flow.TCPSrcRetransmit, flow.TCPDstRetransmit, "sd*"); letter != ' ' {
 		return letter
 	}
-	if r.Has&argus.HasTCPPerf != 0 && (r.Gap[0] > 1 || r.Gap[1] > 1) {
+	if r.Has&argus.HasTCPPerf != 0 && (r.Gap[0] > 0 || r.Gap[1] > 0) {
 		return 'g'
 	}
 	if letter := either(status, flow.TCPSrcOutOfOrder, flow.TCPDstOutOfOrder, "ir&"); letter != ' ' {

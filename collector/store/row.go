@@ -79,7 +79,7 @@ type Row struct {
 	DBase      uint32 `parquet:"dtcpb"`
 	SResent    int32  `parquet:"sresent,dict"` // octets of sappbytes that had been seen before
 	DResent    int32  `parquet:"dresent,dict"`
-	SGap       int32  `parquet:"sgap,dict"` // as readers of the record compute it
+	SGap       int32  `parquet:"sgap,dict"` // octets of data not seen; below 0 earlier holes were filled
 	DGap       int32  `parquet:"dgap,dict"`
 	SShort     int32  `parquet:"sshort,dict"` // sequence space used less payload: what is missing or came twice
 	DShort     int32  `parquet:"dshort,dict"`
