@@ -13,7 +13,7 @@ type Listeners struct {
 }
 
 // Listening asks for the listeners in the network namespace of the process, on whichever of the host's addresses they
-// listen. On Linux it reads proc_pid_net(5), elsewhere the error wraps errors.ErrUnsupported.
+// listen. On Linux it asks sock_diag(7), elsewhere the error wraps errors.ErrUnsupported.
 func Listening() (*Listeners, error) {
 	l := &Listeners{addrs: make(map[netip.Addr]struct{})}
 	if err := l.readPorts(); err != nil {

@@ -3,7 +3,6 @@ package platform
 import (
 	"net"
 	"net/netip"
-	"strings"
 	"testing"
 )
 
@@ -57,39 +56,5 @@ func TestListening(t *testing.T) {
 		if here, _ := found.Local(netip.MustParsePrefix(a.String()).Addr(), 1); !here {
 			t.Errorf("%s is not here", a)
 		}
-	}
-}
-
-func TestListenersOfATable(t *testing.T) {
-	const heading = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
-	for _, c := range []struct {
-		name, table string
-		ports       int
-		fails       bool
-	}{
-		{"empty", "", 0, false},
-		{"heading alone", heading, 0, false},
-		{"two listeners, then a connection", heading +
-			"   0: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1\n" +
-			"   1: 00000000000000000000000000000000:FFFF 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000\n" +
-			"   2: 0100007F:0277 0100007F:8000 01 00000000:00000000 00:00000000 00000000     0        0 1\n", 2, false},
-		{"cut", heading + "   0: 00000000:0016 00000000:0000 0A\n   1: 0000", 1, false},
-		{"no port", heading + "   0: 00000000 00000000:0000 0A\n", 0, true},
-		{"a port beyond all", heading + "   0: 00000000:10016 00000000:0000 0A\n", 0, true},
-		{"an endless line", heading + strings.Repeat("x", 1<<20), 0, true},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			var l Listeners
-			err := l.scan(strings.NewReader(c.table))
-			n := 0
-			for port := range 1 << 16 {
-				if _, listens := l.Local(netip.MustParseAddr("127.0.0.1"), uint16(port)); listens {
-					n++
-				}
-			}
-			if n != c.ports || err != nil != c.fails {
-				t.Errorf("%d ports, %v", n, err)
-			}
-		})
 	}
 }

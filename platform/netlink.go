@@ -28,6 +28,10 @@ const (
 	rtmNewLink = 16
 	rtmNewAddr = 20
 
+	sockDiagByFamily = 20
+	inetDiagLen      = 72 // struct inet_diag_msg
+	tcpListen        = 10
+
 	iflaAddress  = 1
 	iflaName     = 3
 	iflaMTU      = 4
@@ -255,6 +259,14 @@ func parseWireless(m nlMessage) (index int, ok bool) {
 		}
 	}
 	return 0, false
+}
+
+// parseListener reads the port of a socket that a dump of listening ones tells of (struct inet_diag_msg, linux/inet_diag.h).
+func parseListener(m nlMessage) (port uint16, ok bool) {
+	if m.kind != sockDiagByFamily || len(m.body) < inetDiagLen {
+		return 0, false
+	}
+	return binary.BigEndian.Uint16(m.body[4:]), m.body[1] == tcpListen
 }
 
 func genlAttrs(m nlMessage) iter.Seq2[uint16, []byte] {

@@ -100,6 +100,34 @@ func TestParseAddr(t *testing.T) {
 	}
 }
 
+// listener is a struct inet_diag_msg.
+func listener(state byte, port uint16) []byte {
+	b := make([]byte, inetDiagLen)
+	b[0], b[1], b[4], b[5] = afInet, state, byte(port>>8), byte(port)
+	return b
+}
+
+func TestParseListener(t *testing.T) {
+	for _, c := range []struct {
+		what string
+		in   []byte
+		want uint16
+		ok   bool
+	}{
+		{"a listener", message(sockDiagByFamily, 0, 1, listener(tcpListen, 8080)), 8080, true},
+		{"with attributes", message(sockDiagByFamily, 0, 1, listener(tcpListen, 65535), attr(8, []byte{0})), 65535, true},
+		{"a connection", message(sockDiagByFamily, 0, 1, listener(1, 8080)), 0, false},
+		{"cut", message(sockDiagByFamily, 0, 1, listener(tcpListen, 8080)[:inetDiagLen-1]), 0, false},
+		{"of another kind", message(rtmNewLink, 0, 1, listener(tcpListen, 8080)), 0, false},
+	} {
+		for m, err := range nlMessages(c.in) {
+			if port, ok := parseListener(m); err != nil || ok != c.ok || ok && port != c.want {
+				t.Errorf("%s: %d %v %v", c.what, port, ok, err)
+			}
+		}
+	}
+}
+
 func TestParseDumpEnds(t *testing.T) {
 	ignore := func(nlMessage) {}
 	if done, err := parseDump(message(nlDone, 0, 1, u32(0)), 1, ignore); !done || err != nil {
@@ -156,6 +184,7 @@ func TestChooseMetersTheRoots(t *testing.T) {
 func FuzzNetlink(f *testing.F) {
 	f.Add(link(1, 6, 0x41, attr(iflaName, []byte("eth0\x00")), attr(iflaLink, u32(5)), attr(iflaAddress, make([]byte, 6)), kind("vlan")))
 	f.Add(addr(afInet, 24, 3, attr(ifaAddress, []byte{10, 1, 2, 3})))
+	f.Add(message(sockDiagByFamily, 0, 1, listener(tcpListen, 22)))
 	f.Add(append(message(nlError, 0, 1, u32(0)), message(nlDone, 2, 1, u32(0))...))
 	f.Add(message(16, 0, 1, []byte{1, 2, 0, 0}, attr(ctrlFamilyID, []byte{28, 0}), attr(nl80211AttrIndex, u32(3))))
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -170,6 +199,7 @@ func FuzzNetlink(f *testing.F) {
 			}
 			parseFamily(m)
 			parseWireless(m)
+			parseListener(m)
 		})
 		if messages > len(b)/nlHeaderLen {
 			t.Errorf("%d messages in %d octets", messages, len(b))
