@@ -79,7 +79,7 @@ func TestConnState(t *testing.T) {
 		{"[>S] <SA >A >PA10 >FA <FA", "SF", "^hADFf"},
 		{"[>S] <SA", "OTH", "^h"},
 		{"[>S] [<SA] >PA10 <A", "OTH", "Da"},
-		{"[>S] [<SA] <PA10", "OTH", "D"}, // who speaks first is the source
+		{"[>S] [<SA] <PA10", "OTH", "^d"}, // the client is the source: it has no server's port
 		{"[>S] [<SA] >A >R", "OTH", "AR"},
 		{"[>S] [<SA] >A <A <R", "RSTRH", "Aar"},
 	} {
