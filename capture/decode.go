@@ -16,7 +16,7 @@ type Decoder struct {
 	tunnel flow.Tunnel // what Packet.Tunnel points to
 	quote  flow.Quote  // what Packet.Quote points to
 	around flow.Packet // around the innermost tunnel
-	quoted flow.Packet // in an ICMP error
+	aside  flow.Packet // in an ICMP error, or inside the tunnel of a super-frame
 }
 
 // Counts returns the number of frames by what became of them. Every frame is counted once.
@@ -42,12 +42,34 @@ func (d *Decoder) Decode(data []byte, f *Frame, p *flow.Packet) Reason {
 	if w.depth > 0 {
 		w.leave()
 	}
-	if f.GSOSize != 0 && p.PayloadLen > uint32(f.GSOSize) {
-		p.Segments = (p.PayloadLen + uint32(f.GSOSize) - 1) / uint32(f.GSOSize)
-		p.Has |= flow.HasSegments
+	if f.GSOSize != 0 {
+		d.segments(data, f, p)
 	}
 	d.counts[w.reason]++
 	return w.reason
+}
+
+// segments reckons the packets that a super-frame stands for. What is cut is the payload of the innermost packet, also
+// where the flow is the outer one.
+func (d *Decoder) segments(data []byte, f *Frame, p *flow.Packet) {
+	payload, size := p.PayloadLen, uint32(f.GSOSize)
+	if d.KeepOuter && p.Quote == nil {
+		in := &d.aside
+		in.Reset()
+		w := walk{d: d, p: in, data: data, wire: max(f.Length, len(data)), noChecksum: true}
+		for l := w.link(f.Link); l != layerEnd; {
+			l = w.step(l)
+		}
+		if w.depth > 0 {
+			w.leave()
+		}
+		in.Payload = nil // it was lent
+		payload = in.PayloadLen
+	}
+	if payload > size {
+		p.Segments = (payload + size - 1) / size
+		p.Has |= flow.HasSegments
+	}
 }
 
 // layer names the header that a walk reads next.

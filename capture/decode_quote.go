@@ -18,7 +18,7 @@ func isICMPError(proto, kind uint8) bool {
 // Tunnels in it stay closed.
 func (w *walk) quote(kind uint8) {
 	d := w.d
-	q := &d.quoted
+	q := &d.aside
 	q.Reset()
 	in := walk{d: d, p: q, data: w.data, off: w.off + 8, wire: w.wire, closed: true, quoted: true}
 	l := layerIPv4

@@ -142,6 +142,11 @@ func TestDecodeTunnels(t *testing.T) {
 			}
 			outer := p.Tunnel.Key
 			d := Decoder{KeepOuter: true}
+			super := frameOf(LinkEthernet, c.data)
+			super.GSOSize = 2
+			if d.Decode(c.data, super, &p); p.Segments != 2 || p.Has&flow.HasSegments == 0 {
+				t.Errorf("kept closed, %d packets of 2 octets with 3 octets of payload", p.Segments)
+			}
 			if r := d.Decode(c.data, frameOf(LinkEthernet, c.data), &p); r != Decoded || p.Tunnel != nil || p.Key != outer || int(p.IPLen) != len(c.data)-14 {
 				t.Errorf("kept closed: %s, %s, %s", r, summary(&p), tunnelSummary(&p))
 			}
