@@ -203,8 +203,11 @@ func (c *tcpState) addSYN(p *Packet, dir int) {
 	me.mss, me.shift = h.MSS, h.WindowShift
 	switch {
 	case h.Flags&ACK == 0:
-		if c.status&(TCPSawSYN|TCPSawSYNACK) == 0 {
+		switch c.status & (TCPSawSYN | TCPSawSYNACK) {
+		case 0:
 			c.at = p.Time
+		case TCPSawSYNACK: // captured before it, on another queue: the times tell
+			c.synAck = handshakeTime(c.at - p.Time)
 		}
 		c.status |= TCPSawSYN
 		if h.Flags&(ECE|CWR) == ECE|CWR { // RFC 3168 section 6.1.1
