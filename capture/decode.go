@@ -156,7 +156,6 @@ func (w *walk) fail(r Reason) layer {
 
 // short notes that a header of n octets from off on is not all there: cut by the snap length, or else r.
 func (w *walk) short(n int, r Reason) layer {
-	w.p.Has |= flow.HasTruncated
 	if w.off+n <= w.wire {
 		r = SnapLength
 	}

@@ -40,9 +40,7 @@ func (w *walk) enter(size int, t flow.Tunnel) bool {
 // tunnel: ARP, spanning tree and the control messages of a tunnel belong there, as does what is malformed.
 func (w *walk) leave() {
 	if w.p.Family == flow.FamilyNone {
-		truncated := w.p.Has & flow.HasTruncated
 		*w.p = w.d.around
-		w.p.Has |= truncated
 	}
 	w.d.around.Payload = nil // it was lent
 }

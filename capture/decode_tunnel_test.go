@@ -150,6 +150,10 @@ func TestDecodeTunnels(t *testing.T) {
 			if r := d.Decode(c.data, frameOf(LinkEthernet, c.data), &p); r != Decoded || p.Tunnel != nil || p.Key != outer || int(p.IPLen) != len(c.data)-14 {
 				t.Errorf("kept closed: %s, %s, %s", r, summary(&p), tunnelSummary(&p))
 			}
+			var open Decoder
+			if open.Decode(c.data, frameOf(LinkEthernet, c.data), &p); open.around.Payload != nil || d.aside.Payload != nil {
+				t.Error("the decoder keeps what it was lent")
+			}
 			// Cut anywhere, the packet belongs to the flow inside or to the tunnel's.
 			for n := 14 + 20 + 8; n < len(c.data); n++ {
 				f := frameOf(LinkEthernet, c.data)
@@ -196,6 +200,11 @@ func TestDecodeTunnelsFragments(t *testing.T) {
 	p, r := decode(LinkEthernet, first)
 	if r != Decoded || !p.IsTCP() || p.IPLen != 1040 || p.PayloadLen != 96-4-40 || p.Has&fragBits != 0 {
 		t.Errorf("first: %s %s", r, summary(&p))
+	}
+	deeper := join(u16(0, etherIPv4), ipv4(protoIPv4, inner))
+	p, r = decode(LinkEthernet, ethernet(etherIPv4, ipv4With(protoGRE, nil, 0x2000, deeper[:96])))
+	if r != Decoded || !p.IsTCP() || p.IPLen != 1040 {
+		t.Errorf("first, two tunnels deep: %s %s", r, summary(&p))
 	}
 	p, r = decode(LinkEthernet, ethernet(etherIPv4, ipv4With(protoGRE, nil, 96/8, whole[96:])))
 	if r != Decoded || p.Proto != protoGRE || p.Tunnel != nil || p.Has&fragBits != fragBits {

@@ -132,7 +132,6 @@ const (
 	HasFragment          // an IP fragment; FragID is set
 	HasLaterFragment     // a fragment that is not the first: no transport header, ports unknown
 	HasSegments          // Segments comes from the kernel's GSO size and is no estimate
-	HasTruncated         // the capture length ended inside a header: what lies beyond is unknown
 )
 
 // Reset clears p for the next frame.
