@@ -15,7 +15,7 @@ func (t *Table) Due(now int64) iter.Seq[*Record] {
 		last := t.tick(now) >> tickShift
 		t.wheel.now = max(t.wheel.now, last-wheelSlots) // every slot is looked at once
 		for {
-			slot := &t.wheel.slots[t.wheel.now%wheelSlots]
+			slot := t.wheel.slot(t.wheel.now)
 			for !slot.empty() {
 				if t.visit(slot.head) && !yield(&t.lent) {
 					return
@@ -117,11 +117,11 @@ func (t *Table) Flush(now int64) iter.Seq[*Record] {
 // NextDue returns the earliest time (ns since 1970) at which Due may have something to do: until then, and without
 // packets, a meter may sleep. It is math.MaxInt64 when no flow is open.
 func (t *Table) NextDue() int64 {
-	if t.nready > 0 || !t.wheel.slots[t.wheel.now%wheelSlots].empty() {
+	if t.nready > 0 || !t.wheel.slot(t.wheel.now).empty() {
 		return t.clock - t.skew
 	}
 	for i := int64(1); i < wheelSlots; i++ {
-		if !t.wheel.slots[(t.wheel.now+i)%wheelSlots].empty() {
+		if !t.wheel.slot(t.wheel.now + i).empty() {
 			return (t.wheel.now+i)<<tickShift - t.skew
 		}
 	}

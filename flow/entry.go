@@ -126,14 +126,18 @@ func (t *Table) record(e *entry, r *Record, cause Cause, end End) {
 		cause = CauseStart
 	}
 	e.key.unpack(&r.Key, e.state&swapped != 0, e.typ)
-	r.ID = t.ids + uint64(e.start>>identityShift)<<32 + uint64(e.serial)
-	r.Start, r.Cause, r.End, r.Initiator = e.start, cause, end, e.state.initiator()
-	r.HasMAC, r.MultiMAC = e.state&hasMAC != 0, e.state&multiMAC != 0
-	r.SrcMAC, r.DstMAC, r.EtherType = e.mac[0], e.mac[1], e.etherType
 	r.EstimatedSegments = false
 	for dir := range e.side {
 		t.endSide(e, dir, r)
 	}
+	if e.state&reported == 0 { // captures merged from several interfaces: not the first packet added was the earliest
+		first, _ := r.Span()
+		e.start = min(e.start, first)
+	}
+	r.ID = t.ids + uint64(e.start>>identityShift)<<32 + uint64(e.serial)
+	r.Start, r.Cause, r.End, r.Initiator = e.start, cause, end, e.state.initiator()
+	r.HasMAC, r.MultiMAC = e.state&hasMAC != 0, e.state&multiMAC != 0
+	r.SrcMAC, r.DstMAC, r.EtherType = e.mac[0], e.mac[1], e.etherType
 	t.recordExtra(e, r)
 	e.datagrams(&r.History)
 	r.TCP = TCP{} // a TCP flow of later fragments alone has no state

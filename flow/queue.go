@@ -67,9 +67,12 @@ func newWheel() wheel {
 func (w *wheel) put(s *slab[entry], n uint32, due int64) {
 	tick := min(max(due>>tickShift+1, w.now+1), w.now+wheelSlots-1)
 	e := s.at(n)
-	e.slot = uint8(tick % wheelSlots)
+	e.slot = uint8(tick & (wheelSlots - 1)) // also of a tick before 1970, which is negative
 	w.slots[e.slot].push(s, byDue, n)
 }
+
+// slot returns the queue of a tick, which is negative before 1970.
+func (w *wheel) slot(tick int64) *queue { return &w.slots[tick&(wheelSlots-1)] }
 
 func (w *wheel) take(s *slab[entry], n uint32) {
 	w.slots[s.at(n).slot].remove(s, byDue, n)

@@ -266,3 +266,37 @@ func TestIdleTimeouts(t *testing.T) {
 		})
 	}
 }
+
+// A capture may begin with times before 1970 (pcapng's if_tsoffset), or with those of a clock that was never set.
+func TestTimesBefore1970(t *testing.T) {
+	m := newMeter()
+	packets := uint64(0)
+	for at := -300 * second; at < 300*second; at += second {
+		m.add(packet(at, ProtoUDP, alice, bob, 1, uint16(at/second), 60, 18))
+		if next := m.NextDue(); next < at-second || next > at+10*second {
+			t.Fatalf("at %d s the next record is due at %d s", at/second, next/second)
+		}
+	}
+	for _, r := range m.end() {
+		packets += r.Side[0].Packets
+	}
+	if packets != 600 {
+		t.Errorf("%d packets in records, want 600", packets)
+	}
+}
+
+// Where the packets of a flow come in another order than that of time, the record begins with the earliest one.
+func TestStartIsTheEarliestPacket(t *testing.T) {
+	m := newMeter()
+	m.add(udp(t0+3*second, true, 1), udp(t0+second, true, 1), udp(t0, false, 1), udp(t0+2*second, true, 1))
+	m.add(udp(t0+9*second, true, 1))
+	records := m.end()
+	for _, r := range records {
+		if r.Start != t0 || r.ID != records[0].ID {
+			t.Errorf("starts %d ns after the earliest packet", r.Start-t0)
+		}
+	}
+	if first, last := records[0].Span(); len(records) != 2 || first != t0 || last != t0+3*second {
+		t.Errorf("%d records, the first one from %d to %d", len(records), first-t0, last-t0)
+	}
+}
