@@ -27,9 +27,14 @@ func (t *Table) count(n uint32, e *entry, p *Packet, reversed bool, now int64) {
 	if p.PayloadLen > 0 {
 		e.countData(dir)
 	}
-	if e.state&answered == 0 && e.tcp == none && (e.state&(sawSrc|sawDst) == sawSrc|sawDst || e.state&reported != 0) {
+	if e.state&answered == 0 && e.tcp == none && e.isWorthKeeping() {
 		t.rank(n, e, answered)
 	}
+}
+
+// isWorthKeeping tells whether e had packets both ways, or has lasted for a status interval: it is worth keeping.
+func (e *entry) isWorthKeeping() bool {
+	return e.state&(sawSrc|sawDst) == sawSrc|sawDst || e.state&reported != 0
 }
 
 func (t *Table) countTCP(n uint32, e *entry, p *Packet, dir int) {
@@ -50,7 +55,7 @@ func (t *Table) countTCP(n uint32, e *entry, p *Packet, dir int) {
 	case c.closing():
 		e.class = classTCP
 	case e.state&answered != 0:
-	case c.status&TCPEstablished != 0:
+	case c.status&TCPEstablished != 0 && e.isWorthKeeping(): // not a scan's single ACK
 		e.class = classTCPOpen
 		t.rank(n, e, answered)
 	case e.state&reported != 0 && p.PayloadLen > 0: // one side of a lasting transfer, the other goes elsewhere

@@ -73,6 +73,39 @@ func TestLastingStreamOutlivesAScan(t *testing.T) {
 	}
 }
 
+// Single ACKs of connections that nobody knows are no connections: a scan with them drives no known one out, and they are
+// forgotten after a minute, not after two hours.
+func TestConnectionsOutliveAnACKScan(t *testing.T) {
+	m := &meter{Table: NewTable(Config{MaxFlows: 1000, StatusInterval: 5 * time.Second})}
+	segment := func(at int64, dir, host byte, flags uint8, seq, ack uint32) *Packet {
+		p := packet(at, ProtoTCP, alice, ip4(10, 9, 9, host), 40000, 80, 60, 0)
+		if dir == 1 {
+			p = packet(at, ProtoTCP, p.Dst, alice, 80, 40000, 60, 0)
+		}
+		p.TCP = TCPHeader{Seq: seq, Ack: ack, Flags: flags, Window: 1000}
+		return p
+	}
+	const connections = 100
+	for i := range byte(connections) {
+		m.add(segment(t0, 0, i, SYN, 100, 0), segment(t0+1, 1, i, SYN|ACK, 900, 101), segment(t0+2, 0, i, ACK, 101, 901))
+	}
+	probe := segment(0, 0, 200, ACK, 5, 7)
+	for i := range uint32(20_000) {
+		binary.BigEndian.PutUint32(probe.Src[:], 1<<24+i)
+		probe.Time = t0 + second + int64(i)*1000
+		m.add(probe)
+	}
+	for i := range byte(connections) {
+		if !m.knows(segment(0, 0, i, 0, 0, 0)) {
+			t.Fatalf("connection %d was driven out", i)
+		}
+	}
+	m.drain(t0 + 70*second)
+	if open := m.Stats().Open; open != connections {
+		t.Errorf("%d flows open a minute later, want the %d connections", open, connections)
+	}
+}
+
 // A million SYNs in a second, each a flow, beside a long transfer: the transfer keeps its exact counts, every packet is
 // in one record, the memory keeps its bound and goes back when it is over.
 func TestFloodBesideATransfer(t *testing.T) {
