@@ -20,7 +20,8 @@ func (w *walk) quote(kind uint8) {
 	d := w.d
 	q := &d.aside
 	q.Reset()
-	in := walk{d: d, p: q, data: w.data, off: w.off + 8, wire: w.wire, closed: true, quoted: true}
+	in := walk{d: d, p: q, data: w.data, off: w.off + 8, wire: w.wire, closed: true, quoted: true, noChecksum: true}
+	in.cut = true // nobody expects the packet to be whole
 	l := layerIPv4
 	if w.p.Proto == flow.ProtoICMPv6 {
 		l = layerIPv6
@@ -29,7 +30,8 @@ func (w *walk) quote(kind uint8) {
 		l = in.step(l)
 	}
 	q.Payload = nil // it was lent
-	if q.Family == flow.FamilyNone || q.Has&flow.HasLaterFragment != 0 || q.HasPorts() && q.SrcPort|q.DstPort == 0 {
+	unknown := q.SrcPort|q.DstPort == 0 && (q.HasPorts() || in.reason != Decoded) // the flow's ports, SPI or ICMP type
+	if q.Family == flow.FamilyNone || q.Has&flow.HasLaterFragment != 0 || unknown {
 		return
 	}
 	d.quote = flow.Quote{Key: q.Key}
