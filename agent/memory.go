@@ -10,7 +10,8 @@ const (
 	// as much again for its growth, and the rest of the agent.
 	mostMemory = 64 << 20
 
-	flowMemory = 1 << 10 // octets of the budget for each flow that may be open
+	flowMemory = 1 << 10 // octets of the budget for each flow that may be open, without user data
+	dataMemory = 4       // and for each octet of user data: both sides, and as much again for garbage
 	leastFlows = 1 << 10 // on the smallest machine
 )
 
@@ -27,13 +28,17 @@ func memoryBudget(machine, limit int64) int64 {
 	return budget
 }
 
-// flowLimit returns how many flows may be open: what was asked for, or 64 Ki where the budget is whole and fewer below.
+// flowLimit returns how many flows may be open: what was asked for, or 64 Ki where the budget is whole, fewer where it is not
+// or user data take their part of it.
 func (c *Config) flowLimit() int {
 	if c.MaxFlows > 0 {
 		return c.MaxFlows
 	}
-	return max(int(memoryBudget(machineMemory(), cgroupLimit())/flowMemory), leastFlows)
+	return max(int(memoryBudget(machineMemory(), cgroupLimit())/c.memoryPerFlow()), leastFlows)
 }
+
+// memoryPerFlow returns the octets of the budget for each flow that may be open.
+func (c *Config) memoryPerFlow() int64 { return flowMemory + dataMemory*int64(c.UserData) }
 
 // limitMemory tells the garbage collector the budget, which grows with a flow table that was asked for, but not beyond the
 // unit's limit. GOMEMLIMIT in the environment wins. It returns the limit that holds.
@@ -41,7 +46,7 @@ func (c *Config) limitMemory() int64 {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		limit := cgroupLimit()
 		budget := memoryBudget(machineMemory(), limit)
-		if asked := int64(c.MaxFlows) * flowMemory; asked > budget {
+		if asked := int64(c.MaxFlows) * c.memoryPerFlow(); asked > budget {
 			if budget = asked; limit > 0 {
 				budget = min(budget, limit/4*3)
 			}

@@ -84,6 +84,20 @@ func TestMemoryBudget(t *testing.T) {
 	}
 }
 
+// User data are part of the budget: a table full of flows with the most that can be asked for stays within it.
+func TestUserDataBudget(t *testing.T) {
+	c := DefaultConfig()
+	c.UserData = maxUserData
+	m := newMeter(&c, newRoom(c.flowLimit()), nil, nil, argus.Encoder{}, func([]byte, int) error { return nil })
+	for i := range 100_000 {
+		m.meet(i, time.Unix(1e9, 0))
+	}
+	budget := memoryBudget(machineMemory(), cgroupLimit())
+	if s := m.table.Stats(); s.Open < leastFlows || int64(s.Memory) > budget/2 {
+		t.Errorf("%d flows open in %d octets, the budget for them and for garbage is %d", s.Open, s.Memory, budget)
+	}
+}
+
 // Every frame is metered or has a reason why not, in status and in the agent's own records.
 func TestSumsClose(t *testing.T) {
 	at := time.Unix(1e9, 0)
