@@ -29,13 +29,13 @@ func (w *walk) quote(kind uint8) {
 	for l != layerEnd {
 		l = in.step(l)
 	}
-	q.Payload = nil // it was lent
+	q.Payload = nil                                                               // it was lent
 	unknown := q.SrcPort|q.DstPort == 0 && (q.HasPorts() || in.reason != Decoded) // the flow's ports, SPI or ICMP type
 	if q.Family == flow.FamilyNone || q.Has&flow.HasLaterFragment != 0 || unknown {
 		return
 	}
 	d.quote = flow.Quote{Key: q.Key}
-	if w.p.Proto == flow.ProtoICMP && kind == 5 {
+	if kind == 5 {
 		d.quote.Gateway = [4]byte(w.data[w.off+4:])
 	}
 	w.p.Quote = &d.quote

@@ -210,6 +210,16 @@ func TestDecodeTunnelsFragments(t *testing.T) {
 	if r != Decoded || p.Proto != protoGRE || p.Tunnel != nil || p.Has&fragBits != fragBits {
 		t.Errorf("later: %s %s", r, summary(&p))
 	}
+	big := udp(5, 6, make([]byte, 1000))
+	v4, v6 := ipv4(flow.ProtoUDP, big), ipv6(flow.ProtoUDP, big)
+	copy(v6[8:], []byte{0x20, 1, 0, 0}) // Teredo's
+	for port, head := range map[int][]byte{portGTPU: join([]byte{0x30, 0xff}, u16(len(v4), 0, 5), v4), portTeredo: v6,
+		portL2TP: join(u16(0x4002, 10+len(v4), 7, 9), []byte{0, 0x21}, v4)} { // tunnels that tell a length
+		p, r = decode(LinkEthernet, ethernet(etherIPv4, ipv4With(flow.ProtoUDP, nil, 0x2000, udp(1, port, head)[:96])))
+		if r != Decoded || p.Tunnel == nil || p.SrcPort != 5 || p.PayloadLen != 1000 {
+			t.Errorf("first, of port %d: %s %s", port, r, summary(&p))
+		}
+	}
 	p, r = decode(LinkEthernet, ethernet(etherIPv4, ipv4(protoIPv4, ipv4With(flow.ProtoUDP, nil, 3, make([]byte, 16)))))
 	if r != Decoded || p.Proto != flow.ProtoUDP || p.Has&fragBits != fragBits || p.Tunnel == nil || p.IPLen != 36 {
 		t.Errorf("a fragment in a tunnel: %s %s", r, summary(&p))
