@@ -192,6 +192,15 @@ func TestDecodeTunnelsNested(t *testing.T) {
 	}
 }
 
+// TestDecodeTunnelsBounds: what is inside ends where the UDP header says, although the frame goes on.
+func TestDecodeTunnelsBounds(t *testing.T) {
+	b := udpIn(portVXLAN, []byte{8, 0, 0, 0, 0, 0, 1, 0}, innerFrame(etherIPv4, innerIPv4()))
+	b[14+20+5] -= 3
+	if p, r := decode(LinkEthernet, b); r != IPLength || p.SrcPort != 5 || len(p.Payload) != 0 {
+		t.Errorf("%s: %s, payload %q", r, summary(&p), p.Payload)
+	}
+}
+
 // TestDecodeTunnelsFragments: the first fragment of a tunnel's packet has the inner headers, the others belong to the tunnel.
 func TestDecodeTunnelsFragments(t *testing.T) {
 	inner := ipv4(flow.ProtoTCP, tcp(5, 6, flow.ACK, nil, make([]byte, 1000)))

@@ -153,6 +153,36 @@ func TestMergeMetrics(t *testing.T) {
 	}
 }
 
+// TestMergeOnce: what only one of two records says stands in both orders, and what both count is added.
+func TestMergeOnce(t *testing.T) {
+	early := argus.Record{Kind: argus.KindFlow, Has: argus.HasExtension | argus.HasHash, Hash: 7, HashIndex: 8}
+	early.Flow = flow.Record{ID: 1, EstimatedSegments: true, Responder: [6]byte{1}, ESP: flow.ESP{Last: 5, Lost: 2}}
+	early.Flow.Side[0] = flow.Side{Packets: 2, First: 1, Last: 2, TTL: 64, IPOptions: flow.IPOptTimestamp}
+	early.Flow.Side[1] = flow.Side{Packets: 1, First: 3, Last: 3, TTL: 60, HasVLAN: true, VLAN: 9, HasMPLS: true, MPLS: 16, Fragments: true,
+		Idle: flow.Intervals{N: 1, Min: 4, Mean: 4, Max: 4}}
+	late := argus.Record{Kind: argus.KindFlow, Has: argus.HasExtension}
+	late.Flow = flow.Record{ID: 1, ESP: flow.ESP{Last: 9, Lost: 3}}
+	late.Flow.Side[0] = flow.Side{Packets: 1, First: 10, Last: 10, TTL: 63, IPOptions: flow.IPOptRecordRoute}
+	for name, order := range map[string][]argus.Record{"in order": {early, late}, "out of order": {late, early}} {
+		c := New(1)
+		for i := range order {
+			c.Add(&order[i])
+		}
+		for r := range c.All() {
+			f, s, d := &r.Flow, &r.Flow.Side[0], &r.Flow.Side[1]
+			if !f.EstimatedSegments || f.Responder != [6]byte{1} || f.ESP != (flow.ESP{Last: 9, Lost: 5}) || r.Hash != 7 || r.HashIndex != 8 || r.Has&argus.HasHash == 0 {
+				t.Errorf("%s: %+v", name, r)
+			}
+			if s.TTL != 63 || s.IPOptions != flow.IPOptTimestamp|flow.IPOptRecordRoute || s.Packets != 3 || s.First != 1 || s.Last != 10 {
+				t.Errorf("%s: source %+v", name, s)
+			}
+			if d.TTL != 60 || d.VLAN != 9 || !d.HasVLAN || d.MPLS != 16 || !d.HasMPLS || !d.Fragments || d.Idle.N != 1 || d.Packets != 1 || d.First != 3 {
+				t.Errorf("%s: destination %+v", name, d)
+			}
+		}
+	}
+}
+
 // TestMergeGap: what was missing in one record and came in the next is missing no more.
 func TestMergeGap(t *testing.T) {
 	var e argus.Encoder

@@ -25,9 +25,7 @@ func merge(into, r *argus.Record) {
 	}
 	f.Start = min(f.Start, g.Start)
 	f.EstimatedSegments = f.EstimatedSegments || g.EstimatedSegments
-	if !f.HasMAC && g.HasMAC {
-		f.HasMAC, f.SrcMAC, f.DstMAC, f.EtherType = true, g.SrcMAC, g.DstMAC, g.EtherType
-	}
+	mergeLink(f, g)
 	f.MultiMAC = f.MultiMAC || g.MultiMAC
 	f.ESP = flow.ESP{Last: max(f.ESP.Last, g.ESP.Last), Lost: f.ESP.Lost + g.ESP.Lost}
 	if f.Tunnel.Encaps == 0 {
@@ -86,6 +84,22 @@ func mergeSide(into, s *flow.Side, earlier, later bool) {
 	into.Encaps |= s.Encaps
 }
 
+// mergeLink takes the addresses that are not known yet: the Linux cooked header of one packet has only its sender's.
+func mergeLink(f, g *flow.Record) {
+	if !g.HasMAC {
+		return
+	}
+	if !f.HasMAC {
+		f.HasMAC, f.EtherType = true, g.EtherType
+	}
+	if f.SrcMAC == [6]byte{} {
+		f.SrcMAC = g.SrcMAC
+	}
+	if f.DstMAC == [6]byte{} {
+		f.DstMAC = g.DstMAC
+	}
+}
+
 // mergeSizes goes before the packets are added up: they weigh the histograms.
 func mergeSizes(into, s *flow.Side) {
 	switch {
@@ -103,7 +117,7 @@ func mergeSizes(into, s *flow.Side) {
 func mergeTCP(into, r *argus.Record, side int, earlier, later bool) {
 	s, t := &into.Flow.TCP.Side[side], &r.Flow.TCP.Side[side]
 	first, last := s, s
-	if earlier && t.Base != 0 || s.Base == 0 {
+	if earlier && (t.Base != 0 || t.Flags != 0) || s.Base == 0 && s.Flags == 0 { // a side that was silent has none
 		first = t
 	}
 	if later {
