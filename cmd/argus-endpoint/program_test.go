@@ -29,7 +29,7 @@ func build(goos, goarch string) (string, error) {
 		built = dir
 	}
 	path := filepath.Join(built, "argus-endpoint-"+goos+"-"+goarch)
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, ".")
+	cmd := exec.Command("make", "-s", "-C", "../..", "endpoint", "OUT="+path)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+goos, "GOARCH="+goarch)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", errors.New(string(out))
