@@ -221,26 +221,34 @@ func TestPanicRestartsTheMeter(t *testing.T) {
 	core, logs := observer.New(zap.WarnLevel)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	tries := 0
+	tries, kept := 0, uint64(0)
 	s := &slot{in: platform.Interface{Name: "eth0"}, cancel: cancel, kick: make(chan struct{}, 1)}
 	err := s.run(ctx, func(*slot) (*meter, error) {
 		tries++
 		if tries == 3 {
 			cancel()
 		}
-		next := times(10, 1, time.Millisecond, time.Now())
+		next := times(55, 1, 100*time.Millisecond, time.Unix(1e9, 0)) // a record after five seconds, which waits for others
 		m := newTestMeter(newFrames(func(f *capture.Frame) []byte {
 			data := next(f)
 			if data == nil && tries < 3 {
 				panic("boom")
 			}
 			return data
-		}, nil), func([]byte, int) error { return nil })
+		}, nil), func(b []byte, _ int) error {
+			if tries < 3 {
+				kept += packets(t, b)
+			}
+			return nil
+		})
 		m.state = s.told
 		return m, nil
 	}, zap.New(core))
 	if err != nil || tries != 3 || s.panics != 2 || s.restarts != 2 {
 		t.Errorf("%v after %d tries, %d panics, %d restarts", err, tries, s.panics, s.restarts)
+	}
+	if c := s.counters(); kept < 2*50 || c.Captured() != 3*55 {
+		t.Errorf("%d packets in records that were kept, %d frames counted", kept, c.Captured())
 	}
 	if logs.FilterField(zap.String("code", "meter-ended")).Len() != 2 || !strings.Contains(logs.All()[0].ContextMap()["error"].(string), "boom") {
 		t.Errorf("log: %v", logs.All())
