@@ -56,6 +56,10 @@ func TestDSRs(t *testing.T) {
 		"VXLAN (2.14) of the side that had packets": {0x43, udp(func(r *flow.Record) {
 			r.Tunnel = flow.Tunnel{Encaps: flow.EncapsVXLAN, ID: 5001, Key: key(flow.FamilyIPv4, 17, "10.0.0.1", 5000, "10.0.0.2", 4789, 0)}
 		}), "4300010800001389" + "00000000" + "020101050a0000010a00000211001388" + "12b50000"},
+		"VXLAN of an answer alone (2.14)": {0x43, udp(func(r *flow.Record) {
+			r.Side[0], r.Side[1] = r.Side[1], r.Side[0]
+			r.Tunnel = flow.Tunnel{Encaps: flow.EncapsVXLAN, ID: 5001}
+		}), "43000203" + "00000000" + "00001389"},
 		"Geneve (2.14)": {0x45, udp(func(r *flow.Record) { r.Tunnel = flow.Tunnel{Encaps: flow.EncapsGeneve, ID: 99, Proto: 0x6558} }), "45000003" + "00006558" + "00000063"},
 		"other link addresses later (2.8)": {0x42, udp(func(r *flow.Record) {
 			r.HasMAC, r.MultiMAC, r.SrcMAC, r.DstMAC, r.EtherType = true, true, macA, macB, 0x0800

@@ -108,7 +108,7 @@ func appendMAC(b []byte, has bool, mac *[6]byte) []byte {
 	return b
 }
 
-// isIP tells whether k is the key of an IP flow of protocol proto.
+// isIP tells whether k is the key of an IP flow.
 func isIP(k *flow.Key) bool { return k.Family == flow.FamilyIPv4 || k.Family == flow.FamilyIPv6 }
 
 // appendSrcPort appends a port, or what ra shows in its place: an ICMP type and code, a source SAP.

@@ -2,6 +2,7 @@ package judge
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -10,8 +11,9 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/argus-endpoint/argus-endpoint/argus"
+	"github.com/argus-endpoint/argus-endpoint/argus/fields"
 	"github.com/argus-endpoint/argus-endpoint/flow"
-	"github.com/argus-endpoint/argus-endpoint/identify"
 )
 
 // excuse is an entry of tshark-differences.json: conversations in which we and tshark disagree for one cause.
@@ -170,12 +172,7 @@ func (v *verdict) communityID(k convKey, g, w *conversation, note noter) {
 	v.communityIDs += len(w.communityID)
 	var ids []string
 	for i := range g.keys {
-		f := &g.keys[i]
-		sport, dport := f.SrcPort, f.DstPort
-		if f.Proto == flow.ProtoICMP || f.Proto == flow.ProtoICMPv6 {
-			sport, dport = f.Type>>8, f.Type&0xff
-		}
-		id := string(identify.AppendCommunityID(nil, 0, f.SrcAddr(), f.DstAddr(), f.Proto, sport, dport))
+		id := fieldCommunityID(&g.keys[i])
 		if !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
@@ -187,6 +184,21 @@ func (v *verdict) communityID(k convKey, g, w *conversation, note noter) {
 	if slices.ContainsFunc(ids, missing(w.communityID)) || !w.fragments && slices.ContainsFunc(w.communityID, missing(ids)) {
 		note(k, "community ID %s, tshark %s", ids, w.communityID)
 	}
+}
+
+// fieldCommunityID is what the field community_id prints.
+func fieldCommunityID(k *flow.Key) string {
+	columns, err := fields.Parse("community_id")
+	if err != nil {
+		return err.Error()
+	}
+	var out strings.Builder
+	p := fields.NewCSV(&out, columns)
+	if err := errors.Join(p.Print(&argus.Record{Kind: argus.KindFlow, Flow: flow.Record{Key: *k}}), p.Flush()); err != nil {
+		return err.Error()
+	}
+	_, line, _ := strings.Cut(out.String(), "\n")
+	return strings.TrimSpace(line)
 }
 
 // near tells whether two times are within a microsecond.
