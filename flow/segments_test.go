@@ -50,3 +50,13 @@ func TestSegmentsOfSuperFrames(t *testing.T) {
 		})
 	}
 }
+
+// Records are lent one after the other in one place: that packets of one were reckoned says nothing of the next.
+func TestEstimateIsOfOneRecord(t *testing.T) {
+	m := newMeter()
+	m.add(packet(t0, ProtoTCP, alice, bob, 1, 80, 20_054, 20_000), udp(t0, true, 10))
+	records := m.end()
+	if len(records) != 2 || !records[0].EstimatedSegments || records[1].EstimatedSegments {
+		t.Errorf("estimated %v and %v, want the first record's alone", records[0].EstimatedSegments, records[1].EstimatedSegments)
+	}
+}
