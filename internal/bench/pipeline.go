@@ -40,6 +40,9 @@ func (p *pipeline) frame(data []byte, f *capture.Frame) {
 	}
 }
 
+// warmUp is after how many packets a table has its size.
+const warmUp = 500_000
+
 // allocations measures P3: heap allocations a packet, once the table has its size.
 func allocations(t *table, trace string) error {
 	src, err := capture.OpenFile(trace)
@@ -60,12 +63,16 @@ func allocations(t *table, trace string) error {
 			return err
 		}
 		p.frame(data, &f)
-		if packets++; packets == 500_000 {
+		if packets++; packets == warmUp {
 			warm = packets
 			runtime.ReadMemStats(&before)
 		}
 	}
 	runtime.ReadMemStats(&after)
+	if warm == 0 {
+		t.add(row{id: "P3", what: "allocations a packet", who: ours, value: "-", note: fmt.Sprintf("not measured: the trace is shorter than %d packets", warmUp)})
+		return nil
+	}
 	n := float64(after.Mallocs-before.Mallocs) / float64(packets-warm)
 	t.add(row{id: "P3", what: "allocations a packet", who: ours, value: fmt.Sprintf("%.6f", n), note: "<= 0"})
 	return nil
