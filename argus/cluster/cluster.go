@@ -57,12 +57,18 @@ func (c *Cluster) Add(r *argus.Record) (oldest *argus.Record) {
 	held := *r
 	held.Label, held.Raw = bytes.Clone(r.Label), nil
 	for i := range held.Flow.Side {
-		held.Flow.Side[i].Data = bytes.Clone(r.Flow.Side[i].Data)
+		held.Flow.Side[i].Data = keep(r.Flow.Side[i].Data)
 	}
 	c.flows[id] = &held
 	c.queue = append(c.queue, entry{id, &held})
 	return oldest
 }
+
+// maxData is how many octets of user data are held of each side, as many as our own sensor captures: other sensors write
+// up to 64 KiB, times as many flows as there may be.
+const maxData = 1024
+
+func keep(data []byte) []byte { return bytes.Clone(data[:min(len(data), maxData)]) }
 
 // All returns the flows in the order of their first packets.
 func (c *Cluster) All() iter.Seq[*argus.Record] {

@@ -226,3 +226,20 @@ func TestLent(t *testing.T) {
 		}
 	}
 }
+
+// TestUserDataBound: what a flow costs does not grow with what a foreign sensor captured.
+func TestUserDataBound(t *testing.T) {
+	c := New(1)
+	for i := range 3 {
+		r := argus.Record{Kind: argus.KindFlow, Has: argus.HasExtension}
+		r.Flow.Side[i&1] = flow.Side{Packets: 1, First: int64(9 - i), Last: int64(9 - i), Data: make([]byte, 60_000)}
+		c.Add(&r)
+	}
+	for r := range c.All() {
+		for i := range r.Flow.Side {
+			if n := len(r.Flow.Side[i].Data); n != maxData || cap(r.Flow.Side[i].Data) > 2*maxData {
+				t.Errorf("%d octets of user data are held of side %d", n, i)
+			}
+		}
+	}
+}

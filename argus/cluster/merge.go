@@ -57,7 +57,7 @@ func mergeSide(into, s *flow.Side, earlier, later bool) {
 	into.Active.Merge(&s.Active)
 	into.Idle.Merge(&s.Idle)
 	if len(into.Data) == 0 || earlier && len(s.Data) > 0 { // what came first says what it is
-		into.Data = bytes.Clone(s.Data)
+		into.Data = keep(s.Data)
 	}
 	if s.Packets > 0 {
 		if into.Packets == 0 {

@@ -32,7 +32,8 @@ Examples:
   argus-collector flows --since 2026-11-21 --host 0b6e4a57-2a3c-4f0e-9d3e-6f1e2d3c4b5a --json
   argus-collector flows --since 1d --aggregate -s +srcid dst net 203.0.113.0/24`
 
-// maxAggregated bounds the flows that --aggregate holds: about 1 GB. What came first is printed early when there are more.
+// maxAggregated bounds the flows that --aggregate holds: 1.3 GB, with label and user data up to 3 KB more a flow.
+// What came first is printed early when there are more.
 const maxAggregated = 1 << 20
 
 type flowsOptions struct {

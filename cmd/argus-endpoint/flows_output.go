@@ -13,7 +13,8 @@ import (
 	"github.com/argus-endpoint/argus-endpoint/internal/cli"
 )
 
-// maxAggregated bounds the flows that --aggregate holds: about 1 GB. What came first is printed early when there are more.
+// maxAggregated bounds the flows that --aggregate holds: 1.3 GB, with label and user data up to 3 KB more a flow.
+// What came first is printed early when there are more.
 const maxAggregated = 1 << 20
 
 // flowsOutput takes records and prints or writes the flows that were asked for.
