@@ -41,7 +41,7 @@ format:
 
 vet:
 	go vet ./...
-	@test -z "$$(go fix -diff ./... 2>&1 | tee bin/gofix)" || { cat bin/gofix; echo "run: go fix ./..."; exit 1; }
+	@mkdir -p bin; test -z "$$(go fix -diff ./... 2>&1 | tee bin/gofix)" || { cat bin/gofix; echo "run: go fix ./..."; exit 1; }
 
 staticcheck:
 	go tool -modfile=tools.mod staticcheck ./...

@@ -63,6 +63,7 @@ func TestConnState(t *testing.T) {
 		{">S <SA >A >FA <A", "S2", "ShAFa"},
 		{">S <SA >A <FA >A", "S3", "ShAf"},
 		{">S <RA", "REJ", "Sr"},
+		{">P10 >SA <R", "REJ", "DHr"}, // an answer to nobody, refused
 		{">S <SA >R", "RSTO", "ShR"},
 		{">S <SA >A >PA10 >R", "RSTO", "ShADR"},
 		{">S <SA >A >PA10 <R", "RSTR", "ShADr"},
