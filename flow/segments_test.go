@@ -60,3 +60,24 @@ func TestEstimateIsOfOneRecord(t *testing.T) {
 		t.Errorf("estimated %v and %v, want the first record's alone", records[0].EstimatedSegments, records[1].EstimatedSegments)
 	}
 }
+
+// What a super-frame brings again, or late, is counted in the segments that it stands for, as the packets are.
+func TestSegmentsSentAgain(t *testing.T) {
+	var conv conversation
+	conv.segment(0, SYN, 1, 0, 0)
+	conv.segment(1, SYN|ACK, 9, 2, 0)
+	frame := func(at int64, seq, segments uint32) {
+		p := conv.segment(0, ACK, seq, 10, 1000*segments)
+		p.Segments, p.Has, p.Time = segments, HasSegments, t0+at*second
+	}
+	frame(1, 2, 4)
+	frame(2, 2, 4)       // again
+	frame(3, 3002, 4)    // one again, three new
+	frame(3, 10_002, 2)  // leaves a hole
+	frame(3, 7002, 3)    // which is filled at once
+	frame(4, 10_002, 12) // two again
+	s := only(t, conv.packets...).TCP.Side[0]
+	if s.Retrans != 4+1+2 || s.OutOfOrder != 3 || s.Payload != 22_000 {
+		t.Errorf("%d segments again, %d late, %d octets; want 7, 3 and 22000", s.Retrans, s.OutOfOrder, s.Payload)
+	}
+}

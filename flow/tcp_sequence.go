@@ -89,9 +89,14 @@ func (c *tcpState) addAhead(p *Packet, dir int, all *connections) {
 	beyond := uint32(max(0, min(int32(first+length-me.next), int32(length))))
 	me.payload += beyond + min(filled, length-beyond)
 	if length > 0 {
-		t.retrans++
+		t.retrans += p.segmentsOf(length - beyond)
 		c.status |= TCPSrcRetransmit << dir
 	}
+}
+
+// segmentsOf returns how many of the segments that p stands for the last or first so many octets of its payload fill.
+func (p *Packet) segmentsOf(octets uint32) uint32 {
+	return max(1, uint32(uint64(p.Segments)*uint64(octets)/uint64(p.PayloadLen)))
 }
 
 // addOld counts a segment all of whose octets lie before the end of what was seen. Those that fill a hole came out of
@@ -116,11 +121,11 @@ func (c *tcpState) addOld(p *Packet, end uint32, dir int, all *connections) {
 		trip = tick(3e6)
 	}
 	if filled > 0 && int32(tick(p.Time)-at) <= int32(trip) {
-		t.outOfOrder++
+		t.outOfOrder += p.Segments
 		c.status |= TCPSrcOutOfOrder << dir
 		return
 	}
-	t.retrans++
+	t.retrans += p.Segments
 	c.status |= TCPSrcRetransmit << dir
 }
 
