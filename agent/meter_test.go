@@ -222,6 +222,7 @@ func TestPanicRestartsTheMeter(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	tries, kept := 0, uint64(0)
+	r := newRoom(1 << 16)
 	s := &slot{in: platform.Interface{Name: "eth0"}, cancel: cancel, kick: make(chan struct{}, 1)}
 	err := s.run(ctx, func(*slot) (*meter, error) {
 		tries++
@@ -241,14 +242,17 @@ func TestPanicRestartsTheMeter(t *testing.T) {
 			}
 			return nil
 		})
-		m.state = s.told
+		m.lease, m.state = newTable(flow.DefaultConfig(), r), s.told
 		return m, nil
 	}, zap.New(core))
 	if err != nil || tries != 3 || s.panics != 2 || s.restarts != 2 {
 		t.Errorf("%v after %d tries, %d panics, %d restarts", err, tries, s.panics, s.restarts)
 	}
-	if c := s.counters(); kept < 2*50 || c.Captured() != 3*55 {
-		t.Errorf("%d packets in records that were kept, %d frames counted", kept, c.Captured())
+	if c := s.counters(); kept < 2*50 || c.Captured() != 3*55 || c.Table.Open != 0 || c.Table.Memory != 0 {
+		t.Errorf("%d packets in records that were kept, %d frames counted, %+v", kept, c.Captured(), c.Table)
+	}
+	if left := r.left.Load(); left != 1<<16 {
+		t.Errorf("of the room for %d flows %d are left", 1<<16, left)
 	}
 	if logs.FilterField(zap.String("code", "meter-ended")).Len() != 2 || !strings.Contains(logs.All()[0].ContextMap()["error"].(string), "boom") {
 		t.Errorf("log: %v", logs.All())

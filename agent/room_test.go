@@ -2,6 +2,8 @@ package agent
 
 import (
 	"io"
+	"reflect"
+	"runtime/debug"
 	"testing"
 	"time"
 
@@ -46,6 +48,7 @@ func TestInterfacesShareTheRoom(t *testing.T) {
 	if b := meters[1].table.Stats(); b.Open < limit-4*roomStep {
 		t.Errorf("only %d flows open beside an interface that is idle", b.Open)
 	}
+	flood(meters[0], 100_000) // which has given its room back
 	meters[1].end()
 	meters[1] = newMeter(&c, r, nil, nil, argus.Encoder{}, emit)
 	flood(meters[2], 100_000)
@@ -95,6 +98,79 @@ func TestUserDataBudget(t *testing.T) {
 	budget := memoryBudget(machineMemory(), cgroupLimit())
 	if s := m.table.Stats(); s.Open < leastFlows || int64(s.Memory) > budget/2 {
 		t.Errorf("%d flows open in %d octets, the budget for them and for garbage is %d", s.Open, s.Memory, budget)
+	}
+}
+
+// The totals of several meters are the sums of all that each counts.
+func TestCountersAddUp(t *testing.T) {
+	var one, two Counters
+	fill := func(c *Counters, n int) {
+		setAll(reflect.ValueOf(c).Elem(), n)
+		setAll(reflect.ValueOf(&c.frames).Elem(), n)
+		setAll(reflect.ValueOf(&c.unmetered).Elem(), n)
+	}
+	fill(&one, 1)
+	fill(&two, 2)
+	var sum Counters
+	sum.add(&one)
+	sum.add(&one)
+	if sum != two {
+		t.Errorf("%+v, want %+v", sum, two)
+	}
+}
+
+// setAll sets every number in v that is exported to n.
+func setAll(v reflect.Value, n int) {
+	switch {
+	case !v.CanSet():
+	case v.CanInt():
+		v.SetInt(int64(n))
+	case v.CanUint():
+		v.SetUint(uint64(n))
+	case v.Kind() == reflect.Struct:
+		for i := range v.NumField() {
+			setAll(v.Field(i), n)
+		}
+	case v.Kind() == reflect.Array:
+		for i := range v.Len() {
+			setAll(v.Index(i), n)
+		}
+	}
+}
+
+// The garbage collector is told the budget, and that of a table that was asked for.
+func TestMemoryLimit(t *testing.T) {
+	t.Setenv("GOMEMLIMIT", "")
+	before := debug.SetMemoryLimit(-1)
+	defer debug.SetMemoryLimit(before)
+	limit := cgroupLimit()
+	for _, c := range []struct {
+		config Config
+		want   int64
+	}{
+		{Config{}, memoryBudget(machineMemory(), limit)},
+		{Config{MaxFlows: 1 << 20}, 1 << 30},
+		{Config{MaxFlows: 1 << 20, UserData: 256}, 2 << 30},
+	} {
+		if limit > 0 {
+			c.want = min(c.want, limit/4*3)
+		}
+		if got := c.config.limitMemory(); got != c.want {
+			t.Errorf("%d flows with %d octets of user data: %d, want %d", c.config.MaxFlows, c.config.UserData, got, c.want)
+		}
+	}
+	t.Setenv("GOMEMLIMIT", "100MiB")
+	if got := (&Config{}).limitMemory(); got != debug.SetMemoryLimit(-1) {
+		t.Errorf("the limit of the environment did not stay: %d", got)
+	}
+}
+
+// Behind the longest headers of IPv4 and TCP in a tunnel there is room for the user data that were asked for.
+func TestUserDataIsCaptured(t *testing.T) {
+	c := DefaultConfig()
+	c.UserData = 100
+	if got := c.capture().SnapLen; got < 14+40+8+8+14+60+60+c.UserData {
+		t.Errorf("frames are cut after %d octets", got)
 	}
 }
 
