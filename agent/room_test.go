@@ -168,7 +168,7 @@ func TestMemoryLimit(t *testing.T) {
 // Behind the longest headers of IPv4 and TCP in a tunnel there is room for the user data that were asked for.
 func TestUserDataIsCaptured(t *testing.T) {
 	c := DefaultConfig()
-	c.UserData = 100
+	c.UserData = maxUserData
 	if got := c.capture().SnapLen; got < 14+40+8+8+14+60+60+c.UserData {
 		t.Errorf("frames are cut after %d octets", got)
 	}

@@ -37,6 +37,7 @@ func TestWhoBeganAnOldConnection(t *testing.T) {
 		{"no listener on a server's port (it has ended)", host(alice), 8080, 50000, true, InitiatorPort},
 		{"both ends here, the source listens", everywhere, 7000, 50000, true, InitiatorListener},
 		{"both ends here, the destination listens", everywhere, 50000, 7000, false, InitiatorListener},
+		{"both ends here, both listen", func(netip.Addr, uint16) (bool, bool) { return true, true }, 40000, 50000, false, InitiatorGuessed},
 		{"both ends here, no listener", everywhere, 50000, 50001, false, InitiatorGuessed},
 		{"neither end here: ports decide", host(ip4(9, 9, 9, 9), 40000), 443, 40000, true, InitiatorPort},
 		{"server's port first", nil, 443, 1024, true, InitiatorPort},

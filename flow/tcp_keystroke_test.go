@@ -59,6 +59,16 @@ func TestKeystrokes(t *testing.T) {
 				seq[0] += 100
 			}
 		}, 0, 0},
+		{"output that crosses the keys on its way", func(c *conversation, seq *[2]uint32) {
+			for range 5 {
+				c.at += 200 * ms
+				c.segment(0, PSH|ACK, seq[0], seq[1], 10)
+				c.segment(1, PSH|ACK, seq[1], seq[0], 10)
+				seq[0], seq[1] = seq[0]+10, seq[1]+10
+				c.segment(0, ACK, seq[0], seq[1], 0)
+				c.segment(1, ACK, seq[1], seq[0], 0)
+			}
+		}, 0, 0},
 		{"an answer that is late", func(c *conversation, seq *[2]uint32) {
 			for range 5 {
 				c.ask(200*ms, 10, 1500*ms, 10, seq)
