@@ -197,6 +197,15 @@ var situations = []struct {
 			c.segment(1, ACK, 10, 102, 0)
 		}
 	}, synced | TCPDstDuplicate, EndForced, "ShADa", troubles{payload: 200, inFlight: 100}, troubles{duplicates: 3}},
+	{"duplicate acknowledgement with SACK, while the window moves", func(c *conversation) {
+		c.handshake(1, 9)
+		c.segment(0, ACK, 2, 10, 100)
+		c.segment(0, ACK, 202, 10, 100)
+		c.segment(1, ACK, 10, 102, 0)
+		c.segment(1, ACK, 10, 102, 0).TCP.Window = 900 // no SACK: an update of the window
+		p := c.segment(1, ACK, 10, 102, 0)
+		p.TCP.Window, p.TCP.Options = 800, TCPSACK
+	}, synced | TCPDstDuplicate, EndForced, "ShADa", troubles{payload: 200, inFlight: 200}, troubles{duplicates: 1}},
 	{"keep-alive and its answer", func(c *conversation) {
 		c.handshake(1, 9)
 		for range 3 {
@@ -249,6 +258,28 @@ var situations = []struct {
 		c.segment(1, FIN|ACK, 0x60000000, 2, 0)
 		c.segment(1, ACK, 10, 2, 100)
 	}, synced, EndForced, "ShAd", troubles{}, troubles{payload: 100, inFlight: 100}},
+	{"data after a FIN, which was none", func(c *conversation) {
+		c.handshake(1, 9)
+		c.segment(0, FIN|ACK, 2, 10, 0)
+		c.segment(1, ACK, 10, 3, 0)
+		c.segment(0, ACK, 3, 10, 10)
+		c.segment(1, FIN|ACK, 10, 13, 0)
+		c.segment(0, ACK, 13, 11, 0)
+	}, synced | TCPSawFIN | TCPSawFINACK, EndForced, "ShAFaDf", troubles{payload: 10}, troubles{}},
+	{"SYN/ACK and ACK of one side alone", func(c *conversation) { c.segment(1, SYN|ACK, 9, 2, 0); c.segment(1, ACK, 10, 2, 0) },
+		TCPSawSYNACK, EndForced, "^ha", troubles{}, troubles{}},
+	{"a FIN before the SYN of a split handshake", func(c *conversation) {
+		c.segment(0, SYN, 1, 0, 0)
+		c.segment(1, FIN|ACK, 5000, 2, 0)
+		c.segment(1, SYN, 9, 0, 0)
+		c.segment(0, SYN|ACK, 1, 10, 0)
+		c.segment(1, ACK, 10, 2, 0)
+	}, synced | TCPSawFIN, EndForced, "SfsHa", troubles{}, troubles{}},
+	{"congestion marks offered", func(c *conversation) {
+		c.segment(0, SYN|ECE|CWR, 1, 0, 0)
+		c.segment(1, SYN|ECE|ACK, 9, 2, 0)
+		c.segment(0, ACK, 2, 10, 0)
+	}, synced, EndForced, "ShA", troubles{}, troubles{}},
 	{"congestion marks", func(c *conversation) {
 		c.handshake(1, 9)
 		c.segment(0, ACK, 2, 10, 100).TOS = 3
