@@ -43,11 +43,15 @@ func (c *tcpState) addSequence(p *Packet, dir int, all *connections) {
 		c.history.note('d', dir)
 	}
 	if fin && end == me.next && me.bits&sideFIN == 0 {
-		me.bits |= sideFIN
-		c.status |= TCPSawFIN
-		if peer := &c.side[1-dir]; peer.flags&ACK != 0 { // it may stand behind its acknowledgement
-			c.acknowledged(peer.ack, tick(p.Time), dir, all)
-		}
+		c.sawFIN(p, dir, all)
+	}
+}
+
+func (c *tcpState) sawFIN(p *Packet, dir int, all *connections) {
+	c.side[dir].bits |= sideFIN
+	c.status |= TCPSawFIN
+	if peer := &c.side[1-dir]; peer.flags&ACK != 0 { // it may stand behind its acknowledgement
+		c.acknowledged(peer.ack, tick(p.Time), dir, all)
 	}
 }
 
