@@ -24,10 +24,10 @@ type excuse struct {
 
 // verdict counts what a comparison found.
 type verdict struct {
-	mu                                         sync.Mutex
-	captures, conversations, equal, estimated  int
-	initiators, handshakes, communityIDs, pair int
-	differences                                []string
+	mu                                        sync.Mutex
+	captures, conversations, equal, estimated int
+	initiators, handshakes, communityIDs      int
+	differences                               []string
 }
 
 // TestTshark holds every capture of the corpus against tshark's conversations, with tunnels open and closed: packets, octets
