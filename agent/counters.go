@@ -16,6 +16,7 @@ type Counters struct {
 
 	frames    capture.Counts // by what the decoder made of them
 	unmetered capture.Counts // those of them that belong to no flow
+	octets    uint64         // of these, on the wire
 	emitErr   error
 }
 
@@ -33,6 +34,9 @@ func (c *Counters) Captured() (n uint64) {
 	}
 	return n
 }
+
+// CapturedBytes is the number of their octets on the wire.
+func (c *Counters) CapturedBytes() uint64 { return c.Table.Bytes + c.octets }
 
 // Metered is the number of frames that belong to a flow.
 func (c *Counters) Metered() uint64 { return c.Table.Packets }
@@ -76,6 +80,7 @@ func (c *Counters) add(o *Counters) {
 	t.Evicted += u.Evicted
 	t.Open += u.Open
 	t.Memory += u.Memory
+	c.octets += o.octets
 	for i := range o.frames {
 		c.frames[i] += o.frames[i]
 		c.unmetered[i] += o.unmetered[i]

@@ -41,7 +41,7 @@ func (r *reporter) next(now time.Time, cause flow.Cause) *argus.Management {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m.Start = r.last.UnixNano()
-	m.Packets, m.Bytes = c.Captured()-r.told.Captured(), c.Table.Bytes-r.told.Table.Bytes
+	m.Packets, m.Bytes = c.Captured()-r.told.Captured(), c.CapturedBytes()-r.told.CapturedBytes()
 	m.Records, m.Flows = uint32(c.Records-r.told.Records), uint32(c.Table.Flows-r.told.Table.Flows)
 	m.Dropped = uint32(c.Dropped - r.told.Dropped)
 	m.Open, m.Memory = uint32(c.Table.Open), uint32(c.Table.Memory)

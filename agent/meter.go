@@ -137,6 +137,7 @@ func (m *meter) add(data []byte) {
 	m.clock = m.packet.Time
 	if m.packet.Family == flow.FamilyNone {
 		m.count.unmetered[reason]++
+		m.count.octets += uint64(m.packet.FrameLen)
 	} else if m.table.Add(&m.packet) {
 		m.due(m.clock)
 		return

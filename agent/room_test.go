@@ -108,6 +108,7 @@ func TestCountersAddUp(t *testing.T) {
 		setAll(reflect.ValueOf(c).Elem(), n)
 		setAll(reflect.ValueOf(&c.frames).Elem(), n)
 		setAll(reflect.ValueOf(&c.unmetered).Elem(), n)
+		c.octets = uint64(n)
 	}
 	fill(&one, 1)
 	fill(&two, 2)
@@ -178,13 +179,14 @@ func TestUserDataIsCaptured(t *testing.T) {
 func TestSumsClose(t *testing.T) {
 	at := time.Unix(1e9, 0)
 	kinds := [][]byte{datagram(1000), datagram(1001)[:9], append(datagram(1002)[:14:14], 0x85, 0), append(datagram(1003)[:12:12], 0, 2)}
-	i := 0
+	i, octets := 0, 0
 	src := newFrames(func(f *capture.Frame) []byte {
 		if i == 400 {
 			return nil
 		}
 		i++
 		f.Timestamp = at.Add(time.Duration(i) * time.Millisecond)
+		octets += len(kinds[i%len(kinds)])
 		return kinds[i%len(kinds)]
 	}, io.EOF)
 	var last Counters
@@ -211,8 +213,8 @@ func TestSumsClose(t *testing.T) {
 		pending: func() uint64 { return 0 }, readers: func() int { return 0 },
 	}
 	now := at.Add(time.Minute)
-	if rec := r.next(now, 0x20); rec.Packets != 400 || rec.Dropped != 7 {
-		t.Errorf("the status record has %d received and %d dropped", rec.Packets, rec.Dropped)
+	if rec := r.next(now, 0x20); rec.Packets != 400 || rec.Bytes != uint64(octets) || rec.Dropped != 7 {
+		t.Errorf("the status record has %d received of %d octets and %d dropped, want 400 of %d and 7", rec.Packets, rec.Bytes, rec.Dropped, octets)
 	}
 	last.frames[0] += 5
 	last.Dropped += 2
