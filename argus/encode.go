@@ -42,7 +42,9 @@ func (e *Encoder) AppendFlow(b []byte, r *flow.Record) []byte {
 	b = append(b, typeFlow|e.version(), byte(r.Cause)&0xf0, 0, 0)
 	b = e.appendTransport(b, e.Interface)
 	b = appendKey(b, r)
-	b = appendTime(b, r)
+	var v interval
+	v.set(r)
+	b = appendTime(b, &v)
 	b = appendMetric(b, &r.Side) // before net: readers judge TCP flags by the packet counts (section 0)
 	b = e.appendNet(b, r)
 	b = appendTags(b, &r.Side)
@@ -62,7 +64,7 @@ func (e *Encoder) AppendFlow(b []byte, r *flow.Record) []byte {
 	if len(e.Label) > 0 {
 		b = appendLabel(b, e.Label)
 	}
-	return closeRecord(appendExtension(b, r), start)
+	return closeRecord(appendExtension(b, r, &v), start)
 }
 
 // appendTransport writes the sensor's identity, always the first DSR: Number relies on it (section 2.1).
@@ -95,8 +97,9 @@ type interval struct {
 	s0, s1, d0, d1 int64
 }
 
-// intervalOf returns the times to write. A record without a packet gets one time, so that it has its place.
-func intervalOf(r *flow.Record) (v interval) {
+// set fills v, which is zero, with the times to write: a result would be built elsewhere and copied. A record without
+// a packet gets one time, so that it has its place.
+func (v *interval) set(r *flow.Record) {
 	s, d := &r.Side[0], &r.Side[1]
 	v.src, v.dst = s.Packets > 0, d.Packets > 0
 	if v.src || !v.dst {
@@ -111,12 +114,10 @@ func intervalOf(r *flow.Record) (v interval) {
 		}
 		v.s0 = v.s1
 	}
-	return v
 }
 
 // appendTime chooses the shortest of the forms that every reader knows (section 2.3).
-func appendTime(b []byte, r *flow.Record) []byte {
-	v := intervalOf(r)
+func appendTime(b []byte, v *interval) []byte {
 	const usec = 0x18
 	switch {
 	case v.src && v.dst && v.s0/1000 == v.s1/1000 && v.d0/1000 == v.d1/1000:

@@ -1,6 +1,7 @@
 package argus
 
 import (
+	"bytes"
 	"math/bits"
 
 	"github.com/argus-endpoint/argus-endpoint/flow"
@@ -15,14 +16,14 @@ const (
 )
 
 // appendExtension writes what Argus has no place for (docs/argus-extension.md).
-func appendExtension(b []byte, r *flow.Record) []byte {
+func appendExtension(b []byte, r *flow.Record, v *interval) []byte {
 	t, start := &r.TCP, len(b)
 	b = append(b, dsrExtension, extLayout, extOwner, 0)
 	b = be.AppendUint64(b, r.ID)
 	b = be.AppendUint64(b, uint64(r.Start))
 	b = be.AppendUint64(b, r.Side[0].IPBytes)
 	b = be.AppendUint64(b, r.Side[1].IPBytes)
-	b = be.AppendUint64(b, nanoseconds(r))
+	b = be.AppendUint64(b, nanoseconds(r, v))
 	b = append(b, byte(r.End), byte(r.Initiator)&0x3f|bit(addedSYN(r) != 0)<<6|bit(r.EstimatedSegments)<<7)
 	tcp := r.IsTCP()
 	if tcp {
@@ -59,9 +60,9 @@ func keyRest(k *flow.Key) uint16 {
 }
 
 func appendHistory(b []byte, h *flow.History) []byte {
-	n := len(h)
-	for n > 0 && h[n-1] == 0 {
-		n--
+	n := bytes.IndexByte(h[:], 0)
+	if n < 0 {
+		n = len(h)
 	}
 	if n == 0 {
 		return b
@@ -97,7 +98,10 @@ func tcpCounts(t *flow.TCP) [6]*uint32 {
 }
 
 func appendTCPCounts(b []byte, t *flow.TCP) []byte {
-	start := len(b)
+	s, d, start := &t.Side[0], &t.Side[1], len(b)
+	if s.OutOfOrder|d.OutOfOrder|s.Duplicates|d.Duplicates|s.Gap|d.Gap == 0 {
+		return b
+	}
 	b = append(b, partTCP, 1, 0, 0)
 	for i, n := range tcpCounts(t) {
 		if *n != 0 {
@@ -106,27 +110,20 @@ func appendTCPCounts(b []byte, t *flow.TCP) []byte {
 			b = be.AppendUint32(b, *n)
 		}
 	}
-	if b[start+3] == 0 {
-		return b[:start]
-	}
 	return b
 }
 
 // nanoseconds packs what microsecond times leave out: six numbers of 10 bits, the first one lowest:
 // source first and last, destination first and last, SynAck, AckDat.
-func nanoseconds(r *flow.Record) (packed uint64) {
-	v := intervalOf(r)
-	times := [...]int64{v.s0, v.s1, v.d0, v.d1}
-	for i, t := range times {
-		packed |= uint64(min(max(t, 0), maxTime)) % 1000 << (10 * i)
-	}
+func nanoseconds(r *flow.Record, v *interval) uint64 {
+	packed := rest(v.s0) | rest(v.s1)<<10 | rest(v.d0)<<20 | rest(v.d1)<<30
 	if r.IsTCP() {
-		packed |= delayRest(r.TCP.SynAck)<<40 | delayRest(r.TCP.AckDat)<<50
+		packed |= rest(r.TCP.SynAck)<<40 | rest(r.TCP.AckDat)<<50
 	}
 	return packed
 }
 
-func delayRest(ns int64) uint64 { return uint64(max(ns, 0) % 1000) }
+func rest(ns int64) uint64 { return uint64(min(max(ns, 0), maxTime)) % 1000 }
 
 // extension takes what Argus has no place for, b being the whole DSR.
 func (r *Record) extension(b []byte) {
