@@ -21,17 +21,18 @@ type Agent struct {
 	version string
 	log     *zap.Logger
 
-	began    time.Time
-	state    *state
-	host     platform.Host
-	previous *platform.Host // the one that the state folder was copied from
-	spool    *spool.Spool
-	uplink   delivery
-	live     live
-	meters   meters
-	mar      reporter
-	memory   int64 // what the Go runtime is to stay within, octets
-	flows    int   // how many may be open
+	began     time.Time
+	state     *state
+	host      platform.Host
+	previous  *platform.Host // the one that the state folder was copied from
+	spool     *spool.Spool
+	uplink    delivery
+	live      live
+	meters    meters
+	mar       reporter
+	reporting sync.Mutex // one account after the other
+	memory    int64      // what the Go runtime is to stay within, octets
+	flows     int        // how many may be open
 }
 
 // New returns an agent that does nothing until Run. version is the program's, for status and log.
@@ -61,13 +62,13 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	}
 	a.memory = a.config.limitMemory()
 	a.prepare()
-	a.report(a.mar.start(a.began))
+	a.report(a.began, flow.CauseStart)
 	if a.state.unclean {
 		a.log.Warn("the last run did not end in order", zap.String("code", "unclean-restart"))
 		a.event("unclean restart: the agent's last run did not end in order")
 	}
 	err = a.work(ctx)
-	a.report(a.mar.next(time.Now(), flow.CauseStop))
+	a.report(time.Now(), flow.CauseStop)
 	if cerr := a.spool.Close(); cerr != nil && err == nil {
 		err = fmt.Errorf("close the spool: %w", cerr)
 	}
@@ -100,7 +101,7 @@ func (a *Agent) prepare() {
 	a.flows = a.config.flowLimit()
 	a.meters = meters{
 		config: &a.config, log: a.log.Named("meter"), room: newRoom(a.flows), monitor: a.host.ID,
-		emit: a.keep, own: a.uplink.own, changed: a.uplink.wake,
+		emit: a.keep, own: a.uplink.own, changed: a.uplink.wake, ended: a.reportEnd,
 		slots: make(map[slotKey]*slot), ending: make(map[*slot]bool),
 	}
 	a.mar = reporter{
@@ -153,14 +154,6 @@ func (a *Agent) keep(records []byte, n int) error {
 	})
 }
 
-// report keeps a management record.
-func (a *Agent) report(m *argus.Management) {
-	enc := argus.Encoder{Monitor: a.host.ID, Interface: manName}
-	if err := a.keep(enc.AppendManagement(nil, m), 1); err != nil {
-		a.log.Warn("status record lost", zap.String("code", "spool"), zap.Error(err))
-	}
-}
-
 func (a *Agent) reportRegularly(ctx context.Context) error {
 	t := time.NewTicker(a.config.MARInterval)
 	defer t.Stop()
@@ -169,30 +162,20 @@ func (a *Agent) reportRegularly(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case now := <-t.C:
-			a.report(a.mar.next(now, flow.CauseStatus))
+			a.report(now, flow.CauseStatus)
 			a.meters.ends.look(a.meters.log)
 			a.uplink.look()
 		}
 	}
 }
 
-// event keeps a text beside the flows.
-func (a *Agent) event(text string) {
-	enc := argus.Encoder{Monitor: a.host.ID}
-	now := time.Now().UnixNano()
-	ev := argus.Event{Cause: flow.CauseStatus, Start: now, End: now, Data: []byte("prog=argus-endpoint\n" + text + "\n")}
-	if err := a.keep(enc.AppendEvent(nil, &ev), 1); err != nil {
-		a.log.Warn("event record lost", zap.String("code", "spool"), zap.Error(err))
-	}
-}
-
 func (a *Agent) status() *Status {
-	c, _ := a.meters.totals()
+	each, total := a.meters.status()
 	sp := a.spool.Stats()
 	s := &Status{
 		Version: a.version, PID: os.Getpid(), Monitor: a.host.ID, MonitorOrigin: a.host.Origin, Host: a.host.Name,
 		Started: a.began, Now: time.Now(), UncleanRestart: a.state.unclean, State: a.config.State,
-		Interfaces: a.meters.status(), Totals: accounts(&c), FlowLimit: a.flows, MemoryLimit: a.memory, Uplink: a.uplink.status(),
+		Interfaces: each, Totals: accounts(&total), FlowLimit: a.flows, MemoryLimit: a.memory, Uplink: a.uplink.status(),
 		Spool: SpoolStatus{
 			Epoch: fmt.Sprintf("%016x", sp.Epoch), Next: sp.Next, Durable: sp.Durable, Pending: sp.Pending, Bytes: sp.Bytes,
 			Limit: a.config.SpoolSize, Dropped: sp.Dropped, Quarantined: sp.Quarantined, Degraded: sp.Degraded,

@@ -29,6 +29,9 @@ type running struct {
 	c    Config
 	stop context.CancelFunc
 	done chan error
+
+	reports  []kept // from the spool, once spooled was called
+	received uint64 // the sum of its management records
 }
 
 // stateDir returns a folder whose socket's path is short enough for a unix socket.
@@ -126,6 +129,9 @@ func (r *running) spooled() (flows map[string]sum, mars []flow.Cause) {
 			switch rec.Kind {
 			case argus.KindManagement:
 				mars = append(mars, rec.Cause)
+				r.received += rec.Management.Packets
+			case argus.KindEvent:
+				r.keepReport(r.t, &rec.Event)
 			case argus.KindFlow:
 				key := fmt.Sprintf("%s %s", rec.InterfaceName(), flowName(&rec.Flow))
 				s := flows[key]

@@ -28,8 +28,10 @@ type Own struct {
 }
 
 // Captured is the number of frames taken from the interface.
-func (c *Counters) Captured() (n uint64) {
-	for _, f := range c.frames {
+func (c *Counters) Captured() uint64 { return framesOf(&c.frames) }
+
+func framesOf(counts *capture.Counts) (n uint64) {
+	for _, f := range counts {
 		n += f
 	}
 	return n

@@ -33,11 +33,10 @@ func (r *reporter) start(now time.Time) *argus.Management {
 	}
 }
 
-// next returns the record about the time since the previous one: cause is CauseStatus or CauseStop.
-func (r *reporter) next(now time.Time, cause flow.Cause) *argus.Management {
+// next returns the record about the time since the previous one, when c was counted: cause is CauseStatus or CauseStop.
+func (r *reporter) next(now time.Time, cause flow.Cause, c *Counters) *argus.Management {
 	m := r.start(now)
 	m.Cause = cause
-	c, _ := r.totals()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m.Start = r.last.UnixNano()
@@ -46,7 +45,7 @@ func (r *reporter) next(now time.Time, cause flow.Cause) *argus.Management {
 	m.Dropped = uint32(c.Dropped - r.told.Dropped)
 	m.Open, m.Memory = uint32(c.Table.Open), uint32(c.Table.Memory)
 	m.Queue, m.Clients = uint32(r.pending()), uint32(r.readers())
-	r.last, r.told = now, c
+	r.last, r.told = now, *c
 	return m
 }
 

@@ -178,6 +178,17 @@ func (m *meter) record(r *flow.Record) {
 	}
 }
 
+// abandon ends a meter that met a defect of ours: the records made so far are kept, and the frame in hand is accounted for.
+func (m *meter) abandon() {
+	m.flush()
+	frames := m.dec.Counts()
+	if taken, done := framesOf(&frames), m.table.Stats().Packets+framesOf(&m.count.unmetered); taken > done {
+		m.count.unmetered[capture.Decoded] += taken - done
+		m.count.octets += uint64(m.packet.FrameLen)
+	}
+	m.tell()
+}
+
 func (m *meter) flush() {
 	records, n := m.buf, m.n
 	m.buf, m.n, m.flushAt = m.buf[:0], 0, math.MaxInt64

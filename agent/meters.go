@@ -25,7 +25,8 @@ type meters struct {
 	version argus.Version
 	emit    emitter
 	own     func(src, dst netip.AddrPort) bool
-	changed func(moved bool) // called on a change of the network: whether the host's addresses are others; may be nil
+	changed func(moved bool)       // called on a change of the network: whether the host's addresses are others; may be nil
+	ended   func(*InterfaceStatus) // called when the metering of an interface has ended; may be nil
 
 	addrs  []string // of the host, when last seen
 	ends   localEnds
@@ -139,26 +140,40 @@ func (ms *meters) begin(ctx context.Context, in platform.Interface, stopAll cont
 	ms.log.Info("metering", zap.String("interface", in.Name), zap.String("kind", in.Kind))
 	ms.wg.Go(func() {
 		defer cancel()
-		err := s.run(ctx, ms.newMeter, ms.log)
-		ms.mu.Lock()
-		defer ms.mu.Unlock()
-		if err != nil {
-			// The slot stays, so that the reason is seen and the interface is not tried for ever.
-			ms.log.Error("interface is not metered", zap.String("code", "capture-refused"), zap.String("interface", in.Name), zap.Error(err))
-			if !ms.anyLeft() {
-				ms.fatal = err
-				stopAll()
-			}
+		if err := s.run(ctx, ms.newMeter, ms.log); err != nil {
+			ms.refused(s, err, stopAll)
 			return
 		}
-		done := s.counters()
-		ms.gone.add(&done)
-		delete(ms.ending, s)
-		if key := (slotKey{in.Index, in.Name}); ms.slots[key] == s {
-			delete(ms.slots, key)
+		st := ms.forget(s)
+		if ms.ended != nil {
+			ms.ended(&st)
 		}
 		ms.log.Info("metering ended", zap.String("interface", in.Name))
 	})
+}
+
+// refused notes that s cannot be metered. The slot stays, so that the reason is seen and the interface is not tried for ever.
+func (ms *meters) refused(s *slot, err error, stopAll context.CancelFunc) {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	ms.log.Error("interface is not metered", zap.String("code", "capture-refused"), zap.String("interface", s.in.Name), zap.Error(err))
+	if !ms.anyLeft() {
+		ms.fatal = err
+		stopAll()
+	}
+}
+
+// forget takes s, which has ended, out, and returns its last status. What it counted stays in the totals.
+func (ms *meters) forget(s *slot) InterfaceStatus {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	st, done := s.status()
+	ms.gone.add(&done)
+	delete(ms.ending, s)
+	if key := (slotKey{s.in.Index, s.in.Name}); ms.slots[key] == s {
+		delete(ms.slots, key)
+	}
+	return st
 }
 
 // anyLeft tells whether some interface may still be metered. The caller holds the lock.
@@ -187,21 +202,31 @@ func (ms *meters) newMeter(s *slot) (*meter, error) {
 
 // totals returns the counters of all interfaces since the start, and how many are metered now.
 func (ms *meters) totals() (c Counters, metered int) {
-	ms.mu.Lock()
-	defer ms.mu.Unlock()
-	c = ms.gone
-	for s := range ms.ending {
-		n := s.counters()
-		c.add(&n)
-	}
-	for _, s := range ms.slots {
-		n := s.counters()
-		c.add(&n)
-		s.mu.Lock()
-		if s.running {
+	each, c := ms.census()
+	for i := range each {
+		if each[i].Metered {
 			metered++
 		}
-		s.mu.Unlock()
 	}
 	return c, metered
+}
+
+// census returns the status of every interface that is metered, or is to be, and the counters of all since the start, those
+// that went away included, at one moment.
+func (ms *meters) census() (each []InterfaceStatus, total Counters) {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	total = ms.gone
+	take := func(s *slot) {
+		st, c := s.status()
+		each = append(each, st)
+		total.add(&c)
+	}
+	for s := range ms.ending {
+		take(s)
+	}
+	for _, s := range ms.slots {
+		take(s)
+	}
+	return each, total
 }

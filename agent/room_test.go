@@ -213,12 +213,12 @@ func TestSumsClose(t *testing.T) {
 		pending: func() uint64 { return 0 }, readers: func() int { return 0 },
 	}
 	now := at.Add(time.Minute)
-	if rec := r.next(now, 0x20); rec.Packets != 400 || rec.Bytes != uint64(octets) || rec.Dropped != 7 {
+	if rec := r.next(now, 0x20, &last); rec.Packets != 400 || rec.Bytes != uint64(octets) || rec.Dropped != 7 {
 		t.Errorf("the status record has %d received of %d octets and %d dropped, want 400 of %d and 7", rec.Packets, rec.Bytes, rec.Dropped, octets)
 	}
 	last.frames[0] += 5
 	last.Dropped += 2
-	if rec := r.next(now.Add(time.Minute), 0x20); rec.Packets != 5 || rec.Dropped != 2 {
+	if rec := r.next(now.Add(time.Minute), 0x20, &last); rec.Packets != 5 || rec.Dropped != 2 {
 		t.Errorf("the next one has %d received and %d dropped: want what was new", rec.Packets, rec.Dropped)
 	}
 }

@@ -83,8 +83,7 @@ func (s *slot) once(ctx context.Context, newMeter func(*slot) (*meter, error)) (
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%w: %v\n%s", errPanic, p, debug.Stack())
-			m.flush()
-			m.tell()
+			m.abandon()
 		}
 		_ = m.src.Close()
 		m.end()

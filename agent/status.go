@@ -75,15 +75,14 @@ type SpoolStatus struct {
 }
 
 func accounts(c *Counters) Accounts {
-	captured := c.Captured()
 	return Accounts{
-		Captured: captured, RingDropped: c.Dropped, Metered: c.Metered(), Unmetered: captured - min(captured, c.Metered()), UnmeteredBy: c.Unmetered(),
+		Captured: c.Captured(), RingDropped: c.Dropped, Metered: c.Metered(), Unmetered: framesOf(&c.unmetered), UnmeteredBy: c.Unmetered(),
 		Malformed: c.Malformed(), OwnUplink: c.Own, FlowsOpen: c.Table.Open, Flows: c.Table.Flows, Evicted: c.Table.Evicted,
 		Records: c.Table.Records, Spooled: c.Records, Lost: c.Lost, TableBytes: c.Table.Memory,
 	}
 }
 
-func (s *slot) status() InterfaceStatus {
+func (s *slot) status() (InterfaceStatus, Counters) {
 	c := s.counters()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,27 +93,24 @@ func (s *slot) status() InterfaceStatus {
 	if s.err != nil {
 		st.Reason = firstLine(s.err.Error())
 	}
-	return st
+	return st, c
 }
 
-// status returns the interfaces by name: those that are metered first.
-func (ms *meters) status() []InterfaceStatus {
+// status returns the interfaces by name, those that are metered first, and the counters of all since the start.
+func (ms *meters) status() (list []InterfaceStatus, total Counters) {
+	list, total = ms.census()
 	ms.mu.Lock()
-	defer ms.mu.Unlock()
-	list := make([]InterfaceStatus, 0, len(ms.slots)+len(ms.idle))
-	for _, s := range ms.slots {
-		list = append(list, s.status())
-	}
 	for _, in := range ms.idle {
 		list = append(list, InterfaceStatus{Name: in.Name, Kind: in.Kind, Reason: in.Reason})
 	}
+	ms.mu.Unlock()
 	sort.Slice(list, func(i, j int) bool { // a third of the code that slices.SortFunc makes for so large a struct
 		if a, b := &list[i], &list[j]; a.Metered != b.Metered {
 			return a.Metered
 		}
 		return list[i].Name < list[j].Name
 	})
-	return list
+	return list, total
 }
 
 func firstLine(s string) string {

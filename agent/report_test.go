@@ -1,0 +1,74 @@
+package agent
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/argus-endpoint/argus-endpoint/argus"
+	"github.com/argus-endpoint/argus-endpoint/flow"
+	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
+)
+
+// A collector takes records of 4 KiB: whatever the counters are, and whatever the host calls itself and its interfaces.
+func TestReportsFitIntoARecord(t *testing.T) {
+	var c Counters
+	setAll(reflect.ValueOf(&c).Elem(), math.MaxInt64)
+	for i := range c.frames {
+		c.frames[i], c.unmetered[i] = math.MaxUint64/uint64(len(c.frames)), math.MaxUint64/uint64(len(c.frames))
+	}
+	since := time.Date(2026, 11, 22, 1, 2, 3, 123456789, time.FixedZone("", 5*3600))
+	for _, name := range []string{"\"", "\x00", "<", "\xff", "\u2028", "é", "x\n"} {
+		name = strings.Repeat(name, 1000)
+		in := InterfaceStatus{
+			Name: name, Short: `\\\\`, Kind: "point-to-point", Metered: true, Reason: name, Since: &since,
+			Restarts: math.MaxUint64, Panics: math.MaxUint64, Accounts: accounts(&c),
+		}
+		r := report{Version: name, Started: since, Interface: &in}
+		text := r.text()
+		var read report
+		if json, ours := bytes.CutPrefix(text, []byte("prog=argus-endpoint\n")); !ours || decode(json, &read) != nil {
+			t.Fatalf("%q", text)
+		}
+		if read.Interface.Accounts.Captured != c.Captured() || !reflect.DeepEqual(read.Interface.Malformed, c.Malformed()) {
+			t.Errorf("%+v", read.Interface)
+		}
+		enc := argus.Encoder{}
+		if n := len(appendEvent(nil, &enc, since, since, flow.CauseStatus, text)); n > wire.MaxRecord {
+			t.Errorf("%.4q: a record of %d octets, a collector takes %d", name, n, wire.MaxRecord)
+		}
+	}
+}
+
+func decode(text []byte, v any) error { return json.Unmarshal(text, v) }
+
+// An idle laptop sends one report a minute: it must stay small.
+func TestReportBudget(t *testing.T) {
+	c := Counters{Records: 1200, Table: flow.Stats{Packets: 130_123, Bytes: 99_123_456, Flows: 1300, Records: 1214, Open: 7, Memory: 1 << 20}}
+	c.frames[0] = 130_123
+	now, sum := time.Now(), accounts(&c)
+	enc := argus.Encoder{}
+	b := enc.AppendManagement(nil, &argus.Management{Cause: flow.CauseStatus, Start: now.UnixNano(), Now: now.UnixNano()})
+	for _, name := range []string{"lo", "wlp3s0"} {
+		in := InterfaceStatus{Name: name, Short: name[:2], Kind: "ethernet", Metered: true, Since: &now, Accounts: sum}
+		r := report{Version: "v1.2.3", Started: now, Interface: &in}
+		b = appendEvent(b, &enc, now, now, flow.CauseStatus, r.text())
+	}
+	r := report{Version: "v1.2.3", Started: now, Totals: &sum}
+	b = appendEvent(b, &enc, now, now, flow.CauseStatus, r.text())
+	w, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	small := len(w.EncodeAll(b, nil))
+	t.Logf("measured: the status records of two interfaces have %d octets, compressed alone %d", len(b), small)
+	if len(b) > 2048 || small > 768 {
+		t.Errorf("status records of %d octets, compressed %d", len(b), small)
+	}
+}
