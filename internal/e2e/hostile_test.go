@@ -50,7 +50,7 @@ func TestScanBesideATransfer(t *testing.T) {
 
 	tr := l.beginTransfer(a, b, netip.MustParseAddrPort("10.3.0.2:7002"))
 	began := time.Now()
-	l.scan(b, "lan0")
+	l.scan(b, "lan0", probes)
 	took := time.Since(began)
 	want := tr.end(t)
 	var s agent.Status
@@ -166,7 +166,7 @@ func (tr *transfer) end(t *testing.T) (m moved) {
 }
 
 // scan sends the probes out of a device, each from one port of one host to a host of its own that does not exist.
-func (l *lab) scan(ns, dev string) {
+func (l *lab) scan(ns, dev string, probes int) {
 	l.t.Helper()
 	l.inside(ns, func() error {
 		i, err := net.InterfaceByName(dev)

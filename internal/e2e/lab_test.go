@@ -127,7 +127,12 @@ func (o *output) String() string {
 // start runs one of our programs on a host; it is killed at the test's end.
 func (l *lab) start(ns, program string, args ...string) *process {
 	l.t.Helper()
-	p := &process{Cmd: l.command(ns, program, args...), done: make(chan error, 1)}
+	return l.startCommand(l.command(ns, program, args...))
+}
+
+func (l *lab) startCommand(cmd *exec.Cmd) *process {
+	l.t.Helper()
+	p := &process{Cmd: cmd, done: make(chan error, 1)}
 	p.Stderr = &p.log
 	if err := p.Start(); err != nil {
 		l.t.Fatal(err)
@@ -136,7 +141,7 @@ func (l *lab) start(ns, program string, args ...string) *process {
 	l.t.Cleanup(func() {
 		p.Process.Kill()
 		if l.t.Failed() {
-			l.t.Logf("%s on %s said:\n%s", program, ns, tail(p.log.String(), 4000))
+			l.t.Logf("%v said:\n%s", p.Args, tail(p.log.String(), 4000))
 		}
 	})
 	return p
