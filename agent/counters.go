@@ -43,8 +43,18 @@ func (c *Counters) CapturedBytes() uint64 { return c.Table.Bytes + c.octets }
 // Metered is the number of frames that belong to a flow.
 func (c *Counters) Metered() uint64 { return c.Table.Packets }
 
+// meterFailed is the reason of a frame in which a defect of ours ended the meter: nothing was wrong with it.
+const meterFailed = "meter failed"
+
 // Unmetered counts the frames that belong to no flow, by what is wrong with them: no header of them was sound.
-func (c *Counters) Unmetered() map[string]uint64 { return byReason(&c.unmetered) }
+func (c *Counters) Unmetered() map[string]uint64 {
+	m := byReason(&c.unmetered)
+	if n := c.unmetered[capture.Decoded]; n > 0 {
+		delete(m, capture.Decoded.String())
+		m[meterFailed] = n
+	}
+	return m
+}
 
 // Malformed counts the frames with a defect, by the defect. Most of them are metered at the layer that was sound.
 func (c *Counters) Malformed() map[string]uint64 {

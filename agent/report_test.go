@@ -2,7 +2,10 @@ package agent
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"math"
 	"reflect"
 	"strings"
@@ -13,6 +16,7 @@ import (
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
 	"github.com/argus-endpoint/argus-endpoint/flow"
+	"github.com/argus-endpoint/argus-endpoint/platform"
 	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
 )
 
@@ -33,7 +37,7 @@ func TestReportsFitIntoARecord(t *testing.T) {
 		r := report{Version: name, Started: since, Interface: &in}
 		text := r.text()
 		var read report
-		if json, ours := bytes.CutPrefix(text, []byte("prog=argus-endpoint\n")); !ours || decode(json, &read) != nil {
+		if object, ours := bytes.CutPrefix(text, []byte("prog=argus-endpoint\n")); !ours || json.Unmarshal(object, &read) != nil {
 			t.Fatalf("%q", text)
 		}
 		if read.Interface.Accounts.Captured != c.Captured() || !reflect.DeepEqual(read.Interface.Malformed, c.Malformed()) {
@@ -46,7 +50,25 @@ func TestReportsFitIntoARecord(t *testing.T) {
 	}
 }
 
-func decode(text []byte, v any) error { return json.Unmarshal(text, v) }
+// A frame in which a defect of ours ends the meter is accounted for too.
+func TestSumsCloseAfterAPanic(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	s := &slot{in: platform.Interface{Name: "eth0"}, cancel: cancel, kick: make(chan struct{}, 1)}
+	err := s.once(ctx, func(*slot) (*meter, error) {
+		m := newTestMeter(newFrames(times(10, 10, time.Millisecond, time.Unix(1e9, 0)), io.EOF), func([]byte, int) error { return nil })
+		m.table = flow.NewTable(flow.Config{MaxFlows: 3, StatusInterval: 5 * time.Second, Grow: func() int { panic("boom") }})
+		m.state = s.told
+		return m, nil
+	})
+	st, c := s.status()
+	if !errors.Is(err, errPanic) || st.Panics != 1 || st.Captured != 4 || st.Accounts.Metered != 3 || st.Unmetered != 1 || st.UnmeteredBy[meterFailed] != 1 {
+		t.Errorf("%v: %+v", err, st)
+	}
+	if want := uint64(4 * len(datagram(1))); c.CapturedBytes() != want {
+		t.Errorf("%d octets, want %d", c.CapturedBytes(), want)
+	}
+}
 
 // An idle laptop sends one report a minute: it must stay small.
 func TestReportBudget(t *testing.T) {

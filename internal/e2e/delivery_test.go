@@ -11,6 +11,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/argus-endpoint/argus-endpoint/collector/store"
 )
 
 // The hosts' monitor IDs: namespaces of one machine would all have its own.
@@ -147,7 +151,53 @@ func TestInterfacesComeAndGo(t *testing.T) {
 	s.awaitMeter(s.a, "lan1", 2*time.Second)
 	maps.Copy(want, s.injected(s.a, "lan1", 3, monitorA))
 	s.await(s.col, s.colState, want, 60*time.Second)
+	s.checkReports(monitorA, "lan1")
 	s.check()
+}
+
+// checkReports looks at what a host's agent told of its work: it began, and the account of the interface that went away closes.
+func (s *site) checkReports(monitor, gone string) {
+	s.t.Helper()
+	const start, stop = 16, 48
+	began, ended := 0, 0
+	files, err := filepath.Glob(filepath.Join(s.colState, "store/events/*/*.parquet"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, name := range files {
+		rows, err := parquet.ReadFile[store.EventRow](name)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for _, row := range rows {
+			text, ours := strings.CutPrefix(row.Text, "prog=argus-endpoint\n")
+			if row.Monitor != monitor || row.Kind != "event" || !ours {
+				continue
+			}
+			var report struct {
+				Interface struct {
+					Name                                                 string
+					Captured, Metered, Unmetered, Records, Spooled, Lost uint64
+				}
+				Totals map[string]any
+			}
+			if err := json.Unmarshal([]byte(text), &report); err != nil {
+				s.t.Errorf("%v: %s", err, text)
+			}
+			if report.Totals != nil && row.Cause == start {
+				began++
+			}
+			if in := report.Interface; in.Name == gone && row.Cause == stop {
+				ended++
+				if in.Captured == 0 || in.Captured != in.Metered+in.Unmetered || in.Records != in.Spooled+in.Lost {
+					s.t.Errorf("the last report of %s does not close: %s", gone, text)
+				}
+			}
+		}
+	}
+	if began != 1 || ended != 1 {
+		s.t.Errorf("%d reports of the start, %d last ones of %s: want one each", began, ended, gone)
+	}
 }
 
 // TestKilledInTurn kills the agent and the collector with what they had in hand: every record that left the flow table
