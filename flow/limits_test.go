@@ -59,7 +59,6 @@ func TestEvictedAfterItsEnd(t *testing.T) {
 
 // decorate gives some packets what few packets have.
 func decorate(p *Packet, rng *rand.Rand) {
-	p.Payload = make([]byte, min(p.PayloadLen, 30))
 	switch rng.IntN(20) {
 	case 0:
 		p.Tunnel = &Tunnel{Encaps: EncapsGRE}
@@ -85,20 +84,7 @@ func TestNothingLostNothingDoubled(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	c := Config{MaxFlows: 300, StatusInterval: 5 * time.Second, UserData: 20}
 	tab := NewTable(c)
-	type tuple struct{ packets, bytes, ip, payload uint64 }
-	want, got := map[packed]tuple{}, map[packed]tuple{}
-	take := func(r *Record) {
-		var k packed
-		r.Key.pack(&k)
-		v := got[k]
-		for _, s := range r.Side {
-			v.packets += s.Packets
-			v.bytes += s.Bytes
-			v.ip += s.IPBytes
-			v.payload += s.Payload
-		}
-		got[k] = v
-	}
+	a := newAudit(t, tab)
 	now := t0
 	for i := range 200_000 {
 		p := packet(now, []uint8{ProtoTCP, ProtoUDP, ProtoUDP, 89}[rng.IntN(4)], ip4(10, 0, 0, byte(rng.IntN(20))),
@@ -108,24 +94,7 @@ func TestNothingLostNothingDoubled(t *testing.T) {
 		}
 		p.TCP.Flags, p.TCP.Seq = uint8(rng.Uint32()), rng.Uint32()
 		decorate(p, rng)
-		var k packed
-		p.Key.pack(&k)
-		v := want[k]
-		want[k] = tuple{v.packets + 1, v.bytes + uint64(p.FrameLen), v.ip + uint64(p.IPLen), v.payload + uint64(p.PayloadLen)}
-		if tab.Add(p) {
-			stop := rng.IntN(3) // sometimes the caller stops early
-			for r := range tab.Due(now) {
-				take(r)
-				if stop--; stop == 0 && tab.nready == 0 {
-					break
-				}
-			}
-			for tab.nready > 0 {
-				for r := range tab.Due(now) {
-					take(r)
-				}
-			}
-		}
+		a.add(p, rng.IntN(3))
 		if o := tab.Stats().Open; o > c.MaxFlows {
 			t.Fatalf("%d flows open after %d packets, the limit is %d", o, i, c.MaxFlows)
 		}
@@ -142,25 +111,7 @@ func TestNothingLostNothingDoubled(t *testing.T) {
 			now += rng.Int64N(second / 100)
 		}
 	}
-	for r := range tab.Flush(now) {
-		take(r)
-	}
-	if len(want) != len(got) {
-		t.Errorf("%d tuples went in, %d came out", len(want), len(got))
-	}
-	for k, w := range want {
-		if got[k] != w {
-			t.Fatalf("tuple %x: in %+v out %+v", k, w, got[k])
-		}
-	}
-	for name, left := range map[string]int{
-		"open flows": tab.Stats().Open, "index": tab.index.used, "entries": tab.entries.taken(), "sides": tab.sides.taken(),
-		"spreads": tab.spreads.taken(), "connections": tab.tcps.taken(), "extras": tab.extras.taken(),
-	} {
-		if left != 0 {
-			t.Errorf("after the flush %d are left: %s", left, name)
-		}
-	}
+	a.close(now)
 }
 
 // A clock that is set back by an hour does not expire what is open, nor stop the reports.
