@@ -9,8 +9,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/layers"
 	"golang.org/x/sys/unix"
 
+	"github.com/argus-endpoint/argus-endpoint/argus"
+	"github.com/argus-endpoint/argus-endpoint/flow"
 	"github.com/argus-endpoint/argus-endpoint/internal/netns"
 )
 
@@ -115,6 +119,75 @@ func say(t *testing.T, from, to net.Conn) {
 		t.Fatal(err)
 	}
 	if _, err := io.ReadFull(to, make([]byte, 10)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Which ports the host listens on is looked at anew with each status record, also when nothing else changes.
+func TestNewListenerIsKnown(t *testing.T) {
+	if !netns.Inside(t) {
+		return
+	}
+	newPeer(t).link(t, "va", 1)
+	r := start(t, func(c *Config) { c.MARInterval = 200 * time.Millisecond })
+	r.meters(5*time.Second, "lo", "va")
+	stream, err := OpenFlows(t.Context(), r.c.State)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Close()
+	records := argus.NewReader(stream)
+	status := func(n int) {
+		for n > 0 {
+			rec, err := records.Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rec.Kind == argus.KindManagement && rec.Cause == flow.CauseStatus {
+				n--
+			}
+		}
+	}
+	status(5) // what the new interface brought about is over
+	l, err := net.Listen("tcp", "10.1.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	port := l.Addr().(*net.TCPAddr).AddrPort().Port()
+	status(2) // the first one may have been on its way
+	segment(t, "va", port, 60999)
+	r.end()
+	got, _ := r.spooled()
+	if s := got[fmt.Sprintf("va 6 10.1.0.2:60999 10.1.0.1:%d", port)]; s.dpkts != 1 {
+		t.Errorf("the source of a connection to a new listener: %v", got)
+	}
+}
+
+// segment sends data from port from of 10.1.0.1 to port to of 10.1.0.2, in a frame that nobody takes.
+func segment(t *testing.T, dev string, from, to uint16) {
+	t.Helper()
+	eth := layers.Ethernet{SrcMAC: net.HardwareAddr{2, 0, 0, 0, 0, 1}, DstMAC: net.HardwareAddr{2, 0, 0, 0, 0, 2}, EthernetType: layers.EthernetTypeIPv4}
+	ip := layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolTCP, SrcIP: net.IP{10, 1, 0, 1}, DstIP: net.IP{10, 1, 0, 2}}
+	tcp := layers.TCP{SrcPort: layers.TCPPort(from), DstPort: layers.TCPPort(to), ACK: true, PSH: true, Seq: 1000, Ack: 2000, Window: 1000}
+	b := gopacket.NewSerializeBuffer()
+	if err := tcp.SetNetworkLayerForChecksum(&ip); err != nil {
+		t.Fatal(err)
+	}
+	options := gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}
+	if err := gopacket.SerializeLayers(b, options, &eth, &ip, &tcp, gopacket.Payload("hello")); err != nil {
+		t.Fatal(err)
+	}
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	in, err := net.InterfaceByName(dev)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Sendto(fd, b.Bytes(), 0, &unix.SockaddrLinklayer{Ifindex: in.Index}); err != nil {
 		t.Fatal(err)
 	}
 }
