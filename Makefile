@@ -80,7 +80,7 @@ pgo:
 
 fuzz:
 	@go test -list '^Fuzz' ./... | awk '/^Fuzz/{f[n++]=$$1} /^ok/{for(i=0;i<n;i++) print $$2, f[i]; n=0}' | \
-	while read -r pkg target; do echo "$$pkg $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; done
+	while read -r pkg target; do echo "$$pkg $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 200x "$$pkg" || exit 1; done
 
 cross:
 	@for t in $(TARGETS); do d=bin/$${t%/*}-$${t#*/}; mkdir -p $$d; GOOS=$${t%/*} GOARCH=$${t#*/} $(BUILD) -o $$d/ $(PROGRAMS:%=./cmd/%) || exit 1; ls -l $$d | tail -n +2; done
