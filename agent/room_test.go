@@ -129,8 +129,8 @@ func setAll(v reflect.Value, n int) {
 	case v.CanUint():
 		v.SetUint(uint64(n))
 	case v.Kind() == reflect.Struct:
-		for i := range v.NumField() {
-			setAll(v.Field(i), n)
+		for _, field := range v.Fields() {
+			setAll(field, n)
 		}
 	case v.Kind() == reflect.Array:
 		for i := range v.Len() {

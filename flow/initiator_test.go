@@ -2,6 +2,7 @@ package flow
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 )
 
@@ -12,10 +13,8 @@ func TestWhoBeganAnOldConnection(t *testing.T) {
 			if a != netip.AddrFrom4([4]byte(here[:4])) {
 				return false, false
 			}
-			for _, p := range listens {
-				if p == port {
-					return true, true
-				}
+			if slices.Contains(listens, port) {
+				return true, true
 			}
 			return true, false
 		}
