@@ -105,9 +105,9 @@ func TestUserDataBudget(t *testing.T) {
 func TestCountersAddUp(t *testing.T) {
 	var one, two Counters
 	fill := func(c *Counters, n int) {
-		setAll(reflect.ValueOf(c).Elem(), n)
-		setAll(reflect.ValueOf(&c.frames).Elem(), n)
-		setAll(reflect.ValueOf(&c.unmetered).Elem(), n)
+		setAll(reflect.ValueOf(c).Elem(), int64(n))
+		setAll(reflect.ValueOf(&c.frames).Elem(), int64(n))
+		setAll(reflect.ValueOf(&c.unmetered).Elem(), int64(n))
 		c.octets = uint64(n)
 	}
 	fill(&one, 1)
@@ -121,11 +121,11 @@ func TestCountersAddUp(t *testing.T) {
 }
 
 // setAll sets every number in v that is exported to n.
-func setAll(v reflect.Value, n int) {
+func setAll(v reflect.Value, n int64) {
 	switch {
 	case !v.CanSet():
 	case v.CanInt():
-		v.SetInt(int64(n))
+		v.SetInt(n)
 	case v.CanUint():
 		v.SetUint(uint64(n))
 	case v.Kind() == reflect.Struct:
