@@ -38,8 +38,9 @@ func (w *walk) ipv4() layer {
 	total := int(be16(b[2:]))
 	p.Family = flow.FamilyIPv4
 	p.TOS, p.IPID, p.TTL, p.Proto = b[1], be16(b[4:]), b[8], b[9]
-	copy(p.Src[:4], b[12:16])
-	copy(p.Dst[:4], b[16:20])
+	// The table reads a key eight octets at a time: a load that is wider than the store before it would wait.
+	binary.LittleEndian.PutUint64(p.Src[:], uint64(binary.LittleEndian.Uint32(b[12:])))
+	binary.LittleEndian.PutUint64(p.Dst[:], uint64(binary.LittleEndian.Uint32(b[16:])))
 	w.proto = b[9]
 	switch {
 	case total == 0: // what the hardware will cut into segments, or more than 16 bits can tell: the frame's own length counts
