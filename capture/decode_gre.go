@@ -22,7 +22,6 @@ const (
 // gre reads a GRE header of version 0 (RFC 2784, RFC 2890) or of version 1, which is PPTP's and carries PPP
 // (RFC 2637 section 4.1). The source routes of RFC 1701 are not looked through.
 func (w *walk) gre() layer {
-	w.p.Payload = w.data[w.off:]
 	switch {
 	case w.closed:
 		return layerEnd

@@ -60,7 +60,6 @@ func (w *walk) l2tpV2(flags uint16) layer {
 
 // l2tpIP reads the session of an L2TPv3 data packet directly over IP (RFC 3931 section 4.1.1); session 0 is control.
 func (w *walk) l2tpIP() layer {
-	w.p.Payload = w.data[w.off:]
 	switch {
 	case w.closed:
 		return layerEnd

@@ -12,14 +12,24 @@ const (
 // have been identified by their number already.
 func (w *walk) transport() layer {
 	p := w.p
-	if p.Has&flow.HasLaterFragment != 0 {
-		return w.laterFragment()
+	later := p.Has&flow.HasLaterFragment != 0
+	switch w.proto {
+	case flow.ProtoTCP, flow.ProtoUDP: // the lengths of the first fragment's header cover the whole of both
+		p.PayloadLen = 0
+		if later {
+			p.Payload = w.data[w.off:]
+			return layerEnd
+		}
+		if w.proto == flow.ProtoTCP {
+			return w.tcp()
+		}
+		return w.udp()
+	}
+	w.rest()
+	if later {
+		return layerEnd
 	}
 	switch w.proto {
-	case flow.ProtoTCP:
-		return w.tcp()
-	case flow.ProtoUDP:
-		return w.udp()
 	case flow.ProtoICMP, flow.ProtoICMPv6:
 		return w.icmp()
 	case protoUDPLite, protoDCCP, flow.ProtoSCTP:
@@ -46,19 +56,13 @@ func (w *walk) transport() layer {
 	case protoL2TP:
 		return w.l2tpIP()
 	}
-	p.Payload = w.data[w.off:]
 	return layerEnd
 }
 
-// laterFragment ends the walk at a fragment without a transport header. The lengths of the first fragment's header
-// cover the whole TCP segment or UDP datagram; ICMP has none, so each fragment counts its own part.
-func (w *walk) laterFragment() layer {
-	p := w.p
-	p.Payload = w.data[w.off:]
-	if p.Proto == flow.ProtoICMP || p.Proto == flow.ProtoICMPv6 {
-		p.PayloadLen = uint32(w.wire - w.off)
-	}
-	return layerEnd
+// rest takes all that the packet has from off on for its payload.
+func (w *walk) rest() {
+	w.p.PayloadLen = uint32(w.wire - w.off)
+	w.p.Payload = w.data[w.off:]
 }
 
 // ports reads the two port numbers that TCP, UDP, SCTP, DCCP and UDP-Lite begin with, as soon as they are there.
@@ -69,7 +73,7 @@ func (w *walk) ports() {
 	}
 }
 
-// portsOnly reads the header of SCTP (RFC 9260), DCCP (RFC 4340) or UDP-Lite (RFC 3828): ports, no payload length.
+// portsOnly reads the header of SCTP (RFC 9260), DCCP (RFC 4340) or UDP-Lite (RFC 3828): the ports.
 func (w *walk) portsOnly() layer {
 	size := 12
 	if w.proto == protoUDPLite {
@@ -79,7 +83,8 @@ func (w *walk) portsOnly() layer {
 	if !w.have(size) {
 		return w.short(size, TransportShort)
 	}
-	w.p.Payload = w.data[w.off+size:]
+	w.off += size
+	w.rest()
 	return layerEnd
 }
 
@@ -122,8 +127,6 @@ func (w *walk) udp() layer {
 // icmp reads an ICMP or ICMPv6 message (RFC 792, RFC 4443). Its payload is all of it.
 func (w *walk) icmp() layer {
 	p := w.p
-	p.PayloadLen = uint32(w.wire - w.off)
-	p.Payload = w.data[w.off:]
 	if !w.have(4) {
 		return w.short(4, TransportShort)
 	}

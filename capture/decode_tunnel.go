@@ -47,7 +47,6 @@ func (w *walk) leave() {
 
 // ipInIP reads nothing: an IP header stands in an IP packet (RFC 2003, RFC 2473, RFC 4213).
 func (w *walk) ipInIP(kind flow.Encaps, inside layer) layer {
-	w.p.Payload = w.data[w.off:]
 	if w.closed || !w.enter(0, flow.Tunnel{Encaps: kind}) {
 		return layerEnd
 	}

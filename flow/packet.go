@@ -8,7 +8,7 @@ type Packet struct {
 
 	FrameLen   uint32 // octets on the wire with the link header, without FCS (pcap's "len"; a VLAN tag counts)
 	IPLen      uint32 // IP header and payload as the IP header says, or the rest of the frame when it says 0 (super-frame, jumbogram); 0 when not IP
-	PayloadLen uint32 // octets above TCP and UDP; for ICMP header and data; for ARP the ARP packet; for other frames the whole frame; else 0
+	PayloadLen uint32 // octets behind the header of TCP, UDP, SCTP, DCCP or UDP-Lite; of other IP protocols all behind the IP header; the ARP packet; of other frames the whole frame
 	Segments   uint32 // packets on the wire that this frame stands for: 1, more for a GSO super-frame
 
 	SrcMAC, DstMAC [6]byte // of the link header, zero when it has none
