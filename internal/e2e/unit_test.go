@@ -39,7 +39,7 @@ func TestScanInASmallUnit(t *testing.T) {
 	const few = 300_000
 	l.scan(b, "lan0", few)
 	eventually(t, "the agent has seen the scan", 10*time.Second, func() bool {
-		return status() && s.Totals.Captured+s.Totals.RingDropped >= few
+		return status() && s.Totals.Flows+s.Totals.RingDropped >= few
 	})
 	if s.FlowLimit != unitLimit/4*3>>10 || s.MemoryLimit != unitLimit/4*3 {
 		t.Errorf("in a unit of %d octets the limits are %d flows and %d octets", unitLimit, s.FlowLimit, s.MemoryLimit)
