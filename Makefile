@@ -1,6 +1,7 @@
 # make            build both programs into bin/
 # make run        a collector, an agent and the flows of this machine, until Ctrl-C
 # make test       everything that a change must pass (under 10 minutes)
+# make sizes      argus-endpoint for every platform is under its limit
 # make demo-check make run with a connection beside it: what a newcomer sees is there
 # make bench      the table of speed and memory, beside the peers that are installed
 # make soak       100 million hostile frames (SEED for another run)
@@ -18,7 +19,7 @@ PROGRAMS = argus-endpoint argus-collector
 TARGETS  = linux/amd64 linux/arm64 linux/arm darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 FUZZTIME ?= 30s
 
-.PHONY: build endpoint run test deps format vet staticcheck cross-vet unit judges budgets demo-check bench soak pgo fuzz cross clean
+.PHONY: build endpoint run test deps format vet staticcheck cross-vet unit judges budgets sizes demo-check bench soak pgo fuzz cross clean
 
 build:
 	$(BUILD) -o bin/ $(PROGRAMS:%=./cmd/%)
@@ -62,6 +63,10 @@ judges:
 # Allocations, memory, binary sizes: without the race detector, which would count its own.
 budgets:
 	go test -count=1 -run 'Alloc|Budget' $$(go list ./... | grep -v /internal/judge$$)
+
+# The size of argus-endpoint on every platform.
+sizes:
+	PLATFORMS=all go test -count=1 -v -run BinarySize ./cmd/argus-endpoint
 
 demo-check: build
 	@internal/demo/check.sh
