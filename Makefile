@@ -1,7 +1,7 @@
 # make            build both programs into bin/
 # make run        a collector, an agent and the flows of this machine, until Ctrl-C
 # make test       everything that a change must pass (under 10 minutes)
-# make sizes      argus-endpoint for every platform is under its limit
+# make platforms  vets all platforms; argus-endpoint is under its size limit on each
 # make demo-check make run with a connection beside it: what a newcomer sees is there
 # make bench      the table of speed and memory, beside the peers that are installed
 # make soak       100 million hostile frames (SEED for another run)
@@ -17,9 +17,11 @@ COLD     = net/http crypto/tls crypto/x509 encoding/json
 BUILD    = go build -trimpath $(foreach p,$(COLD),-gcflags=$(p)=-l) -ldflags "-s -w -X github.com/argus-endpoint/argus-endpoint/internal/cli.release=$(VERSION)"
 PROGRAMS = argus-endpoint argus-collector
 TARGETS  = linux/amd64 linux/arm64 linux/arm darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+# What make test vets: one of each other system, and one of 32 bits. .ci/run vets all TARGETS.
+VET     ?= linux/arm darwin/arm64 windows/amd64
 FUZZTIME ?= 30s
 
-.PHONY: build endpoint run test deps format vet staticcheck cross-vet unit judges budgets sizes demo-check bench soak pgo fuzz cross clean
+.PHONY: build endpoint run test deps format vet staticcheck cross-vet unit judges budgets platforms demo-check bench soak pgo fuzz cross clean
 
 build:
 	$(BUILD) -o bin/ $(PROGRAMS:%=./cmd/%)
@@ -47,9 +49,9 @@ vet:
 staticcheck:
 	go tool -modfile=tools.mod staticcheck ./...
 
-# The other platforms: every package and every test is compiled, nothing is linked.
+# Other platforms: every package and every test is compiled, nothing is linked.
 cross-vet:
-	@for t in $(TARGETS); do echo "go vet $$t"; GOOS=$${t%/*} GOARCH=$${t#*/} go vet ./... || exit 1; done
+	@for t in $(VET); do echo "go vet $$t"; GOOS=$${t%/*} GOARCH=$${t#*/} go vet ./... || exit 1; done
 
 # The race detector needs cgo and a C compiler: for the tests only.
 unit:
@@ -64,8 +66,9 @@ judges:
 budgets:
 	go test -count=1 -run 'Alloc|Budget' $$(go list ./... | grep -v /internal/judge$$)
 
-# The size of argus-endpoint on every platform.
-sizes:
+# All platforms: every package and test is compiled, and the size of argus-endpoint is under its limit.
+platforms:
+	@$(MAKE) -s cross-vet VET="$(TARGETS)"
 	PLATFORMS=all go test -count=1 -v -run BinarySize ./cmd/argus-endpoint
 
 demo-check: build

@@ -97,7 +97,7 @@ const maxBinary = 9_000_000
 
 func TestBinarySize(t *testing.T) {
 	targets := [][2]string{{runtime.GOOS, runtime.GOARCH}, {"windows", "amd64"}} // which is the largest
-	if os.Getenv("PLATFORMS") == "all" {                                         // make sizes
+	if os.Getenv("PLATFORMS") == "all" {                                         // make platforms
 		targets = [][2]string{{"linux", "amd64"}, {"linux", "arm64"}, {"linux", "arm"}, {"darwin", "amd64"}, {"darwin", "arm64"},
 			{"windows", "amd64"}, {"windows", "arm64"}}
 	}
