@@ -168,23 +168,13 @@ func (tr *transfer) end(t *testing.T) (m moved) {
 // scan sends the probes out of a device, each from one port of one host to a host of its own that does not exist.
 func (l *lab) scan(ns, dev string, probes int) {
 	l.t.Helper()
-	l.inside(ns, func() error {
-		i, err := net.InterfaceByName(dev)
-		if err != nil {
-			return err
-		}
-		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW, 0)
-		if err != nil {
-			return err
-		}
-		defer unix.Close(fd)
+	l.sender(ns, dev, func(send func([]byte) error) error {
 		end := netip.AddrPortFrom
 		syn := tcpConversation(end(netip.MustParseAddr("192.0.2.1"), 40000), end(netip.MustParseAddr("172.16.0.0"), 22), 0)[0]
-		to := &unix.SockaddrLinklayer{Ifindex: i.Index}
 		began := time.Now()
 		for n := range probes {
 			binary.BigEndian.PutUint32(syn[30:], 172<<24|16<<16+uint32(n))
-			if err := unix.Sendto(fd, syn, 0, to); err != nil {
+			if err := send(syn); err != nil {
 				return err
 			}
 			if n%100 == 0 {

@@ -210,8 +210,8 @@ func (l *lab) inside(ns string, f func() error) {
 	}
 }
 
-// inject sends frames out of a device as they are.
-func (l *lab) inject(ns, dev string, frames ...[]byte) {
+// sender runs f with a function that sends a frame out of a device of a host as it is.
+func (l *lab) sender(ns, dev string, f func(send func(frame []byte) error) error) {
 	l.t.Helper()
 	l.inside(ns, func() error {
 		i, err := net.InterfaceByName(dev)
@@ -223,8 +223,17 @@ func (l *lab) inject(ns, dev string, frames ...[]byte) {
 			return err
 		}
 		defer unix.Close(fd)
+		to := &unix.SockaddrLinklayer{Ifindex: i.Index}
+		return f(func(frame []byte) error { return unix.Sendto(fd, frame, 0, to) })
+	})
+}
+
+// inject sends frames out of a device as they are.
+func (l *lab) inject(ns, dev string, frames ...[]byte) {
+	l.t.Helper()
+	l.sender(ns, dev, func(send func([]byte) error) error {
 		for _, f := range frames {
-			if err := unix.Sendto(fd, f, 0, &unix.SockaddrLinklayer{Ifindex: i.Index}); err != nil {
+			if err := send(f); err != nil {
 				return err
 			}
 		}
