@@ -26,13 +26,14 @@ var layers = map[string]int{
 	"capture": 1, "argus": 1, "uplink/spool": 1, "uplink/wire": 1,
 
 	"uplink": 2, "argus/fields": 2, "argus/cluster": 2, "argus/filter": 2,
-	"collector/receive": 2, "collector/journal": 2, "collector/store": 2, "collector/pki": 2,
+	"collector/receive": 2, "collector/journal": 2, "collector/store": 2, "collector/pki": 2, "collector/account": 2,
 
 	"agent": 3, "collector": 3,
 
 	"cmd/argus-endpoint": 4, "cmd/argus-collector": 4,
 
 	"internal/arch": 5, "internal/e2e": 5, "internal/bench": 5, "internal/judge": 5, "internal/netns": 5, // only tests import them
+	"internal/chaos": 5, "internal/faults": 5, "internal/powercut": 5, "internal/scale": 5, "internal/engines": 5,
 }
 
 // file is one parsed Go file of the repository.

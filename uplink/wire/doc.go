@@ -44,5 +44,14 @@
 //	422   the request makes no sense (a CSR that does not verify, a SAN that is not the monitor's)
 //	429, 503   with Retry-After
 //
+// An agent without a token asks with an empty Secret. It has nothing to know the collector by: it goes by the system's authorities or else
+// keeps the CA that it is shown, and takes no other afterwards.
+//
+// A renewal is granted to a certificate that has expired no longer than RenewLate ago, when its key is still the monitor's.
+//
+// During a rotation of the CA EnrollResponse.CA has two certificates, and HeaderCA tells agents that there is another bundle than theirs:
+// they renew at a random time within an hour. The chain of the collector then has the new CA's certificate signed by the old one, so that
+// agents with either accept it.
+//
 // Statuses other than 2xx carry an ErrorResponse as ContentJSON.
 package wire

@@ -28,6 +28,7 @@ const (
 	HeaderLast    = "Argus-Last"    // decimal sequence of the last record
 	HeaderDropped = "Argus-Dropped" // decimal count of sequences before First that never come
 	HeaderDurable = "Argus-Durable" // Watermark.String, in answers
+	HeaderCA      = "Argus-CA"      // hexadecimal SHA-256 of EnrollResponse.CA as it would be given now, in answers 204
 )
 
 // The content types and the encoding of bodies.
@@ -47,6 +48,9 @@ const (
 	MaxBatchRecords = 1 << 16  // records of a batch
 	MaxJSON         = 64 << 10 // octets of an enrolment request or response
 )
+
+// RenewLate is for how long after its end a certificate can still be renewed: a laptop that was off all summer comes back by itself.
+const RenewLate = 90 * 24 * time.Hour
 
 // PollInterval is how often an agent at most asks for PathDurable: half the store's commit interval.
 const PollInterval = 15 * time.Second
