@@ -1,6 +1,18 @@
 package wire
 
-import "github.com/gofrs/uuid/v5"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+
+	"github.com/gofrs/uuid/v5"
+)
+
+// Fingerprint is what both ends show of a key (the DER of its SubjectPublicKeyInfo, RFC 5280 section 4.1.2.7) or of a certificate (its
+// DER), so that people can compare them: the SHA-256 in 64 lower-case hexadecimal digits.
+func Fingerprint(der []byte) string {
+	h := sha256.Sum256(der)
+	return hex.EncodeToString(h[:])
+}
 
 // EnrollRequest asks for a certificate, as JSON. Monitor must be the CSR's MonitorURI; the other facts are for the operator.
 // Without a Secret the monitor asks to be approved by hand.
