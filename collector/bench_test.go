@@ -43,7 +43,7 @@ func BenchmarkCollector(b *testing.B) {
 	}
 	wg.Wait()
 	accepted := time.Since(begin)
-	if err := Flush(b.Context(), c.State); err != nil {
+	if err := Flush(b.Context(), &c.Place); err != nil {
 		b.Fatal(err)
 	}
 	b.StopTimer()

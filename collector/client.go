@@ -20,27 +20,27 @@ import (
 // ErrNotRunning tells that no collector runs on a state folder.
 var ErrNotRunning = errors.New("no collector is running")
 
-// Follow returns the Argus stream of what arrives from now on at the collector on the state folder, of one monitor or, Nil, of all.
-func Follow(ctx context.Context, state string, monitor uuid.UUID) (io.ReadCloser, error) {
+// Follow returns the Argus stream of what arrives from now on at the collector, of one monitor or, Nil, of all.
+func Follow(ctx context.Context, p *Place, monitor uuid.UUID) (io.ReadCloser, error) {
 	path := pathFollow
 	if !monitor.IsNil() {
 		path += "?host=" + url.QueryEscape(monitor.String())
 	}
-	return ask(ctx, state, http.MethodGet, path)
+	return ask(ctx, p.State, http.MethodGet, path)
 }
 
-// Flush brings everything that has arrived at the collector on the state folder into the store.
-func Flush(ctx context.Context, state string) error {
-	body, err := ask(ctx, state, http.MethodPost, pathFlush)
+// Flush brings everything that has arrived at the collector into the store.
+func Flush(ctx context.Context, p *Place) error {
+	body, err := ask(ctx, p.State, http.MethodPost, pathFlush)
 	if err != nil {
 		return err
 	}
 	return body.Close()
 }
 
-// ReadStatus asks the collector on the state folder how it is.
-func ReadStatus(ctx context.Context, state string) (*Status, error) {
-	body, err := ask(ctx, state, http.MethodGet, pathStatus)
+// ReadStatus asks the collector how it is.
+func ReadStatus(ctx context.Context, p *Place) (*Status, error) {
+	body, err := ask(ctx, p.State, http.MethodGet, pathStatus)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package collector
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"io/fs"
 	"slices"
@@ -40,10 +41,10 @@ type HostEpoch struct {
 	Last     time.Time `json:"last"`
 }
 
-// Hosts returns what the state folder says of all monitors, by name. It works with and without a running collector.
-func Hosts(state string) ([]Host, error) {
+// Hosts returns what a collector's place says of all monitors, by name. It works with and without a running collector.
+func Hosts(ctx context.Context, p *Place) ([]Host, error) {
 	hosts := map[uuid.UUID]*Host{}
-	authority, err := FindAuthority(state)
+	authority, err := p.FindAuthority(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +63,7 @@ func Hosts(state string) ([]Host, error) {
 		}
 		hosts[m.ID] = h
 	}
-	marks, err := readMarks(state)
+	marks, err := readMarks(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -84,8 +85,8 @@ func Hosts(state string) ([]Host, error) {
 	return list, nil
 }
 
-func readMarks(state string) ([]store.Mark, error) {
-	v, err := store.OpenView(StoreDir(state))
+func readMarks(ctx context.Context, p *Place) ([]store.Mark, error) {
+	v, err := p.OpenView(ctx)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil // the collector has not run yet
 	}

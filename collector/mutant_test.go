@@ -33,7 +33,7 @@ func TestMutantsAreFound(t *testing.T) {
 			if err := j.Append(t.Context(), &journal.Batch{Monitor: a.id, Epoch: a.epoch, First: b.first, Last: b.last, Body: b.body}); err != nil {
 				t.Fatal(err)
 			}
-			w, err := newWriter(StoreDir(conf.State), &conf, kept, zap.NewNop())
+			w, err := newWriter(conf.StoreLocation(), &conf, kept, zap.NewNop())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -50,7 +50,7 @@ func TestMutantsAreFound(t *testing.T) {
 				}
 			}
 			w.close() // the crash: what was added is not committed
-			if w, err = newWriter(StoreDir(conf.State), &conf, kept, zap.NewNop()); err != nil {
+			if w, err = newWriter(conf.StoreLocation(), &conf, kept, zap.NewNop()); err != nil {
 				t.Fatal(err)
 			}
 			defer w.close()

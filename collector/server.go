@@ -58,7 +58,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 		}
 	}()
 	release(own.Close)
-	if s.authority, err = OpenAuthority(s.config.State); err != nil {
+	if s.authority, err = s.config.OpenAuthority(ctx); err != nil {
 		return err
 	}
 	release(s.authority.Close)
@@ -67,7 +67,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 		return err
 	}
 	release(func() error { s.journal.stop(); return nil })
-	if s.writer, err = newWriter(StoreDir(s.config.State), &s.config, s.journal, s.log.Named("store")); err != nil {
+	if s.writer, err = newWriter(s.config.StoreLocation(), &s.config, s.journal, s.log.Named("store")); err != nil {
 		return err
 	}
 	release(s.writer.close)

@@ -61,7 +61,7 @@ func start(t testing.TB, c Config) (s *Server, stop func()) {
 // token makes an enrolment token for a running collector.
 func token(t testing.TB, s *Server) string {
 	t.Helper()
-	a, err := OpenAuthority(s.config.State)
+	a, err := s.config.OpenAuthority(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func token(t testing.TB, s *Server) string {
 
 func flushAll(t testing.TB, s *Server) {
 	t.Helper()
-	if err := Flush(t.Context(), s.config.State); err != nil {
+	if err := Flush(t.Context(), &s.config.Place); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -83,7 +83,7 @@ func flushAll(t testing.TB, s *Server) {
 // stored returns, sorted, the packet counts of a monitor's flows in the store: 1, 2, 3 ... as agent.batch makes them.
 func stored(t testing.TB, state string, id uuid.UUID) (counts []uint64) {
 	t.Helper()
-	v, err := store.OpenView(StoreDir(state))
+	v, err := store.OpenView(filepath.Join(state, storeDir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func TestFromEnrolmentToParquet(t *testing.T) {
 	stop()
 	wantOneToN(t, s.config.State, a.id, 157)
 
-	hosts, err := Hosts(s.config.State)
+	hosts, err := Hosts(t.Context(), &s.config.Place)
 	if err != nil || len(hosts) != 1 {
 		t.Fatalf("hosts %+v, %v", hosts, err)
 	}
@@ -168,7 +168,7 @@ func TestFollowShowsWhatArrives(t *testing.T) {
 	s, _ := start(t, testConfig(t))
 	a, b := newAgent(t, token(t, s)), newAgent(t, token(t, s))
 	a.post(a.batch(3)) // before: not shown
-	body, err := Follow(t.Context(), s.config.State, a.id)
+	body, err := Follow(t.Context(), &s.config.Place, a.id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func TestRevokedHostIsRefused(t *testing.T) {
 	a := newAgent(t, token(t, s))
 	b := a.batch(1)
 	a.post(b)
-	authority, err := FindAuthority(s.config.State)
+	authority, err := s.config.FindAuthority(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,25 +253,25 @@ func TestStateFolderOfEverybodyIsRefused(t *testing.T) {
 	if err := New(c, zap.NewNop()).Run(t.Context()); err == nil || !strings.Contains(err.Error(), "chmod") {
 		t.Errorf("run: %v", err)
 	}
-	if _, err := OpenAuthority(c.State); err == nil {
+	if _, err := c.OpenAuthority(t.Context()); err == nil {
 		t.Error("an authority was made where anybody can put another one")
 	}
 }
 
 func TestCommandsWithoutACollector(t *testing.T) {
 	c := testConfig(t)
-	if _, err := Hosts(c.State); err == nil || !strings.Contains(err.Error(), "--state") {
+	if _, err := Hosts(t.Context(), &c.Place); err == nil || !strings.Contains(err.Error(), "--state") {
 		t.Errorf("hosts of a folder that is not there: %v", err)
 	}
 	if _, err := os.Stat(c.State); err == nil {
 		t.Error("asking for hosts made a state folder")
 	}
-	if err := Flush(t.Context(), c.State); !errors.Is(err, ErrNotRunning) {
+	if err := Flush(t.Context(), &c.Place); !errors.Is(err, ErrNotRunning) {
 		t.Errorf("flush: %v", err)
 	}
 	_, stop := start(t, c)
 	stop()
-	if _, err := ReadStatus(t.Context(), c.State); !errors.Is(err, ErrNotRunning) {
+	if _, err := ReadStatus(t.Context(), &c.Place); !errors.Is(err, ErrNotRunning) {
 		t.Errorf("status after the end: %v", err)
 	}
 }
@@ -296,8 +296,8 @@ func TestBadConfigIsRefused(t *testing.T) {
 // TestFailingStoreRecovers takes the place of the data files away, and gives it back.
 func TestFailingStoreRecovers(t *testing.T) {
 	c := testConfig(t)
-	flows := filepath.Join(StoreDir(c.State), "flows")
-	if err := os.MkdirAll(StoreDir(c.State), 0o750); err != nil {
+	flows := filepath.Join(c.StoreLocation(), "flows")
+	if err := os.MkdirAll(c.StoreLocation(), 0o750); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(flows, nil, 0o640); err != nil {
@@ -307,7 +307,7 @@ func TestFailingStoreRecovers(t *testing.T) {
 	s.writer.retry = time.Millisecond // the writer reads it only after the first failure
 	a := newAgent(t, token(t, s))
 	a.post(a.batch(10))
-	if err := Flush(t.Context(), c.State); err == nil {
+	if err := Flush(t.Context(), &c.Place); err == nil {
 		t.Error("a flush that cannot be is reported as done")
 	}
 	if got := a.post(a.batch(10)); got != 0 {
@@ -316,7 +316,7 @@ func TestFailingStoreRecovers(t *testing.T) {
 	if err := os.Remove(flows); err != nil {
 		t.Fatal(err)
 	}
-	for Flush(t.Context(), c.State) != nil {
+	for Flush(t.Context(), &c.Place) != nil {
 		runtime.Gosched() // until the writer has opened the store anew
 	}
 	wantOneToN(t, c.State, a.id, 20)
@@ -327,7 +327,7 @@ func TestNothingIsLeftRunning(t *testing.T) {
 	s, stop := start(t, testConfig(t))
 	a := newAgent(t, token(t, s))
 	a.post(a.batch(10))
-	follow, err := Follow(t.Context(), s.config.State, uuid.Nil)
+	follow, err := Follow(t.Context(), &s.config.Place, uuid.Nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,7 +79,7 @@ func arrived(t *testing.T, state string, id uuid.UUID, n uint64) {
 	defer tick.Stop()
 	deadline := time.After(30 * time.Second)
 	for {
-		if err := Flush(t.Context(), state); err != nil {
+		if err := Flush(t.Context(), &Place{State: state}); err != nil {
 			t.Fatal(err)
 		}
 		if uint64(len(stored(t, state, id))) >= n {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -37,14 +36,15 @@ Examples:
 const maxAggregated = 1 << 20
 
 type flowsOptions struct {
-	state, host, since, until, fields string
-	follow, json, csv, aggregate      bool
-	count                             int
+	place                        *collector.Place
+	host, since, until, fields   string
+	follow, json, csv, aggregate bool
+	count                        int
 }
 
 func flowsCommand() *ffcli.Command {
-	fs, state := stateFlags("flows")
-	var o flowsOptions
+	fs, place := placeFlags("flows")
+	o := flowsOptions{place: place}
 	fs.BoolVar(&o.follow, "follow", false, "print what arrives from now on")
 	fs.StringVar(&o.host, "host", "", "only those of the monitor with this `UUID`")
 	fs.StringVar(&o.since, "since", "", "only those with a packet at or after this `time`")
@@ -61,21 +61,12 @@ func flowsCommand() *ffcli.Command {
 		LongHelp:   flowsHelp,
 		FlagSet:    fs,
 		Exec: func(ctx context.Context, args []string) error {
-			if v := os.Getenv("ARGUS_STATE"); v != "" && !given(fs, "state") {
-				*state = v
-			}
-			o.state = *state
 			if len(args) > 0 && args[0] == "-" { // ra puts this before its filter
 				args = args[1:]
 			}
 			return o.run(ctx, args)
 		},
 	}
-}
-
-func given(fs *flag.FlagSet, name string) (yes bool) {
-	fs.Visit(func(f *flag.Flag) { yes = yes || f.Name == name })
-	return yes
 }
 
 // query checks what was asked for.
@@ -158,12 +149,12 @@ func (o *flowsOptions) run(ctx context.Context, words []string) error {
 
 // readStore prints what the store holds, after the running collector, if any, has brought all there that it has.
 func (o *flowsOptions) readStore(ctx context.Context, q *store.Query, out *flowsOutput) error {
-	if err := collector.Flush(ctx, o.state); err != nil && !errors.Is(err, collector.ErrNotRunning) {
+	if err := collector.Flush(ctx, o.place); err != nil && !errors.Is(err, collector.ErrNotRunning) {
 		fmt.Fprintf(os.Stderr, "argus-collector: the latest flows may be missing: %v\n", err)
 	}
-	v, err := store.OpenView(collector.StoreDir(o.state))
+	v, err := o.place.OpenView(ctx)
 	if err != nil {
-		return fmt.Errorf("no flows in %s (give the collector's folder with --state): %w", o.state, err)
+		return fmt.Errorf("no flows in %s (give the collector's folder with --state): %w", o.place.State, err)
 	}
 	defer v.Close()
 	for r, err := range v.Scan(*q) {
@@ -181,7 +172,7 @@ func (o *flowsOptions) readStore(ctx context.Context, q *store.Query, out *flows
 }
 
 func (o *flowsOptions) readLive(ctx context.Context, q *store.Query, out *flowsOutput) error {
-	body, err := collector.Follow(ctx, o.state, q.Monitor)
+	body, err := collector.Follow(ctx, o.place, q.Monitor)
 	if err != nil {
 		return err
 	}

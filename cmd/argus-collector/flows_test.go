@@ -30,7 +30,7 @@ func fill(t *testing.T) (state string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, _, err := store.Open(collector.StoreDir(state), store.Config{})
+	s, _, err := store.Open((&collector.Place{State: state}).StoreLocation(), store.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,26 +30,24 @@ Examples:
   argus-collector hosts --json | jq 'select(.lost > 0)'
   argus-collector hosts approve 0b6e4a57-2a3c-4f0e-9d3e-6f1e2d3c4b5a`,
 		FlagSet:     list.FlagSet,
-		Options:     stateOption(),
 		Exec:        list.Exec,
 		Subcommands: []*ffcli.Command{hostsList(), hostsChange("approve", "let a host that waits use its key, or one that was revoked send again", (*pki.Authority).Approve), hostsChange("revoke", "refuse a host from now on", (*pki.Authority).Revoke)},
 	}
 }
 
 func hostsList() *ffcli.Command {
-	fs, state := stateFlags("list")
+	fs, place := placeFlags("list")
 	asJSON := fs.Bool("json", false, "print one JSON object a line")
 	return &ffcli.Command{
 		Name:       "list",
 		ShortUsage: "argus-collector hosts list [--json]",
 		ShortHelp:  "print all hosts",
 		FlagSet:    fs,
-		Options:    stateOption(),
 		Exec: func(ctx context.Context, args []string) error {
 			if len(args) > 0 {
 				return cli.Usagef("hosts knows list, approve and revoke, not %q", args[0])
 			}
-			hosts, err := collector.Hosts(*state)
+			hosts, err := collector.Hosts(ctx, place)
 			if err != nil {
 				return err
 			}
@@ -72,14 +70,13 @@ func hostsList() *ffcli.Command {
 
 // hostsChange is a command that does one thing to one monitor.
 func hostsChange(name, short string, change func(*pki.Authority, uuid.UUID) error) *ffcli.Command {
-	fs, state := stateFlags(name)
+	fs, place := placeFlags(name)
 	return &ffcli.Command{
 		Name:       name,
 		ShortUsage: fmt.Sprintf("argus-collector hosts %s UUID", name),
 		ShortHelp:  short,
 		FlagSet:    fs,
-		Options:    stateOption(),
-		Exec: func(_ context.Context, args []string) error {
+		Exec: func(ctx context.Context, args []string) error {
 			if len(args) != 1 {
 				return cli.Usagef("hosts %s wants one argument: the monitor's UUID (see: argus-collector hosts)", name)
 			}
@@ -87,7 +84,7 @@ func hostsChange(name, short string, change func(*pki.Authority, uuid.UUID) erro
 			if err != nil {
 				return cli.Usagef("%q is not a UUID: see argus-collector hosts", args[0])
 			}
-			authority, err := collector.FindAuthority(*state)
+			authority, err := place.FindAuthority(ctx)
 			if err != nil {
 				return err
 			}

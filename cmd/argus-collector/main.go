@@ -2,11 +2,7 @@
 package main
 
 import (
-	"flag"
-
-	"github.com/argus-endpoint/argus-endpoint/collector"
 	"github.com/argus-endpoint/argus-endpoint/internal/cli"
-	"github.com/peterbourgon/ff/v3"
 	"github.com/peterbourgon/ff/v3/ffcli"
 )
 
@@ -29,16 +25,4 @@ Exit codes: 0 done, 1 failed, 2 wrong flag or configuration, 3 another collector
 	r.Subcommands = []*ffcli.Command{runCommand(), tokenCommand(), hostsCommand(), flowsCommand(), cli.VersionCommand("argus-collector")}
 	r.Subcommands = append(r.Subcommands, cli.Completion(r))
 	return r
-}
-
-// stateFlags returns a flag set with --state, which ARGUS_STATE sets too. The others have no variables:
-// a forgotten ARGUS_N must not change what a command prints.
-func stateFlags(name string) (fs *flag.FlagSet, state *string) {
-	fs = flag.NewFlagSet(name, flag.ContinueOnError)
-	return fs, fs.String("state", collector.DefaultConfig().State, "the collector's `folder` (ARGUS_STATE)")
-}
-
-// stateOption lets the environment name the state folder.
-func stateOption() []ff.Option {
-	return []ff.Option{ff.WithEnvVarPrefix("ARGUS"), ff.WithEnvVarSplit("\x00")}
 }

@@ -35,7 +35,7 @@ func runCommand() *ffcli.Command {
 	c := collector.DefaultConfig()
 	level := zapcore.InfoLevel
 	fs := flag.NewFlagSet("run", flag.ContinueOnError)
-	fs.StringVar(&c.State, "state", c.State, "keep everything in this `folder`")
+	addPlace(fs, &c.Place)
 	fs.StringVar(&c.Listen, "listen", c.Listen, "await agents on this `host:port`; no host means every address")
 	fs.Var((*addresses)(&c.Advertise), "advertise", "agents reach this collector as `host:port` (repeat it, or separate by commas); by its host name when left out")
 	fs.DurationVar(&c.CommitInterval, "commit-interval", c.CommitInterval, "records are in Parquet after this `time`")

@@ -23,7 +23,7 @@ func tokenCommand() *ffcli.Command {
 }
 
 func tokenCreate() *ffcli.Command {
-	fs, state := stateFlags("create")
+	fs, place := placeFlags("create")
 	var to addresses
 	fs.Var(&to, "address", "agents reach the collector as `host:port` (repeat it, or separate by commas); what the running collector advertises when left out")
 	life := fs.Duration("expires", 7*24*time.Hour, "no agent enrols with it after this `time`")
@@ -39,7 +39,6 @@ Examples:
   argus-collector token create --label berlin --uses 200 --expires 72h
   argus-endpoint --token "$(argus-collector token create)"`,
 		FlagSet: fs,
-		Options: stateOption(),
 		Exec: func(ctx context.Context, args []string) error {
 			if len(args) > 0 {
 				return cli.Usagef("token create takes no argument, got %q", args[0])
@@ -48,12 +47,12 @@ Examples:
 				return cli.Usagef("--expires must be above 0 and --uses not below: got %v and %d", *life, *uses)
 			}
 			if len(to) == 0 {
-				to = advertised(ctx, *state)
+				to = advertised(ctx, place)
 			}
-			authority, err := collector.FindAuthority(*state)
+			authority, err := place.FindAuthority(ctx)
 			if errors.Is(err, os.ErrNotExist) { // before the first start, or a mistake
-				fmt.Fprintf(os.Stderr, "no collector has run on %s yet: only one that runs there will know this token\n", *state)
-				authority, err = collector.OpenAuthority(*state)
+				fmt.Fprintf(os.Stderr, "no collector has run on %s yet: only one that runs there will know this token\n", place.State)
+				authority, err = place.OpenAuthority(ctx)
 			}
 			if err != nil {
 				return err
@@ -71,15 +70,15 @@ Examples:
 }
 
 // advertised returns the addresses of the running collector, or those that it would have by default.
-func advertised(ctx context.Context, state string) []string {
-	if st, err := collector.ReadStatus(ctx, state); err == nil {
+func advertised(ctx context.Context, place *collector.Place) []string {
+	if st, err := collector.ReadStatus(ctx, place); err == nil {
 		return st.Advertise
 	}
 	return collector.Advertised(collector.DefaultConfig().Listen, nil)
 }
 
 func tokenList() *ffcli.Command {
-	fs, state := stateFlags("list")
+	fs, place := placeFlags("list")
 	asJSON := fs.Bool("json", false, "print one JSON object a line")
 	return &ffcli.Command{
 		Name:       "list",
@@ -87,12 +86,11 @@ func tokenList() *ffcli.Command {
 		ShortHelp:  "print what is known of all tokens; never their secrets",
 		LongHelp:   "Examples:\n  argus-collector token list --json | jq 'select(.used > 0)'",
 		FlagSet:    fs,
-		Options:    stateOption(),
-		Exec: func(_ context.Context, args []string) error {
+		Exec: func(ctx context.Context, args []string) error {
 			if len(args) > 0 {
 				return cli.Usagef("token list takes no argument, got %q", args[0])
 			}
-			authority, err := collector.FindAuthority(*state)
+			authority, err := place.FindAuthority(ctx)
 			if err != nil {
 				return err
 			}
@@ -119,19 +117,18 @@ func tokenList() *ffcli.Command {
 }
 
 func tokenRevoke() *ffcli.Command {
-	fs, state := stateFlags("revoke")
+	fs, place := placeFlags("revoke")
 	return &ffcli.Command{
 		Name:       "revoke",
 		ShortUsage: "argus-collector token revoke TOKEN",
 		ShortHelp:  "let no more agents enrol with a token; those enrolled stay",
 		LongHelp:   "TOKEN is the beginning of its ID, as in the list.\n\nExamples:\n  argus-collector token revoke 3f2a91bc",
 		FlagSet:    fs,
-		Options:    stateOption(),
-		Exec: func(_ context.Context, args []string) error {
+		Exec: func(ctx context.Context, args []string) error {
 			if len(args) != 1 {
 				return cli.Usagef("token revoke wants one argument: the beginning of the token's ID (see: argus-collector token list)")
 			}
-			authority, err := collector.FindAuthority(*state)
+			authority, err := place.FindAuthority(ctx)
 			if err != nil {
 				return err
 			}

@@ -15,6 +15,9 @@ import (
 // the monitor is the last word of the subject.
 const headerReceived = "Argus-Received"
 
+// headerBytes is more than the headers of a batch have.
+const headerBytes = 64 << 10
+
 func (b *Batch) message() *nats.Msg {
 	return &nats.Msg{
 		Subject: subjectPrefix + b.Monitor.String(),

@@ -28,7 +28,7 @@ func StartServer(dir string, maxBytes int64, log *zap.Logger) (*Server, error) {
 		SyncAlways:         true,
 		JetStreamMaxStore:  maxBytes + maxBytes/4 + 64<<20, // the stream's own limit is the one that is met
 		JetStreamMaxMemory: 16 << 20,
-		MaxPayload:         wire.MaxCompressed + 64<<10,
+		MaxPayload:         wire.MaxCompressed + headerBytes,
 		NoSigs:             true,
 		NoSystemAccount:    true,
 	})

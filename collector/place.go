@@ -1,0 +1,86 @@
+package collector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/argus-endpoint/argus-endpoint/collector/journal"
+	"github.com/argus-endpoint/argus-endpoint/collector/pki"
+	"github.com/argus-endpoint/argus-endpoint/collector/store"
+	"github.com/argus-endpoint/argus-endpoint/platform"
+)
+
+// Place says where a collector's things are: all in one state folder, or, of a fleet's collector, the small shared state and the
+// journal in a NATS cluster and the Parquet files in a store that all its machines reach.
+type Place struct {
+	State string          // folder of everything that is kept on this machine
+	Store string          // a folder or s3://bucket/prefix; empty: the folder store in State
+	Nats  journal.Cluster // no URL: all is in State
+}
+
+// The parts of a state folder.
+const (
+	pkiDir     = "pki"
+	journalDir = "journal"
+	storeDir   = "store"
+	socketFile = "admin.sock"
+	lockFile   = "lock"
+)
+
+// Clustered tells whether the shared state and the journal are in a cluster.
+func (p *Place) Clustered() bool { return len(p.Nats.URLs) > 0 }
+
+// Check tells what is wrong with p and what to do about it.
+func (p *Place) Check() error {
+	if p.State == "" {
+		return errors.New("the state folder is empty: give one with --state")
+	}
+	return p.Nats.Check()
+}
+
+// StoreLocation returns where the Parquet files are.
+func (p *Place) StoreLocation() string {
+	if p.Store != "" {
+		return p.Store
+	}
+	return filepath.Join(p.State, storeDir)
+}
+
+// OpenView opens what the store holds now. fs.ErrNotExist: nothing has been stored yet.
+func (p *Place) OpenView(context.Context) (*store.View, error) {
+	return store.OpenView(p.StoreLocation())
+}
+
+// OpenAuthority opens the certificate authority, and makes it when there is none.
+func (p *Place) OpenAuthority(context.Context) (*pki.Authority, error) {
+	if err := p.makeState(); err != nil {
+		return nil, err
+	}
+	return pki.Open(filepath.Join(p.State, pkiDir))
+}
+
+// FindAuthority opens the certificate authority of a place that has one; else fs.ErrNotExist.
+func (p *Place) FindAuthority(context.Context) (*pki.Authority, error) {
+	if _, err := os.Stat(filepath.Join(p.State, pkiDir)); err != nil {
+		return nil, fmt.Errorf("no collector's state in %s (give its folder with --state): %w", p.State, err)
+	}
+	return pki.Open(filepath.Join(p.State, pkiDir))
+}
+
+// makeState makes the state folder when there is none, and refuses one into which everybody can write.
+func (p *Place) makeState() error {
+	if err := os.MkdirAll(p.State, 0o750); err != nil {
+		return fmt.Errorf("state folder: %w", err)
+	}
+	info, err := os.Stat(p.State)
+	if err == nil {
+		err = platform.CheckFolder(info)
+	}
+	if err != nil {
+		return fmt.Errorf("state folder %s: %w", p.State, err)
+	}
+	return nil
+}
