@@ -2,6 +2,7 @@ package spool
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"testing"
 )
@@ -85,7 +86,7 @@ func (c *collector) drain(t testing.TB, s *Spool) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Commit(b.Epoch, durable); err != nil {
+		if err := errors.Join(s.Commit(b.Epoch, durable), sums(s)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -104,13 +105,27 @@ func (c *collector) want(t testing.TB, n uint64) {
 	}
 }
 
+// sums fails unless the account of s closes.
+func sums(s *Spool) error {
+	if st := s.Stats(); st.Inherited+st.Appended != st.Committed+st.Discarded+st.Pending {
+		return fmt.Errorf("the account does not close: inherited %d + appended %d, committed %d + discarded %d + pending %d",
+			st.Inherited, st.Appended, st.Committed, st.Discarded, st.Pending)
+	}
+	return nil
+}
+
 func mustOpen(t testing.TB, dir string, o Options) *Spool {
 	t.Helper()
 	s, err := Open(dir, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.Close() })
+	t.Cleanup(func() {
+		s.Close()
+		if err := sums(s); err != nil {
+			t.Error(err)
+		}
+	})
 	return s
 }
 
@@ -118,7 +133,7 @@ func mustOpen(t testing.TB, dir string, o Options) *Spool {
 func fill(t testing.TB, s *Spool, id uint64, n, per int) uint64 {
 	t.Helper()
 	for range n {
-		if err := s.Append(records(id, per), per, number); err != nil {
+		if err := errors.Join(s.Append(records(id, per), per, number), sums(s)); err != nil {
 			t.Fatal(err)
 		}
 		id += uint64(per)

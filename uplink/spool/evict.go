@@ -41,7 +41,10 @@ func (s *Spool) usage() (bytes int64, files int) {
 			files++
 		}
 	}
-	return bytes, files
+	for _, f := range s.newer {
+		bytes += f.Size()
+	}
+	return bytes, files + len(s.newer)
 }
 
 // create makes a new active segment that begins with the next sequence.
@@ -63,7 +66,7 @@ func (s *Spool) newFile(g *segment) (file, error) {
 	flag := os.O_RDWR | os.O_CREATE | os.O_EXCL
 	f, err := s.fs.open(g.name(), flag)
 	if errors.Is(err, fs.ErrExist) { // nothing of ours: numbers are not used twice
-		if err = s.fs.rename(g.name(), g.name()+".bad"); err == nil {
+		if err = s.fs.rename(g.name(), g.name()+badSuffix); err == nil {
 			s.stats.Bad++
 			f, err = s.fs.open(g.name(), flag)
 		}
@@ -126,11 +129,19 @@ func (s *Spool) erase(g *segment) {
 	}
 }
 
-// dropOldest gives up the oldest segment on disk; the active one, if it is alone, only with even.
+// dropOldest gives up the oldest file: those of a newer version first, for what a downgrade left is older than all that was
+// appended since; then the oldest segment on disk; the active one, if it is alone, only with even.
 // A newer segment that stays, or else the numbering's doubt at the next Open, makes a floor unnecessary:
 // on a full disk none could be written.
 // It returns the octets that this frees, 0 when there is none.
 func (s *Spool) dropOldest(even bool) int64 {
+	if len(s.newer) > 0 {
+		f := s.newer[0]
+		s.newer = s.newer[1:]
+		s.fs.remove(f.Name())
+		s.names = true
+		return max(f.Size(), 1)
+	}
 	for _, g := range s.segs {
 		if g.inMem || g == s.active && (!even || g.empty()) {
 			continue
@@ -148,27 +159,11 @@ func (s *Spool) giveUp(g *segment) {
 	lost := g.owing()
 	if i+1 < len(s.segs) {
 		s.segs[i+1].gap += lost
-		if c := &s.cursor; c.seg == s.segs[i+1] && c.off == c.seg.start() {
-			c.missing += lost
-		}
 	} else {
 		s.gap += lost
 	}
-	s.countLoss(g.next-min(max(g.done, g.first), g.next), g.from, g.to)
+	s.drop(s.pending(g), g.first, g.next, g.from, g.to)
 	s.unlist(g)
-}
-
-func (s *Spool) countLoss(records uint64, from, to time.Time) {
-	if records == 0 {
-		return
-	}
-	s.stats.Dropped += records
-	if t := s.stats.DroppedFrom; t.IsZero() || from.Before(t) {
-		s.stats.DroppedFrom = from
-	}
-	if to.After(s.stats.DroppedTo) {
-		s.stats.DroppedTo = to
-	}
 }
 
 // degrade turns to memory. Numbers given from here on are not on disk: they need an epoch of their own.

@@ -93,6 +93,9 @@ func TestErrorsOfTheDisk(t *testing.T) {
 							t.Fatalf("seed %d: %v", seed, err)
 						}
 						s.Commit(b.Epoch, durable)
+						if err := sums(s); err != nil {
+							t.Fatalf("seed %d: %v", seed, err)
+						}
 					}
 				}
 				off.Store(true)

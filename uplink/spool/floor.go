@@ -12,8 +12,10 @@ import (
 
 const (
 	floorName  = "floor"
-	floorMagic = "argus-spool-floor 1 "
+	floorKind  = "argus-spool-floor "
+	floorMagic = floorKind + "1 "
 	maxFloor   = 64 << 10
+	maxSkips   = 256 // quarantined ranges that a floor holds; batches of older ones are offered and refused once more
 )
 
 // floor is what the segments cannot say: it is written before any of them is unlinked.
@@ -24,6 +26,7 @@ type floor struct {
 	Newest      uint64    `json:"newest"`    // first sequence of the newest segment on disk, 0: none
 	Accounted   uint64    `json:"accounted"` // numbers below are durable, or their loss was reported
 	Durable     []mark    `json:"durable,omitempty"`
+	Skipped     []skipped `json:"skipped,omitempty"`
 	Missing     uint64    `json:"missing"` // records in Dropped whose loss is not reported
 	Dropped     uint64    `json:"dropped"`
 	DroppedFrom time.Time `json:"dropped_from,omitzero"`
@@ -37,11 +40,21 @@ type mark struct {
 	Next  uint64 `json:"next"`
 }
 
+// skipped says that the sequences [First, Next) of an epoch are in quarantine.
+type skipped struct {
+	Epoch uint64 `json:"epoch"`
+	First uint64 `json:"first"`
+	Next  uint64 `json:"next"`
+}
+
 // currentFloor describes the spool as it is. The caller holds mu.
 func (s *Spool) currentFloor() floor {
 	f := floor{
 		Epoch: s.epoch, Host: s.o.Host, Next: s.next, Accounted: s.next - s.gap, Missing: s.gap, Running: !s.closed,
 		Dropped: s.stats.Dropped, DroppedFrom: s.stats.DroppedFrom, DroppedTo: s.stats.DroppedTo,
+	}
+	for _, r := range s.skips[max(len(s.skips)-maxSkips, 0):] {
+		f.Skipped = append(f.Skipped, skipped{r.epoch, r.first, r.next})
 	}
 	first := true
 	for _, g := range s.segs {
@@ -114,7 +127,7 @@ func (s *Spool) replaceFloor(f floor) error {
 	return err
 }
 
-// readFloor returns the floor; ok is false when there is none or it is damaged.
+// readFloor returns the floor; ok is false when there is none or it is damaged. One of a newer version is set aside.
 func (s *Spool) readFloor() (f floor, ok bool) {
 	r, err := s.fs.open(floorName, os.O_RDONLY)
 	if err != nil {
@@ -126,7 +139,11 @@ func (s *Spool) readFloor() (f floor, ok bool) {
 	if err != io.EOF {
 		return f, false
 	}
-	return parseFloor(string(buf[:n]))
+	text := string(buf[:n])
+	if v, ok := strings.CutPrefix(text, floorKind); ok && !strings.HasPrefix(v, "1 ") {
+		s.fs.rename(floorName, floorName+newerSuffix)
+	}
+	return parseFloor(text)
 }
 
 func parseFloor(text string) (f floor, ok bool) {
@@ -138,6 +155,13 @@ func parseFloor(text string) (f floor, ok bool) {
 	}
 	if json.Unmarshal([]byte(body), &f) != nil || f.Epoch == 0 || f.Next == 0 || f.Next > 1<<63 || f.Accounted > f.Next {
 		return floor{}, false
+	}
+	end := uint64(0)
+	for _, r := range f.Skipped {
+		if r.First < end || r.Next <= r.First {
+			return floor{}, false
+		}
+		end = r.Next
 	}
 	return f, true
 }

@@ -17,14 +17,13 @@ type Batch struct {
 
 // cursor is how far leasing has come.
 type cursor struct {
-	sent    uint64   // sequences below are leased
-	top     uint64   // the highest sent since Open
-	seg     *segment // being read, nil: found by sent
-	off     int64    // the next frame in seg
-	seq     uint64   // its first sequence
-	missing uint64   // sequences before it that never come
-	buf     []byte
-	head    [frameHeader]byte
+	sent uint64   // sequences below are leased
+	top  uint64   // the highest sent since Open
+	seg  *segment // being read, nil: found by sent
+	off  int64    // the next frame in seg
+	seq  uint64   // its first sequence
+	buf  []byte
+	head [frameHeader]byte
 }
 
 // Lease lends the next records that are safely on disk and were not leased since Open or Rewind: whole blocks, as many as
@@ -69,13 +68,8 @@ func (s *Spool) read(g *segment, b *Batch, maxBytes, maxRecords int) (end bool) 
 			return b.First != 0
 		}
 		switch {
-		case f.next() <= g.done:
-			c.missing = 0
-		case s.skipped(g.epoch, f):
-			c.missing += f.count
-		case f.next() <= c.sent:
-			c.missing = 0
-		case b.First != 0 && (c.missing > 0 || len(c.buf)+f.body > maxBytes || b.Last-b.First+1+f.count > uint64(maxRecords)):
+		case f.next() <= g.done || f.next() <= c.sent || s.skipped(g.epoch, f):
+		case b.First != 0 && (f.first != b.Last+1 || len(c.buf)+f.body > maxBytes || b.Last-b.First+1+f.count > uint64(maxRecords)):
 			return true
 		default:
 			if !s.take(g, f) {
@@ -83,9 +77,9 @@ func (s *Spool) read(g *segment, b *Batch, maxBytes, maxRecords int) (end bool) 
 				return b.First != 0
 			}
 			if b.First == 0 {
-				*b = Batch{Epoch: g.epoch, First: f.first, Dropped: c.missing}
+				*b = Batch{Epoch: g.epoch, First: f.first, Dropped: s.missing(g, f.first)}
 			}
-			b.Last, c.sent, c.missing = f.next()-1, f.next(), 0
+			b.Last, c.sent = f.next()-1, f.next()
 		}
 		c.off += f.size()
 		c.seq = f.next()
@@ -97,11 +91,7 @@ func (s *Spool) read(g *segment, b *Batch, maxBytes, maxRecords int) (end bool) 
 func (s *Spool) beginReading(g *segment) bool {
 	c := &s.cursor
 	old := c.seg
-	missing := g.unreportedGap()
-	if old != nil && old.next == g.first && c.off == old.size {
-		missing += c.missing // quarantined at the end of the one before
-	}
-	c.seg, c.off, c.seq, c.missing = g, g.start(), g.first, missing
+	c.seg, c.off, c.seq = g, g.start(), g.first
 	if old != nil {
 		s.release(old)
 	}
@@ -119,6 +109,25 @@ func (s *Spool) beginReading(g *segment) bool {
 		s.giveUp(g)
 	}
 	return false // for want of a descriptor, say: later
+}
+
+// missing returns how many sequences directly before seq, which is in g, never come: gaps between segments and what is in quarantine.
+func (s *Spool) missing(g *segment, seq uint64) (n uint64) {
+	for i := slices.Index(s.segs, g); i >= 0; i-- {
+		g := s.segs[i]
+		seq = min(seq, g.next)
+		for j := len(s.skips) - 1; j >= 0 && s.skips[j].next >= seq; j-- {
+			if from := max(s.skips[j].first, g.first, g.done); from < seq {
+				n += seq - from
+				seq = from
+			}
+		}
+		if seq > g.first || g.done >= seq {
+			break
+		}
+		n += g.unreportedGap()
+	}
+	return n
 }
 
 // peek reads the header of the frame at the cursor.
@@ -160,24 +169,23 @@ func (s *Spool) damaged(g *segment) {
 		s.active = nil
 	}
 	if c.seq == g.first {
-		s.setAside(g, "bad")
+		s.setAside(g)
 		return
 	}
-	lost, carried := g.next-c.seq, c.missing
+	end, held := g.next, s.pending(g)
 	g.next, g.size, g.safe = c.seq, c.off, min(g.safe, c.off)
-	s.countLoss(lost, g.from, g.to)
+	s.drop(held-s.pending(g), c.seq, end, g.from, g.to)
 	if i := slices.Index(s.segs, g); i+1 < len(s.segs) {
-		s.segs[i+1].gap += lost + carried
+		s.segs[i+1].gap += end - c.seq
 	} else {
-		s.gap += lost + carried
+		s.gap += end - c.seq
 	}
-	c.missing = 0
 }
 
-// setAside gives up the whole of g but keeps its file under another suffix.
-func (s *Spool) setAside(g *segment, why string) {
+// setAside gives up the whole of g but keeps its file, unless there are enough such files.
+func (s *Spool) setAside(g *segment) {
 	s.giveUp(g)
-	if !g.inMem && s.fs.rename(g.name(), g.name()+"."+why) != nil {
+	if !g.inMem && (s.stats.Bad > maxBad || s.fs.rename(g.name(), g.name()+badSuffix) != nil) {
 		s.fs.remove(g.name())
 	}
 	s.names = true
@@ -191,7 +199,7 @@ func (s *Spool) Rewind() {
 		s.cursor.seg = nil
 		s.release(g)
 	}
-	s.cursor.sent, s.cursor.missing = 0, 0
+	s.cursor.sent = 0
 	signal(s.ready)
 }
 
@@ -237,7 +245,9 @@ func (s *Spool) Commit(epoch, durable uint64) error {
 	done := min(durable, max(s.cursor.top, 1)-1) + 1
 	for _, g := range s.segs {
 		if g.epoch == epoch && done > g.first {
+			before := s.pending(g)
 			g.done = max(g.done, min(done, g.next))
+			s.stats.Committed += before - s.pending(g)
 		}
 	}
 	s.skips = slices.DeleteFunc(s.skips, func(r span) bool {

@@ -11,7 +11,12 @@ import (
 	"time"
 )
 
-const maxBad = 16 // files of each kind that are kept for a look
+const (
+	maxBad        = 16 // files of the two below that are kept for a look
+	badSuffix     = ".bad"
+	foreignSuffix = ".foreign"
+	newerSuffix   = ".newer"
+)
 
 // Open opens the spool in a folder, which it makes if it is missing. It refuses a folder that is a symbolic link, belongs to
 // another user or may be written by others; one that cannot be used now gives a spool in memory (Stats.Degraded).
@@ -70,8 +75,7 @@ func (s *Spool) load() error {
 		s.epoch = s.segs[n-1].epoch
 	}
 	s.account(fl, known)
-	s.keepFew(files)
-	return nil
+	return s.keepFew()
 }
 
 // loadSegments takes over every sound segment, in order. It returns the first sequence of the newest one that was whole, and
@@ -122,16 +126,15 @@ func (s *Spool) loadSegment(info fs.FileInfo, first, reached uint64, last bool, 
 	g, buf, err = scan(f, info.Size(), buf)
 	switch {
 	case errors.Is(err, errNewer):
-		s.stats.Newer++
-		s.fs.rename(info.Name(), info.Name()+".newer")
+		s.fs.rename(info.Name(), info.Name()+newerSuffix)
 		return nil, buf, false
 	case g != nil && g.owner != s.owner:
 		s.stats.Foreign++
-		s.fs.rename(info.Name(), info.Name()+".foreign")
+		s.fs.rename(info.Name(), info.Name()+foreignSuffix)
 		return nil, buf, false
 	case g == nil || g.first != first || first < reached || g.empty() && err != nil && !(last && errors.Is(err, errTorn)):
 		s.stats.Bad++
-		s.fs.rename(info.Name(), info.Name()+".bad")
+		s.fs.rename(info.Name(), info.Name()+badSuffix)
 		return nil, buf, false
 	}
 	if err != nil {
@@ -163,7 +166,7 @@ func (s *Spool) copyOut(f file, from int64, info fs.FileInfo) {
 	if n, err := f.ReadAt(rest, from); err != nil && err != io.EOF || n == 0 {
 		return
 	}
-	out, err := s.fs.open(info.Name()+".bad", os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+	out, err := s.fs.open(info.Name()+badSuffix, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return
 	}
@@ -171,11 +174,16 @@ func (s *Spool) copyOut(f file, from int64, info fs.FileInfo) {
 	out.Close()
 }
 
-// account works out what is durable and what is missing.
+// account works out what is durable, what is missing and what is inherited.
 func (s *Spool) account(fl floor, known bool) {
-	expect, missing := uint64(0), uint64(0)
+	var before time.Time // of the last append before
+	var lost loss
+	expect := uint64(0)
 	if known {
 		expect = fl.Accounted
+		for _, r := range fl.Skipped {
+			s.skips = append(s.skips, span{r.Epoch, r.First, r.Next})
+		}
 	}
 	kept := s.segs[:0]
 	for _, g := range s.segs {
@@ -186,9 +194,9 @@ func (s *Spool) account(fl floor, known bool) {
 		}
 		if expect > 0 && g.first > expect {
 			g.gap = g.first - expect
-			missing += g.unreportedGap()
+			lost.add(g.unreportedGap(), before, g.from)
 		}
-		expect = g.next
+		expect, before = g.next, g.to
 		if g.spent() {
 			s.fs.remove(g.name()) // the floor was written, the unlink was not
 			continue
@@ -198,25 +206,58 @@ func (s *Spool) account(fl floor, known bool) {
 	s.segs = kept
 	if expect > 0 && s.next > expect {
 		s.gap = s.next - expect
-		missing += s.gap
+		lost.add(s.gap, before, time.Now())
 	}
-	if missing > fl.Missing { // what was missing when the floor was written is counted in it
-		s.countLoss(missing-fl.Missing, time.Now(), time.Now())
+	if lost.records > fl.Missing { // what was missing when the floor was written is counted in it
+		s.drop(lost.records-fl.Missing, fl.Accounted, s.next, lost.from, lost.to)
+	}
+	s.stats.Inherited = s.stats.Discarded
+	for _, g := range s.segs {
+		s.stats.Inherited += s.pending(g)
 	}
 }
 
-// keepFew removes all but the newest few of the files that were set aside.
-func (s *Spool) keepFew(files []fs.FileInfo) {
-	for _, kind := range []string{".bad", ".newer", ".foreign"} {
-		var names []string
-		for _, f := range files {
-			if strings.HasSuffix(f.Name(), kind) {
-				names = append(names, f.Name())
-			}
-		}
-		slices.Sort(names)
-		for i := 0; i < len(names)-maxBad; i++ {
-			s.fs.remove(names[i])
+// loss is what Open finds missing, and when it was appended.
+type loss struct {
+	records  uint64
+	from, to time.Time
+}
+
+// add adds what is missing between two neighbours.
+func (l *loss) add(records uint64, before, after time.Time) {
+	if records == 0 {
+		return
+	}
+	if l.records == 0 {
+		if l.from = before; before.IsZero() { // the oldest are missing
+			l.from = after
 		}
 	}
+	l.records += records
+	l.to = after
+}
+
+// keepFew takes note of the files of a newer version and removes all but the newest few others that were set aside.
+func (s *Spool) keepFew() error {
+	files, err := s.fs.list(".")
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(files, func(a, b fs.FileInfo) int { return strings.Compare(a.Name(), b.Name()) })
+	with := func(suffix string) (found []fs.FileInfo) {
+		for _, f := range files {
+			if strings.HasSuffix(f.Name(), suffix) {
+				found = append(found, f)
+			}
+		}
+		return found
+	}
+	s.newer = with(newerSuffix)
+	for _, suffix := range []string{badSuffix, foreignSuffix} {
+		found := with(suffix)
+		for _, f := range found[:max(len(found)-maxBad, 0)] {
+			s.fs.remove(f.Name())
+		}
+	}
+	return nil
 }

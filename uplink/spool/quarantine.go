@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"slices"
@@ -17,11 +18,7 @@ const (
 // quarantine, which keeps the newest few, and are counted; the next batch reports them as dropped.
 func (s *Spool) Quarantine(b Batch, header []byte) error {
 	s.mu.Lock()
-	s.skips = append(s.skips, span{b.Epoch, b.First, b.Last + 1})
-	s.stats.Quarantined += b.Last - b.First + 1
-	if c := &s.cursor; c.sent == b.Last+1 {
-		c.missing += b.Dropped + b.Last - b.First + 1
-	}
+	s.skip(span{b.Epoch, b.First, b.Last + 1})
 	s.mu.Unlock()
 
 	s.maint.Lock()
@@ -72,4 +69,28 @@ func (s *Spool) skipped(epoch uint64, f frameInfo) bool {
 	return slices.ContainsFunc(s.skips, func(r span) bool {
 		return r.epoch == epoch && f.first >= r.first && f.next() <= r.next
 	})
+}
+
+// skip counts what the queue still holds of a span and leaves it out from now on.
+func (s *Spool) skip(r span) {
+	if s.quarantined(r.first, r.next) > 0 {
+		return
+	}
+	held := make([]uint64, len(s.segs))
+	for i, g := range s.segs {
+		held[i] = s.pending(g)
+	}
+	at, _ := slices.BinarySearchFunc(s.skips, r.first, func(x span, first uint64) int { return cmp.Compare(x.first, first) })
+	if at > 0 && s.skips[at-1].epoch == r.epoch && s.skips[at-1].next == r.first {
+		s.skips[at-1].next = r.next
+	} else {
+		s.skips = slices.Insert(s.skips, at, r)
+	}
+	for i, g := range s.segs {
+		n := held[i] - s.pending(g)
+		s.stats.Quarantined += n
+		s.discard(n, r.first, r.next, g.from, g.to)
+	}
+	s.floorOld = true
+	signal(s.kick)
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
+	"slices"
 	"sync"
 	"time"
 )
@@ -83,7 +85,9 @@ type Spool struct {
 	degraded error  // why the folder cannot be written; nil when it can
 	closed   bool
 	cursor   cursor
-	skips    []span // quarantined
+	skips    []span        // quarantined, in order, none overlaps another
+	newer    []fs.FileInfo // of a newer version, in order
+	lossEnd  uint64        // the sequence after what was discarded last
 	stats    Stats
 }
 
@@ -195,11 +199,10 @@ func (s *Spool) Close() error {
 	}
 	s.closed = true
 	s.seal()
-	for _, g := range s.segs {
+	for _, g := range slices.Clone(s.segs) {
 		if g.inMem {
-			s.stats.Dropped += g.next - max(g.done, g.first)
-		}
-		if g.f != nil {
+			s.giveUp(g)
+		} else if g.f != nil {
 			g.f.Close()
 			g.f = nil
 		}
