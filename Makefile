@@ -3,6 +3,7 @@
 # make test       everything that a change must pass (under 10 minutes)
 # make platforms  vets all platforms; argus-endpoint is under its size limit on each
 # make demo-check make run with a connection beside it: what a newcomer sees is there
+# make chaos      every part of a site is killed at random, nothing is lost or doubled (KILLS=500 SEED=7 for a long run; MUTANTS=1 for known defects)
 # make bench      the table of speed and memory, beside the peers that are installed
 # make soak       100 million hostile frames (SEED for another run)
 # make pgo        the profile that the compiler optimises argus-endpoint by, made anew
@@ -21,7 +22,7 @@ TARGETS  = linux/amd64 linux/arm64 linux/arm darwin/amd64 darwin/arm64 windows/a
 VET     ?= linux/arm darwin/arm64 windows/amd64
 FUZZTIME ?= 30s
 
-.PHONY: build endpoint run test deps format vet staticcheck cross-vet unit judges budgets platforms demo-check bench soak pgo fuzz cross clean
+.PHONY: build endpoint run test deps format vet staticcheck cross-vet unit judges budgets platforms demo-check chaos bench soak pgo fuzz cross clean
 
 build:
 	$(BUILD) -o bin/ $(PROGRAMS:%=./cmd/%)
@@ -73,6 +74,10 @@ platforms:
 
 demo-check: build
 	@internal/demo/check.sh
+
+# Both sites of internal/chaos, or, with MUTANTS, sites with a defect each that must be noticed.
+chaos:
+	ENDTOEND=1 go test -count=1 -v -timeout 60m $(if $(MUTANTS),-run Mutants) ./internal/chaos
 
 bench: build
 	go run ./internal/bench
