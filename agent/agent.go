@@ -9,7 +9,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/argus-endpoint/argus-endpoint/argus"
 	"github.com/argus-endpoint/argus-endpoint/flow"
 	"github.com/argus-endpoint/argus-endpoint/platform"
 	"github.com/argus-endpoint/argus-endpoint/uplink/spool"
@@ -28,16 +27,20 @@ type Agent struct {
 	spool     *spool.Spool
 	uplink    delivery
 	live      live
+	clocks    *clocks
 	meters    meters
 	mar       reporter
+	ledger    ledger
 	reporting sync.Mutex // one account after the other
 	memory    int64      // what the Go runtime is to stay within, octets
 	flows     int        // how many may be open
+
+	readClocks func() platform.Instant // tests have clocks of their own
 }
 
 // New returns an agent that does nothing until Run. version is the program's, for status and log.
 func New(c Config, version string, log *zap.Logger) *Agent {
-	return &Agent{config: c, version: version, log: log}
+	return &Agent{config: c, version: version, log: log, readClocks: platform.ReadClocks}
 }
 
 // Run meters, keeps and delivers until ctx ends, and returns when all that it started has ended: within two seconds.
@@ -65,7 +68,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	a.report(a.began, flow.CauseStart)
 	if a.state.unclean {
 		a.log.Warn("the last run did not end in order", zap.String("code", "unclean-restart"))
-		a.event("unclean restart: the agent's last run did not end in order")
+		a.event(event{Kind: "unclean-restart", To: a.began, Text: "the agent's last run did not end in order"})
 	}
 	err = a.work(ctx)
 	a.report(time.Now(), flow.CauseStop)
@@ -99,9 +102,10 @@ func (a *Agent) identify() (err error) {
 // prepare wires the parts.
 func (a *Agent) prepare() {
 	a.flows = a.config.flowLimit()
+	a.clocks = newClocks(a.readClocks, a.clockChanged)
 	a.meters = meters{
-		config: &a.config, log: a.log.Named("meter"), room: newRoom(a.flows), monitor: a.host.ID,
-		emit: a.keep, own: a.uplink.own, changed: a.uplink.wake, ended: a.reportEnd,
+		clocks: a.clocks, config: &a.config, log: a.log.Named("meter"), room: newRoom(a.flows), monitor: a.host.ID,
+		emit: a.keepFlows, own: a.uplink.own, changed: a.uplink.wake, ended: a.reportEnd,
 		slots: make(map[slotKey]*slot), ending: make(map[*slot]bool),
 	}
 	a.mar = reporter{
@@ -133,6 +137,7 @@ func (a *Agent) work(ctx context.Context) error {
 	part(a.meters.run)
 	part(a.uplink.run)
 	part(a.reportRegularly)
+	part(a.watchClock)
 	spooling, stopSpooling := context.WithCancel(context.Background())
 	var spoolDone sync.WaitGroup
 	spoolDone.Go(func() { _ = a.spool.Run(spooling) }) // also takes the last records of the meters to the disk
@@ -146,14 +151,6 @@ func (a *Agent) work(ctx context.Context) error {
 	return failure
 }
 
-// keep puts records into the spool, and shows them to local readers with their numbers.
-func (a *Agent) keep(records []byte, n int) error {
-	return a.spool.Append(records, n, func(records []byte, first uint64) {
-		_, _ = argus.Number(records, first) // they are of our own encoder
-		a.live.publish(records)
-	})
-}
-
 func (a *Agent) reportRegularly(ctx context.Context) error {
 	t := time.NewTicker(a.config.MARInterval)
 	defer t.Stop()
@@ -161,21 +158,44 @@ func (a *Agent) reportRegularly(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case now := <-t.C:
-			a.report(now, flow.CauseStatus)
+		case <-t.C:
+			a.clocks.now()
+			a.report(time.Now(), flow.CauseStatus)
 			a.meters.ends.look(a.meters.log)
 			a.uplink.look()
 		}
 	}
 }
 
+// watchClock notices at once that the clock was set or that the system has slept, where the system tells of it. Elsewhere the
+// next frame, change of the network or status record shows it.
+func (a *Agent) watchClock(ctx context.Context) error {
+	for range platform.WatchClock(ctx) {
+		a.clocks.now()
+	}
+	return nil
+}
+
+// clockChanged records that the system was asleep or its clock was set, and makes everything go on from there.
+func (a *Agent) clockChanged(kind string, from, to time.Time) {
+	text := "the system slept for " + to.Sub(from).Round(time.Second).String()
+	if kind == "clock-step" {
+		text = "the clock was set"
+	}
+	a.log.Warn(text, zap.String("code", kind), zap.Time("from", from), zap.Time("to", to))
+	a.event(event{Kind: kind, From: from, To: to, Text: text})
+	a.meters.interrupt()
+	a.uplink.wake(true)
+}
+
 func (a *Agent) status() *Status {
-	each, total := a.meters.status()
+	a.meters.readTraffic()
+	each, _, total := a.totals()
 	sp := a.spool.Stats()
 	s := &Status{
 		Version: a.version, PID: os.Getpid(), Monitor: a.host.ID, MonitorOrigin: a.host.Origin, Host: a.host.Name,
 		Started: a.began, Now: time.Now(), UncleanRestart: a.state.unclean, State: a.config.State,
-		Interfaces: each, Totals: accounts(&total), FlowLimit: a.flows, MemoryLimit: a.memory, Uplink: a.uplink.status(),
+		Interfaces: a.meters.inOrder(each), Totals: total, FlowLimit: a.flows, MemoryLimit: a.memory, Uplink: a.uplink.status(),
 		Spool: SpoolStatus{
 			Epoch: fmt.Sprintf("%016x", sp.Epoch), Next: sp.Next, Durable: sp.Durable, Pending: sp.Pending, Bytes: sp.Bytes,
 			Limit: a.config.SpoolSize, Dropped: sp.Dropped, Quarantined: sp.Quarantined, Degraded: sp.Degraded,

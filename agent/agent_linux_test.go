@@ -30,8 +30,9 @@ type running struct {
 	stop context.CancelFunc
 	done chan error
 
-	reports  []kept // from the spool, once spooled was called
-	received uint64 // the sum of its management records
+	reports  []kept  // from the spool, once spooled was called
+	events   []event // likewise
+	received uint64  // the sum of its management records
 }
 
 // stateDir returns a folder whose socket's path is short enough for a unix socket.

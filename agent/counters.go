@@ -7,12 +7,11 @@ import (
 
 // Counters is what a meter has done with the frames of its interface.
 type Counters struct {
-	Dropped     uint64 // frames for which the kernel's ring had no room
-	Own         Own    // what the agent's own uplink made of them: metered, but never sent
-	Records     uint64 // records handed to the spool
-	RecordBytes uint64
-	Lost        uint64 // records that the spool did not take
-	Table       flow.Stats
+	Dropped uint64 // frames for which the kernel's ring had no room
+	Own     Own    // what the agent's own uplink made of them: metered, but never sent
+	Records uint64 // records handed to the spool
+	Lost    uint64 // records that the spool did not take
+	Table   flow.Stats
 
 	frames    capture.Counts // by what the decoder made of them
 	unmetered capture.Counts // those of them that belong to no flow
@@ -82,7 +81,6 @@ func (c *Counters) add(o *Counters) {
 	c.Own.Packets += o.Own.Packets
 	c.Own.Bytes += o.Own.Bytes
 	c.Records += o.Records
-	c.RecordBytes += o.RecordBytes
 	c.Lost += o.Lost
 	t, u := &c.Table, &o.Table
 	t.Packets += u.Packets

@@ -92,3 +92,6 @@ func (d *delivery) status() UplinkStatus {
 		Bytes: s.Bytes, Failures: s.Attempts, Quarantined: s.Quarantined, Certificate: s.NotAfter,
 	}
 }
+
+// sent returns how many records a collector has answered for.
+func (d *delivery) sent() uint64 { return d.client.Stats().Records }

@@ -32,6 +32,7 @@ type emitter func(records []byte, n int) error
 type meter struct {
 	*lease // the flow table
 	src    capture.Source
+	clocks *clocks // nil for a file
 	enc    argus.Encoder
 	own    func(src, dst netip.AddrPort) bool // tells the agent's own uplink from other flows; may be nil
 	emit   emitter
@@ -43,8 +44,10 @@ type meter struct {
 	buf     []byte // records not yet emitted
 	n       int
 	flushAt int64 // when they must go, in packet time; math.MaxInt64 without any
-	clock   int64 // the time of the last packet or of the last look at the clock, ns since 1970
+	clock   int64 // the time of the last packet or of the last look at the clock, ns since 1970, by the steady clock
 	told    int64 // when state was last called
+	offset  int64 // the wall clock, by which frames are stamped, less the steady one
+	slept   int64 // as the clocks said at the last look
 	count   Counters
 
 	stopping atomic.Bool
@@ -64,9 +67,13 @@ func newMeter(c *Config, r *room, local func(netip.Addr, uint16) (here, listens 
 }
 
 // run meters until ctx ends, the source does, or emit fails, then reports every open flow. The end of a file is no error.
-// Time is the packets'; the clock is asked only when none waits.
+// Time is the packets'; the clocks are asked only when none waits, or when it jumps.
 func (m *meter) run(ctx context.Context) error {
 	m.flushAt = math.MaxInt64
+	if m.clocks != nil {
+		now := m.clocks.now()
+		m.offset, m.slept = now.offset(), now.slept
+	}
 	done := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(done)
@@ -106,7 +113,7 @@ func (m *meter) loop() error {
 		case errors.Is(err, capture.ErrTimeout) && m.stopping.Load():
 			return nil
 		case errors.Is(err, capture.ErrTimeout):
-			wait = m.rest(time.Now().UnixNano())
+			wait = m.rest(m.now())
 		default:
 			return err
 		}
@@ -134,6 +141,10 @@ func (m *meter) drain() {
 
 func (m *meter) add(data []byte) {
 	reason := m.dec.Decode(data, &m.frame, &m.packet)
+	m.packet.Time -= m.offset
+	if uint64(m.packet.Time-m.clock+jump) > 2*uint64(jump) && m.clocks != nil {
+		m.jumped()
+	}
 	m.clock = m.packet.Time
 	if m.packet.Family == flow.FamilyNone {
 		m.count.unmetered[reason]++
@@ -168,6 +179,7 @@ func (m *meter) record(r *flow.Record) {
 		m.count.Own.Bytes += r.Side[0].Bytes + r.Side[1].Bytes
 		return
 	}
+	m.date(r)
 	m.buf = m.enc.AppendFlow(m.buf, r)
 	m.n++
 	if m.flushAt == math.MaxInt64 {
@@ -195,13 +207,13 @@ func (m *meter) flush() {
 	if n == 0 {
 		return
 	}
+	m.count.Records += uint64(n)
+	m.show() // who asks must not find more records in the spool than were made
 	if err := m.emit(records, n); err != nil {
+		m.count.Records -= uint64(n)
 		m.count.Lost += uint64(n)
 		m.count.emitErr = err
-		return
 	}
-	m.count.Records += uint64(n)
-	m.count.RecordBytes += uint64(len(records))
 }
 
 // rest does what there is to do at now, when no frame waits, and returns how long the source may sleep. Records go on
@@ -230,10 +242,17 @@ func (m *meter) tell() {
 	if m.state == nil {
 		return
 	}
-	m.count.frames = m.dec.Counts()
-	m.count.Table = m.table.Stats()
 	if s, err := m.src.Stats(); err == nil {
 		m.count.Dropped = s.Dropped
 	}
-	m.state(m.count)
+	m.show()
+}
+
+// show hands out the counters as they are.
+func (m *meter) show() {
+	if m.state != nil {
+		m.count.frames = m.dec.Counts()
+		m.count.Table = m.table.Stats()
+		m.state(m.count)
+	}
 }

@@ -24,6 +24,7 @@ type meters struct {
 	monitor uuid.UUID
 	version argus.Version
 	emit    emitter
+	clocks  *clocks
 	own     func(src, dst netip.AddrPort) bool
 	changed func(moved bool)       // called on a change of the network: whether the host's addresses are others; may be nil
 	ended   func(*InterfaceStatus) // called when the metering of an interface has ended; may be nil
@@ -62,6 +63,7 @@ func (ms *meters) run(ctx context.Context) error {
 
 // update starts and ends meters so that they fit the interfaces that are there now.
 func (ms *meters) update(ctx context.Context, cancel context.CancelFunc) {
+	ms.clocks.now()
 	ms.ends.look(ms.log)
 	list, err := platform.Interfaces()
 	if err != nil {
@@ -100,8 +102,39 @@ func (ms *meters) update(ctx context.Context, cancel context.CancelFunc) {
 			ms.ending[s] = true
 		}
 	}
+	if len(begin) == 0 {
+		return
+	}
+	counts, _ := platform.ReadTraffic() // without them, they are not told
 	for _, in := range begin {
-		ms.begin(ctx, in, cancel)
+		s := ms.begin(ctx, in, cancel)
+		if now, ok := counts[in.Index]; ok {
+			s.traffic(now)
+		}
+	}
+}
+
+// readTraffic asks the system what it has counted.
+func (ms *meters) readTraffic() {
+	counts, err := platform.ReadTraffic()
+	if err != nil {
+		return
+	}
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	for _, s := range ms.slots {
+		if now, ok := counts[s.in.Index]; ok {
+			s.traffic(now)
+		}
+	}
+}
+
+// interrupt makes the meters that sleep look at the clocks.
+func (ms *meters) interrupt() {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	for _, s := range ms.slots {
+		s.interrupt()
 	}
 }
 
@@ -130,7 +163,7 @@ func (s *slot) again() {
 	}
 }
 
-func (ms *meters) begin(ctx context.Context, in platform.Interface, stopAll context.CancelFunc) {
+func (ms *meters) begin(ctx context.Context, in platform.Interface, stopAll context.CancelFunc) *slot {
 	ctx, cancel := context.WithCancel(ctx)
 	s := &slot{in: in, cancel: cancel, kick: make(chan struct{}, 1), since: time.Now()}
 	s.short = shortName(in.Name, func(name string) bool {
@@ -150,6 +183,7 @@ func (ms *meters) begin(ctx context.Context, in platform.Interface, stopAll cont
 		}
 		ms.log.Info("metering ended", zap.String("interface", in.Name))
 	})
+	return s
 }
 
 // refused notes that s cannot be metered. The slot stays, so that the reason is seen and the interface is not tried for ever.
@@ -196,7 +230,7 @@ func (ms *meters) newMeter(s *slot) (*meter, error) {
 	}
 	m := newMeter(ms.config, ms.room, ms.ends.local, src,
 		argus.Encoder{Version: ms.version, Monitor: ms.monitor, Interface: s.short, Label: interfaceLabel(s.in.Name)}, ms.emit)
-	m.own, m.state = ms.own, s.told
+	m.clocks, m.own, m.state = ms.clocks, ms.own, s.told
 	return m, nil
 }
 

@@ -3,7 +3,9 @@ package agent
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -18,6 +20,7 @@ const (
 	program   = "prog=argus-endpoint\n" // begins the text of every event record
 	longName  = 128                     // octets of an interface's name that a report has room for
 	longError = 160                     // of an error
+	longText  = 512                     // of an event's text
 )
 
 // report is the text of an event record in which the agent accounts for its frames and records (docs/status-record.md).
@@ -26,7 +29,22 @@ type report struct {
 	Version   string           `json:"version"`
 	Started   time.Time        `json:"started"`
 	Interface *InterfaceStatus `json:"interface,omitempty"` // either one interface
-	Totals    *Accounts        `json:"totals,omitempty"`    // or all of them
+	Totals    *Totals          `json:"totals,omitempty"`    // or all of them
+	Event     *event           `json:"event,omitempty"`     // or what happened
+}
+
+// event is something that happened to the agent.
+type event struct {
+	Kind string    `json:"kind"` // unclean-restart, asleep, clock-step, spool-degraded, spool-recovered, decoder-off
+	From time.Time `json:"from,omitzero"`
+	To   time.Time `json:"to,omitzero"`
+	Text string    `json:"text,omitempty"`
+}
+
+// ledger counts what the spool has taken, apart from the spool itself.
+type ledger struct {
+	mu             sync.Mutex // held while the spool takes records: what is read with it fits the spool's own counters
+	flows, reports uint64
 }
 
 // text returns what the record says. It has room in the 4 KiB that a collector takes, whatever the counters and names are.
@@ -42,7 +60,7 @@ func (r *report) text() []byte {
 	enc := json.NewEncoder(b)
 	enc.SetEscapeHTML(false)
 	_ = enc.Encode(short) // into memory, of plain fields
-	return b.Bytes()
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
 // clip returns at most n octets of s, without control characters.
@@ -60,27 +78,50 @@ func clip(s string, n int) string {
 	return s
 }
 
+// totals returns the accounts of everything. The spool is read first: its records were made before the meters are asked.
+func (a *Agent) totals() (each []InterfaceStatus, counters Counters, t Totals) {
+	a.ledger.mu.Lock()
+	sp, flows, reports := a.spool.Stats(), a.ledger.flows, a.ledger.reports
+	a.ledger.mu.Unlock()
+	each, counters = a.meters.census()
+	t = Totals{
+		Accounts: accounts(&counters), Epoch: fmt.Sprintf("%016x", sp.Epoch), Next: sp.Next, Reports: reports, Inherited: sp.Inherited,
+		Sent: a.uplink.sent(), Durable: sp.Committed, Discarded: sp.Discarded, Quarantined: sp.Quarantined, Pending: sp.Pending,
+	}
+	t.Spooled = flows
+	if t.Discarded > 0 {
+		t.DroppedFrom, t.DroppedTo = sp.DroppedFrom, sp.DroppedTo
+	}
+	return each, counters, t
+}
+
 // report keeps the agent's status records: a management record, and what each interface and all of them have counted, at one
-// moment and in one block, so that no one wakes up for more.
+// moment and in one block, so that no one wakes up for more. An interface that has nothing new to say says nothing.
 func (a *Agent) report(now time.Time, cause flow.Cause) {
 	a.reporting.Lock()
 	defer a.reporting.Unlock()
-	each, total := a.meters.census()
+	a.meters.readTraffic()
+	each, counters, total := a.totals()
 	m := a.mar.start(now)
 	if cause != flow.CauseStart {
-		m = a.mar.next(now, cause, &total)
+		m = a.mar.next(now, cause, &counters)
 	}
 	enc := argus.Encoder{Monitor: a.host.ID, Interface: manName}
 	block, n := enc.AppendManagement(nil, m), 1
 	for i := range each {
-		block, n = a.appendReport(block, now, cause, &each[i]), n+1
+		text := a.interfaceText(&each[i])
+		if said := &each[i].of.said; cause == flow.CauseStatus && each[i].Metered && bytes.Equal(text, *said) {
+			continue
+		} else {
+			*said = text
+		}
+		block, n = appendEvent(block, &enc, *each[i].Since, now, cause, text), n+1
 		if len(block) >= flushSize {
 			a.keepReport(block, n)
 			block, n = block[:0], 0
 		}
 	}
-	sum := accounts(&total)
-	r := report{Version: a.version, Started: a.began, Totals: &sum}
+	r := report{Version: a.version, Started: a.began, Totals: &total}
 	a.keepReport(appendEvent(block, &enc, a.began, now, cause, r.text()), n+1)
 }
 
@@ -88,26 +129,44 @@ func (a *Agent) report(now time.Time, cause flow.Cause) {
 func (a *Agent) reportEnd(st *InterfaceStatus) {
 	a.reporting.Lock() // not before an older one
 	defer a.reporting.Unlock()
-	a.keepReport(a.appendReport(nil, time.Now(), flow.CauseStop, st), 1)
+	a.keepReport(appendEvent(nil, &argus.Encoder{Monitor: a.host.ID}, *st.Since, time.Now(), flow.CauseStop, a.interfaceText(st)), 1)
 }
 
-func (a *Agent) appendReport(b []byte, now time.Time, cause flow.Cause, st *InterfaceStatus) []byte {
+func (a *Agent) interfaceText(st *InterfaceStatus) []byte {
 	r := report{Version: a.version, Started: a.began, Interface: st}
-	return appendEvent(b, &argus.Encoder{Monitor: a.host.ID}, *st.Since, now, cause, r.text())
+	return r.text()
 }
 
+// event keeps what happened beside the flows.
+func (a *Agent) event(e event) {
+	now := time.Now()
+	e.Text = clip(e.Text, longText)
+	r := report{Version: a.version, Started: a.began, Event: &e}
+	a.keepReport(appendEvent(nil, &argus.Encoder{Monitor: a.host.ID}, now, now, flow.CauseStatus, r.text()), 1)
+}
+
+// keepReport puts records that the agent makes of itself into the spool.
 func (a *Agent) keepReport(records []byte, n int) {
-	if err := a.keep(records, n); err != nil {
+	if err := a.keep(records, n, &a.ledger.reports); err != nil {
 		a.log.Warn("status record lost", zap.String("code", "spool"), zap.Error(err))
 	}
 }
 
-// event keeps a text beside the flows.
-func (a *Agent) event(text string) {
-	now := time.Now()
-	if err := a.keep(appendEvent(nil, &argus.Encoder{Monitor: a.host.ID}, now, now, flow.CauseStatus, []byte(program+text+"\n")), 1); err != nil {
-		a.log.Warn("event record lost", zap.String("code", "spool"), zap.Error(err))
+// keepFlows is the meters' emitter.
+func (a *Agent) keepFlows(records []byte, n int) error { return a.keep(records, n, &a.ledger.flows) }
+
+// keep puts records into the spool, and shows them to local readers with their numbers.
+func (a *Agent) keep(records []byte, n int, counted *uint64) error {
+	a.ledger.mu.Lock()
+	defer a.ledger.mu.Unlock()
+	err := a.spool.Append(records, n, func(records []byte, first uint64) {
+		_, _ = argus.Number(records, first) // they are of our own encoder
+		a.live.publish(records)
+	})
+	if err == nil {
+		*counted += uint64(n)
 	}
+	return err
 }
 
 func appendEvent(b []byte, enc *argus.Encoder, from, to time.Time, cause flow.Cause, text []byte) []byte {

@@ -82,7 +82,7 @@ func TestReportBudget(t *testing.T) {
 		r := report{Version: "v1.2.3", Started: now, Interface: &in}
 		b = appendEvent(b, &enc, now, now, flow.CauseStatus, r.text())
 	}
-	r := report{Version: "v1.2.3", Started: now, Totals: &sum}
+	r := report{Version: "v1.2.3", Started: now, Totals: &Totals{Accounts: sum, Epoch: "0123456789abcdef", Next: 1300, Reports: 100, Sent: 1290, Durable: 1290, Pending: 10}}
 	b = appendEvent(b, &enc, now, now, flow.CauseStatus, r.text())
 	w, err := zstd.NewWriter(nil)
 	if err != nil {

@@ -32,13 +32,29 @@ type slot struct {
 	kick   chan struct{} // ends a pause before the next try
 	since  time.Time
 
-	mu       sync.Mutex // guards what follows
-	past     Counters   // of the meters that have ended
-	now      Counters   // of the one that runs
+	mu       sync.Mutex     // guards what follows
+	src      capture.Source // of the meter that runs
+	past     Counters       // of the meters that have ended
+	now      Counters       // of the one that runs
 	running  bool
 	restarts uint64
 	panics   uint64
-	err      error // why the last meter ended
+	err      error            // why the last meter ended
+	nic      platform.Traffic // what the system has counted since `since`, valid with nicKnown
+	nicLast  platform.Traffic // what it said when last read
+	nicKnown bool
+
+	said []byte // the last status record; the reports' lock guards it
+}
+
+// traffic takes what the system counts of the interface now. The first reading is where the counting begins.
+func (s *slot) traffic(now platform.Traffic) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.nicKnown {
+		s.nic.Add(s.nicLast, now)
+	}
+	s.nicLast, s.nicKnown = now, true
 }
 
 // run meters until ctx ends. make gives a new meter for the interface.
@@ -78,7 +94,7 @@ func (s *slot) once(ctx context.Context, newMeter func(*slot) (*meter, error)) (
 		return err
 	}
 	s.mu.Lock()
-	s.running = true
+	s.running, s.src = true, m.src
 	s.mu.Unlock()
 	defer func() {
 		if p := recover(); p != nil {
@@ -97,9 +113,18 @@ func (s *slot) ended(err error) {
 	defer s.mu.Unlock()
 	done := s.now.ended()
 	s.past.add(&done)
-	s.now, s.running, s.err = Counters{}, false, err
+	s.now, s.running, s.src, s.err = Counters{}, false, nil, err
 	if errors.Is(err, errPanic) {
 		s.panics++
+	}
+}
+
+// interrupt ends the sleep of the meter.
+func (s *slot) interrupt() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.src != nil {
+		s.src.Interrupt()
 	}
 }
 

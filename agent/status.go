@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+
+	"github.com/argus-endpoint/argus-endpoint/platform"
 )
 
 // Status is what an agent says of itself on its local socket, as JSON.
@@ -20,7 +22,7 @@ type Status struct {
 	UncleanRestart bool              `json:"unclean_restart"` // the last run did not end in order
 	State          string            `json:"state_folder"`
 	Interfaces     []InterfaceStatus `json:"interfaces"`
-	Totals         Accounts          `json:"totals"`       // of all interfaces since the start, those that went away included
+	Totals         Totals            `json:"totals"`
 	FlowLimit      int               `json:"flow_limit"`   // how many flows may be open, of all interfaces together
 	MemoryLimit    int64             `json:"memory_limit"` // octets that the Go runtime stays within
 	Spool          SpoolStatus       `json:"spool"`
@@ -40,24 +42,47 @@ type InterfaceStatus struct {
 	Restarts uint64     `json:"restarts,omitempty"`
 	Panics   uint64     `json:"panics,omitempty"`
 	Accounts
+	Filtered uint64            `json:"filtered,omitempty"` // frames that a filter in the kernel kept from the ring
+	NIC      *platform.Traffic `json:"nic,omitempty"`      // the system's own counters since Since, when last read
+
+	of *slot
+}
+
+// Totals are the accounts of all interfaces since the start, those that went away included, and of the records: the sums close,
+// inherited + spooled + reports = durable + discarded + pending.
+type Totals struct {
+	Accounts
+	Epoch       string    `json:"epoch"` // of the spool: its life
+	Next        uint64    `json:"next"`  // the sequence that the next record gets
+	Reports     uint64    `json:"reports"`
+	Inherited   uint64    `json:"inherited,omitempty"` // pending in the spool at the start
+	Sent        uint64    `json:"sent"`                // answered by a collector, repeated ones once
+	Durable     uint64    `json:"durable"`             // in the collector's store
+	Discarded   uint64    `json:"discarded,omitempty"` // given up, or set aside:
+	Quarantined uint64    `json:"quarantined,omitempty"`
+	DroppedFrom time.Time `json:"dropped_from,omitzero"` // of the latest ones given up
+	DroppedTo   time.Time `json:"dropped_to,omitzero"`
+	Pending     uint64    `json:"pending"`
 }
 
 // Accounts says what became of every frame and every record. The sums close:
 // captured = metered + unmetered, and records = own uplink's records + spooled + lost + those that are about to be spooled.
+// A counter without a value is 0.
 type Accounts struct {
 	Captured    uint64            `json:"captured"`
-	RingDropped uint64            `json:"ring_dropped"` // never seen: the kernel's ring was full
+	Bytes       uint64            `json:"captured_bytes"`         // of these, on the wire
+	RingDropped uint64            `json:"ring_dropped,omitempty"` // never seen: the kernel's ring was full
 	Metered     uint64            `json:"metered"`
-	Unmetered   uint64            `json:"unmetered"` // no header of them was sound:
+	Unmetered   uint64            `json:"unmetered,omitempty"` // no header of them was sound:
 	UnmeteredBy map[string]uint64 `json:"unmetered_by,omitempty"`
 	Malformed   map[string]uint64 `json:"malformed,omitempty"`
-	OwnUplink   Own               `json:"own_uplink"` // metered but not sent: records that carried records
+	OwnUplink   Own               `json:"own_uplink,omitzero"` // metered but not sent: records that carried records
 	FlowsOpen   int               `json:"flows_open"`
 	Flows       uint64            `json:"flows"`
-	Evicted     uint64            `json:"evicted"` // flows that had to go because the table was full; their records were made
+	Evicted     uint64            `json:"evicted,omitempty"` // flows that had to go because the table was full; their records were made
 	Records     uint64            `json:"records"`
 	Spooled     uint64            `json:"spooled"`
-	Lost        uint64            `json:"lost"` // records that the spool did not take
+	Lost        uint64            `json:"lost,omitempty"` // records that the spool did not take
 	TableBytes  int               `json:"table_bytes"`
 }
 
@@ -76,7 +101,7 @@ type SpoolStatus struct {
 
 func accounts(c *Counters) Accounts {
 	return Accounts{
-		Captured: c.Captured(), RingDropped: c.Dropped, Metered: c.Metered(), Unmetered: framesOf(&c.unmetered), UnmeteredBy: c.Unmetered(),
+		Captured: c.Captured(), Bytes: c.CapturedBytes(), RingDropped: c.Dropped, Metered: c.Metered(), Unmetered: framesOf(&c.unmetered), UnmeteredBy: c.Unmetered(),
 		Malformed: c.Malformed(), OwnUplink: c.Own, FlowsOpen: c.Table.Open, Flows: c.Table.Flows, Evicted: c.Table.Evicted,
 		Records: c.Table.Records, Spooled: c.Records, Lost: c.Lost, TableBytes: c.Table.Memory,
 	}
@@ -88,7 +113,14 @@ func (s *slot) status() (InterfaceStatus, Counters) {
 	defer s.mu.Unlock()
 	st := InterfaceStatus{
 		Name: s.in.Name, Short: s.short, Kind: s.in.Kind, Metered: s.running, Since: &s.since,
-		Restarts: s.restarts, Panics: s.panics, Accounts: accounts(&c),
+		Restarts: s.restarts, Panics: s.panics, Accounts: accounts(&c), of: s,
+	}
+	if s.nicKnown {
+		nic := s.nic
+		st.NIC = &nic
+		if s.in.Kind == "loopback" { // which shows each frame twice
+			st.Filtered = nic.TxPackets
+		}
 	}
 	if s.err != nil {
 		st.Reason = firstLine(s.err.Error())
@@ -96,9 +128,8 @@ func (s *slot) status() (InterfaceStatus, Counters) {
 	return st, c
 }
 
-// status returns the interfaces by name, those that are metered first, and the counters of all since the start.
-func (ms *meters) status() (list []InterfaceStatus, total Counters) {
-	list, total = ms.census()
+// inOrder returns the interfaces of a census and those that are not to be metered by name, those that are metered first.
+func (ms *meters) inOrder(list []InterfaceStatus) []InterfaceStatus {
 	ms.mu.Lock()
 	for _, in := range ms.idle {
 		list = append(list, InterfaceStatus{Name: in.Name, Kind: in.Kind, Reason: in.Reason})
@@ -110,7 +141,7 @@ func (ms *meters) status() (list []InterfaceStatus, total Counters) {
 		}
 		return list[i].Name < list[j].Name
 	})
-	return list, total
+	return list
 }
 
 func firstLine(s string) string {

@@ -13,7 +13,7 @@ import (
 func TestStatusKeepsItsCounters(t *testing.T) {
 	c := Counters{Dropped: 1, Records: 5, Table: flow.Stats{Packets: 3, Bytes: 300, Flows: 2, Records: 6, Open: 1}}
 	c.frames[capture.Decoded] = 4
-	said := Status{Interfaces: []InterfaceStatus{{Name: "lo", Kind: "loopback", Metered: true, Accounts: accounts(&c)}}, Totals: accounts(&c)}
+	said := Status{Interfaces: []InterfaceStatus{{Name: "lo", Kind: "loopback", Metered: true, Accounts: accounts(&c)}}, Totals: Totals{Accounts: accounts(&c)}}
 	text, err := json.Marshal(said)
 	if err != nil {
 		t.Fatal(err)

@@ -48,6 +48,7 @@ func (s *Stream) Live(ctx context.Context, log *zap.Logger) error {
 	ms := meters{
 		config: &s.Config, log: log, room: newRoom(s.Config.flowLimit()), monitor: id, version: s.Version,
 		slots: make(map[slotKey]*slot), ending: make(map[*slot]bool),
+		clocks: newClocks(platform.ReadClocks, func(string, time.Time, time.Time) {}),
 		emit: func(records []byte, n int) error {
 			err := s.emit(records, n)
 			if err != nil {

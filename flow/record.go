@@ -24,6 +24,7 @@ const (
 	EndDetected  End = 3 // the protocol closed it: FIN both ways, RST, or the tuple was reused
 	EndForced    End = 4 // the table was flushed: end of file, interface gone, agent stopped
 	EndResources End = 5 // evicted from a full table
+	EndAsleep    End = 6 // the host slept; not one of IPFIX, where it is a forced end
 )
 
 // Initiator tells how the source of a record was chosen.

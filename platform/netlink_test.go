@@ -183,6 +183,7 @@ func TestChooseMetersTheRoots(t *testing.T) {
 // FuzzNetlink holds that no datagram makes the parser read beyond it, loop or yield an unnamed interface.
 func FuzzNetlink(f *testing.F) {
 	f.Add(link(1, 6, 0x41, attr(iflaName, []byte("eth0\x00")), attr(iflaLink, u32(5)), attr(iflaAddress, make([]byte, 6)), kind("vlan")))
+	f.Add(link(1, 6, 0x41, attr(iflaStats64, make([]byte, 25*8))))
 	f.Add(addr(afInet, 24, 3, attr(ifaAddress, []byte{10, 1, 2, 3})))
 	f.Add(message(sockDiagByFamily, 0, 1, listener(tcpListen, 22)))
 	f.Add(append(message(nlError, 0, 1, u32(0)), message(nlDone, 2, 1, u32(0))...))
@@ -197,6 +198,7 @@ func FuzzNetlink(f *testing.F) {
 			if _, p, ok := parseAddr(m); ok && !p.IsValid() {
 				t.Error(p)
 			}
+			parseTraffic(m)
 			parseFamily(m)
 			parseWireless(m)
 			parseListener(m)

@@ -69,6 +69,8 @@ func end(e flow.End) string {
 		return "detected"
 	case flow.EndForced:
 		return "forced"
+	case flow.EndAsleep:
+		return "asleep"
 	case flow.EndResources:
 		return "resources"
 	}

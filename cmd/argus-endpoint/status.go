@@ -95,7 +95,7 @@ func writeInterfaces(out io.Writer, s *agent.Status) error {
 			writeAccounts(w, in.Name, in.Kind, &in.Accounts)
 		}
 	}
-	writeAccounts(w, "all", "", &s.Totals)
+	writeAccounts(w, "all", "", &s.Totals.Accounts)
 	for _, in := range s.Interfaces { // below the sums: a line with fewer cells would end their columns
 		if !in.Metered {
 			fmt.Fprintf(w, "%s\t%s\tnot metered: %s\n", in.Name, in.Kind, cmp.Or(in.Reason, "about to begin"))

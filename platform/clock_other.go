@@ -1,0 +1,10 @@
+//go:build !linux
+
+package platform
+
+import (
+	"context"
+	"errors"
+)
+
+func clockChanges(context.Context) (wait func() bool, err error) { return nil, errors.ErrUnsupported }

@@ -1,0 +1,32 @@
+package platform
+
+// Traffic is what the system itself counts of an interface since it was made: what went through the driver, which is not what a
+// capture sees (docs/status-record.md).
+type Traffic struct {
+	RxPackets uint64 `json:"rx_packets"`
+	TxPackets uint64 `json:"tx_packets"`
+	RxBytes   uint64 `json:"rx_bytes"`
+	TxBytes   uint64 `json:"tx_bytes"`
+	RxDropped uint64 `json:"rx_dropped,omitempty"`
+	TxDropped uint64 `json:"tx_dropped,omitempty"`
+}
+
+// ReadTraffic returns the counters of every interface by its index: on Linux those of rtnetlink(7), IFLA_STATS64. Elsewhere the
+// error wraps errors.ErrUnsupported.
+func ReadTraffic() (map[int]Traffic, error) { return readTraffic() }
+
+// Add adds what was counted between two readings. A counter that went back began anew in between.
+func (t *Traffic) Add(before, now Traffic) {
+	add := func(to *uint64, before, now uint64) {
+		if now < before {
+			before = 0
+		}
+		*to += now - before
+	}
+	add(&t.RxPackets, before.RxPackets, now.RxPackets)
+	add(&t.TxPackets, before.TxPackets, now.TxPackets)
+	add(&t.RxBytes, before.RxBytes, now.RxBytes)
+	add(&t.TxBytes, before.TxBytes, now.TxBytes)
+	add(&t.RxDropped, before.RxDropped, now.RxDropped)
+	add(&t.TxDropped, before.TxDropped, now.TxDropped)
+}

@@ -1,0 +1,12 @@
+//go:build !linux
+
+package platform
+
+import (
+	"errors"
+	"fmt"
+)
+
+func readTraffic() (map[int]Traffic, error) {
+	return nil, fmt.Errorf("counters of the interfaces: %w", errors.ErrUnsupported)
+}
