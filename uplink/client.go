@@ -4,15 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
-	"go.uber.org/zap"
 
 	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
 )
@@ -34,6 +31,7 @@ type Client struct {
 	addresses []string
 	at        int // the address in use
 	look      bool
+	domains   []string // where collectors are still to be searched
 	rt        http.RoundTripper
 	rtHangUp  func()
 	sessions  tls.ClientSessionCache
@@ -41,8 +39,12 @@ type Client struct {
 	down      time.Time // since when nothing works, zero when the last answer was good
 	rejected  bool      // the collector does not accept the certificate
 	renewTry  time.Time
-	resumed   bool   // the spool was compared with what the collector has
-	sent      uint64 // the highest sequence that the collector may have
+	bundleDue time.Time // when to fetch other CA certificates, zero when these are the collector's
+	connected time.Time // since when the address in use answers
+	homeAfter time.Duration
+	resumed   bool              // the spool was compared with what the collector has
+	sent      uint64            // the highest sequence that the collector may have
+	taken     map[uint64]uint64 // the highest sequence that a collector has answered with 204, of each epoch
 	oldest    time.Time
 	answered  time.Time
 	mark      wire.Watermark // the last one, and since when
@@ -58,14 +60,12 @@ func New(c Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{c: c, own: newConnections(), sessions: tls.NewLRUClientSessionCache(1), logged: map[State]logLine{}, look: true, stats: Stats{State: StateConnecting, Since: time.Now()}}, nil
+	return &Client{c: c, own: newConnections(), sessions: tls.NewLRUClientSessionCache(1), logged: map[State]logLine{}, taken: map[uint64]uint64{}, look: true, stats: Stats{State: StateConnecting, Since: time.Now()}}, nil
 }
-
-var errNoCollector = errors.New("no collector is known: give an enrolment token or an address")
 
 // Run delivers until ctx ends. It returns an error only when the identity folder must not be used.
 func (c *Client) Run(ctx context.Context) error {
-	id, err := openIdentity(c.c.Dir, c.c.Monitor)
+	id, err := openIdentity(c.c.Dir, c.c.KeyStore, c.c.Monitor)
 	if err != nil {
 		return err
 	}
@@ -73,9 +73,7 @@ func (c *Client) Run(ctx context.Context) error {
 	defer c.own.closeAll()
 	defer c.hangUp()
 	c.id = id
-	if id.cert != nil {
-		c.count(func(s *Stats) { s.NotAfter = id.cert.Leaf.NotAfter })
-	}
+	c.describe()
 	wait := time.Duration(0)
 	if c.c.Spread > 0 {
 		wait = rand.N(c.c.Spread)
@@ -161,7 +159,7 @@ func (c *Client) sleep(ctx context.Context, d time.Duration) bool {
 func (c *Client) attempt(ctx context.Context) error {
 	c.discover(ctx)
 	if len(c.addresses) == 0 {
-		return errNoCollector
+		return c.search(ctx)
 	}
 	c.enter(StateConnecting, "")
 	c.count(func(s *Stats) { s.Collector = c.address() })
@@ -179,10 +177,11 @@ func (c *Client) attempt(ctx context.Context) error {
 	return c.deliver(ctx)
 }
 
-// reinstate gets a new certificate for one that is no longer accepted.
+// reinstate gets a new certificate for one that is no longer accepted. Without a token it does not enrol again unless the old one is too
+// old to be renewed: who was revoked must not keep asking for an operator's approval.
 func (c *Client) reinstate(ctx context.Context) error {
 	err := c.renew(ctx)
-	if err == nil || c.token == nil {
+	if err == nil || c.token == nil && time.Since(c.id.cert.Leaf.NotAfter) < wire.RenewLate {
 		return err
 	}
 	if e, ok := errors.AsType[*answerError](err); ok && !e.refused() || !ok && !refusedByTLS(err) {
@@ -192,37 +191,6 @@ func (c *Client) reinstate(ctx context.Context) error {
 	return c.enroll(ctx)
 }
 
-// discover works out the token and the collectors' addresses.
-func (c *Client) discover(ctx context.Context) {
-	if !c.look {
-		return
-	}
-	c.look = false
-	token, collectors := c.c.Token, c.c.Collectors
-	if token == "" && len(collectors) == 0 && c.c.Discover != nil {
-		token, collectors = c.c.Discover(ctx)
-	}
-	if token == "" && len(collectors) == 0 {
-		collectors = c.id.collectors()
-	}
-	c.token = nil
-	if token != "" {
-		if t, err := wire.ParseToken(token); err != nil {
-			c.c.Log.Warn("token is not used", zap.String("code", "uplink-token"), zap.Error(err))
-		} else {
-			c.token = &t
-			collectors = append(slices.Clone(collectors), t.Collectors...)
-		}
-	}
-	c.addresses = nil
-	for _, a := range collectors {
-		if wire.CheckAddress(a) == nil && !slices.Contains(c.addresses, a) {
-			c.addresses = append(c.addresses, a)
-		}
-	}
-	c.at = 0
-}
-
 func (c *Client) address() string { return c.addresses[c.at%len(c.addresses)] }
 
 // failed puts everything back that is not durable, chooses the state and returns how long to wait, negative for ever.
@@ -230,16 +198,26 @@ func (c *Client) failed(err error) time.Duration {
 	c.c.Queue.Rewind()
 	c.hangUp()
 	c.oldest = time.Now().Add(-c.c.BatchInterval) // what had been sent is due again
-	if errors.Is(err, errNoCollector) {
+	switch {
+	case errors.Is(err, errNoCollector):
+		c.look = true
 		c.enter(StateNoCollector, err.Error())
-		return -1
-	}
-	if errors.Is(err, context.Canceled) {
+		if c.c.Domains == nil {
+			return -1
+		}
+		return lookAgain/2 + rand.N(lookAgain)
+	case ended(err) || errors.Is(err, errFound):
+		return 0
+	case errors.Is(err, errHome):
+		c.at = 0
 		return 0
 	}
 	c.count(func(s *Stats) { s.Attempts++ })
 	outage := c.outage()
-	reason := fmt.Sprintf("%s: %v", c.address(), err)
+	reason := err.Error()
+	if len(c.addresses) > 0 {
+		reason = c.address() + ": " + reason
+	}
 	e, answered := errors.AsType[*answerError](err)
 	switch {
 	case answered && e.path == wire.PathEnroll && (e.status == http.StatusAccepted || e.status == http.StatusConflict):
@@ -252,6 +230,12 @@ func (c *Client) failed(err error) time.Duration {
 		return backoff(outage) + time.Second
 	}
 	c.enter(StateWaiting, reason)
+	if dnsFailed(err) && outage < dnsOften {
+		return rand.N(dnsEvery)
+	}
+	if len(c.addresses) == 0 {
+		return backoff(outage)
+	}
 	if c.at++; c.at%len(c.addresses) != 0 && !answered {
 		return backoff(0) // another collector may work
 	}

@@ -293,7 +293,7 @@ func TestIdentityFolderIsChecked(t *testing.T) {
 	} {
 		dir := filepath.Join(t.TempDir(), "identity")
 		prepare(dir)
-		if _, err := openIdentity(dir, id); err == nil || !strings.Contains(err.Error(), what) {
+		if _, err := openIdentity(dir, storeFile, id); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

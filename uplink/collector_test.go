@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -156,7 +157,7 @@ func (c *testCollector) start(cert tls.Certificate, address string) {
 func (c *testCollector) address() string { return c.srv.Listener.Addr().String() }
 
 func (c *testCollector) token() string {
-	return wire.Token{Collectors: []string{c.address()}, CA: certHash(c.ca.cert), Secret: c.secret}.String()
+	return wire.Token{Collectors: []string{c.address()}, CA: sha256.Sum256(c.ca.cert.Raw), Secret: c.secret}.String()
 }
 
 func (c *testCollector) serve(w http.ResponseWriter, r *http.Request) {

@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"net/http"
 	"net/url"
@@ -35,9 +36,15 @@ type Config struct {
 	// Discover is asked for a token and collectors at start and after each Wake, as long as neither is configured.
 	// When it knows none either, an enrolled client goes back to the collector of its certificate.
 	Discover func(context.Context) (token string, collectors []string)
+	// Domains returns the search domains whose SRV records _argus-collector._tcp are asked for when no collector is known; nil: none are.
+	Domains func() []string
+	// CA is the SHA-256 of the CA certificate of a collector that a monitor without a token may enrol at. Zero: one that the system's
+	// authorities vouch for, or else the first one seen, which is kept and never replaced by another.
+	CA [sha256.Size]byte
 
 	Dir           string // identity: key.pem, cert.pem, ca.pem, collectors; made with mode 0700
 	Monitor       uuid.UUID
+	KeyStore      string // where a new key is made: "file", "tpm" or "tpm:" and the TPM's device; "file"
 	Name, Version string // of the host, and of this program
 
 	Queue    Queue
@@ -63,6 +70,12 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errors.New("uplink: no monitor id")
 	case c.Queue == nil || c.Preamble == nil:
 		return c, errors.New("uplink: no queue or no preamble")
+	}
+	if c.KeyStore == "" {
+		c.KeyStore = storeFile
+	}
+	if err := CheckKeyStore(c.KeyStore); err != nil {
+		return c, err
 	}
 	if c.BatchRecords <= 0 {
 		c.BatchRecords = 200

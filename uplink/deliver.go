@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"time"
@@ -26,6 +27,7 @@ func (c *Client) deliver(ctx context.Context) error {
 	if err := c.compare(ctx); err != nil {
 		return err
 	}
+	c.connected, c.homeAfter = time.Now(), 30*time.Minute+rand.N(30*time.Minute)
 	for {
 		if now := time.Now(); c.renewalDue(now) {
 			c.renewTry = now.Add(renewRetry)
@@ -36,6 +38,8 @@ func (c *Client) deliver(ctx context.Context) error {
 		}
 		b, epoch, err := c.nextWork(ctx)
 		switch {
+		case err == nil && b.First == 0 && epoch == 0 && !time.Now().Before(c.goHome()):
+			err = errHome
 		case err != nil:
 			return err
 		case b.First != 0 && c.own.lost():
@@ -51,8 +55,40 @@ func (c *Client) deliver(ctx context.Context) error {
 	}
 }
 
-func (c *Client) renewalDue(now time.Time) bool {
-	return now.After(c.id.renewAt()) && now.After(c.renewTry)
+func (c *Client) renewalDue(now time.Time) bool { return !now.Before(c.nextRenewal()) }
+
+// nextRenewal is at half of the certificate's life, or earlier when the collector has another bundle of CAs; an attempt that failed comes again after renewRetry.
+func (c *Client) nextRenewal() time.Time {
+	at := c.id.renewAt()
+	if !c.bundleDue.IsZero() && c.bundleDue.Before(at) {
+		at = c.bundleDue
+	}
+	if at.Before(c.renewTry) {
+		at = c.renewTry
+	}
+	return at
+}
+
+// noteBundle looks whether the collector would give other CA certificates than the ones that are known: the CA is being rotated.
+// A fleet fetches them within an hour, each monitor at a time of its own.
+func (c *Client) noteBundle(h http.Header) {
+	switch theirs := h.Get(wire.HeaderCA); {
+	case theirs == "" || theirs == c.id.bundle():
+		c.bundleDue = time.Time{}
+	case c.bundleDue.IsZero():
+		c.bundleDue = time.Now().Add(rand.N(time.Hour))
+	}
+}
+
+// errHome ends a connection to one of the later collectors, to see whether the first one is back.
+var errHome = errors.New("back to the first collector")
+
+// goHome is when errHome is due: a collector that was away must get its hosts back, but not all of them at once.
+func (c *Client) goHome() time.Time {
+	if c.at%len(c.addresses) == 0 {
+		return time.Now().Add(never)
+	}
+	return c.connected.Add(c.homeAfter)
 }
 
 // compare asks, before anything is sent over a new connection, what the collector has: it shows that the link is up, and whether the spool went back in time.
@@ -73,11 +109,11 @@ func (c *Client) compare(ctx context.Context) error {
 	return nil
 }
 
-// nextWork waits until a batch is due, or an epoch is due to be asked about, or the certificate to be renewed (neither is returned).
+// nextWork waits until a batch is due, or an epoch is due to be asked about, or something else is (neither is returned).
 func (c *Client) nextWork(ctx context.Context) (b spool.Batch, epoch uint64, err error) {
 	for {
 		now := time.Now()
-		wait := max(c.id.renewAt().Sub(now), c.renewTry.Sub(now))
+		wait := min(c.nextRenewal().Sub(now), c.goHome().Sub(now))
 		if wait <= 0 {
 			return b, 0, nil
 		}
@@ -202,7 +238,14 @@ func (c *Client) post(ctx context.Context, b spool.Batch) error {
 			return err
 		}
 		c.refused = time.Time{}
-		c.count(func(s *Stats) { s.Batches++; s.Records += b.Last - b.First + 1; s.Bytes += uint64(len(body)) })
+		fresh := b.Last - min(max(c.taken[b.Epoch], b.First-1), b.Last)
+		c.taken[b.Epoch] = max(c.taken[b.Epoch], b.Last)
+		c.count(func(s *Stats) {
+			s.Batches++
+			s.Records += b.Last - b.First + 1
+			s.Sent += fresh
+			s.Bytes += uint64(len(body))
+		})
 		return nil
 	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
 		return c.quarantine(ctx, b, preamble, a)
@@ -261,6 +304,7 @@ func (c *Client) durable(a *answer, epoch uint64) (w wire.Watermark, err error) 
 		c.count(func(s *Stats) { s.BadAnswers++ })
 		return w, fmt.Errorf("%w: %w", errNoWatermark, err)
 	}
+	c.noteBundle(a.header)
 	c.answered = time.Now()
 	c.down = time.Time{}
 	c.enter(StateUp, "")

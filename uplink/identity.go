@@ -1,10 +1,8 @@
 package uplink
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
+	"crypto"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -34,14 +32,16 @@ const (
 type identity struct {
 	root    *os.Root
 	monitor uuid.UUID
-	key     *ecdsa.PrivateKey
+	store   string // where a new key is made: Config.KeyStore
+	key     crypto.Signer
 	cert    *tls.Certificate // nil: not enrolled
-	roots   *x509.CertPool   // nil: only the system's
+	roots   *x509.CertPool   // nil: nobody is known yet
+	ca      []byte           // roots in PEM, octet for octet as they were given
 }
 
 // openIdentity makes the folder if it is missing, checks who may read and write it, and reads what is there. Files that
 // make no sense count as missing; a certificate of another monitor (a cloned folder) makes the key be replaced.
-func openIdentity(dir string, monitor uuid.UUID) (*identity, error) {
+func openIdentity(dir, store string, monitor uuid.UUID) (*identity, error) {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return nil, fmt.Errorf("identity folder: %w", err)
 	}
@@ -62,7 +62,7 @@ func openIdentity(dir string, monitor uuid.UUID) (*identity, error) {
 	if err != nil {
 		return nil, fmt.Errorf("identity folder: %w", err)
 	}
-	id := &identity{root: root, monitor: monitor}
+	id := &identity{root: root, monitor: monitor, store: store}
 	if info, err := root.Lstat(keyFile); err == nil {
 		if err := checkPrivate(keyFile, info); err != nil {
 			root.Close()
@@ -75,23 +75,18 @@ func openIdentity(dir string, monitor uuid.UUID) (*identity, error) {
 
 func (id *identity) load() {
 	id.key, id.cert = nil, nil
-	if block := id.readPEM(keyFile, "PRIVATE KEY"); block != nil {
-		if k, err := x509.ParsePKCS8PrivateKey(block); err == nil {
-			id.key, _ = k.(*ecdsa.PrivateKey)
-		}
+	if text, err := id.root.ReadFile(keyFile); err == nil {
+		id.key = readKey(text, id.store)
 	}
 	if ca, err := id.root.ReadFile(caFile); err == nil {
-		pool := x509.NewCertPool()
-		if pool.AppendCertsFromPEM(ca) {
-			id.roots = pool
-		}
+		id.trust(ca)
 	}
 	chain, err := id.root.ReadFile(certFile)
 	if id.key == nil || id.roots == nil || err != nil {
 		return
 	}
 	cert, err := parseChain(chain)
-	if err != nil || !id.key.PublicKey.Equal(cert.Leaf.PublicKey) {
+	if err != nil || !sameKey(id.key, cert.Leaf) {
 		return
 	}
 	if m, err := wire.MonitorOf(cert.Leaf.URIs); err != nil || m != id.monitor {
@@ -109,18 +104,6 @@ func (id *identity) collectors() []string {
 		return nil
 	}
 	return strings.Fields(string(text))
-}
-
-func (id *identity) readPEM(name, kind string) []byte {
-	text, err := id.root.ReadFile(name)
-	if err != nil {
-		return nil
-	}
-	block, _ := pem.Decode(text)
-	if block == nil || block.Type != kind {
-		return nil
-	}
-	return block.Bytes
 }
 
 // parseChain reads certificates in PEM, the leaf first.
@@ -142,18 +125,9 @@ func parseChain(text []byte) (*tls.Certificate, error) {
 // request returns a CSR in PEM for the monitor, and makes the key if there is none.
 func (id *identity) request(name string) (string, error) {
 	if id.key == nil {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
+		if err := id.makeKey(); err != nil {
 			return "", err
 		}
-		der, err := x509.MarshalPKCS8PrivateKey(key)
-		if err != nil {
-			return "", err
-		}
-		if err := id.write(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})); err != nil {
-			return "", err
-		}
-		id.key = key
 	}
 	template := &x509.CertificateRequest{Subject: pkix.Name{CommonName: clip(name, 64)}, URIs: []*url.URL{wire.MonitorURI(id.monitor)}}
 	der, err := x509.CreateCertificateRequest(rand.Reader, template, id.key)
@@ -179,7 +153,7 @@ func (id *identity) accept(r wire.EnrollResponse, peer []*x509.Certificate, host
 	if err != nil {
 		return fmt.Errorf("the collector's answer has no good certificate: %w", err)
 	}
-	if !id.key.PublicKey.Equal(cert.Leaf.PublicKey) {
+	if !sameKey(id.key, cert.Leaf) {
 		return errors.New("the collector's certificate is for another key")
 	}
 	if m, err := wire.MonitorOf(cert.Leaf.URIs); err != nil || m != id.monitor {
@@ -202,7 +176,8 @@ func (id *identity) accept(r wire.EnrollResponse, peer []*x509.Certificate, host
 		return err
 	}
 	cert.PrivateKey = id.key
-	id.cert, id.roots = cert, pool
+	id.cert = cert
+	id.trust([]byte(r.CA))
 	return nil
 }
 
@@ -233,5 +208,3 @@ func (id *identity) renewAt() time.Time {
 	l := id.cert.Leaf
 	return l.NotBefore.Add(l.NotAfter.Sub(l.NotBefore) / 2)
 }
-
-func certHash(c *x509.Certificate) [32]byte { return sha256.Sum256(c.Raw) }

@@ -109,12 +109,12 @@ func (c *Client) ask(ctx context.Context, rt http.RoundTripper, method, path str
 	req.Header.Set("User-Agent", "argus-endpoint/"+c.c.Version)
 	resp, err := rt.RoundTrip(req)
 	if err != nil {
-		return nil, explain(err)
+		return nil, c.explain(err)
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, wire.MaxJSON))
 	if err != nil {
-		return nil, explain(err)
+		return nil, c.explain(err)
 	}
 	a := &answer{status: resp.StatusCode, header: resp.Header, body: text}
 	if resp.TLS != nil {
@@ -143,19 +143,18 @@ func (c *Client) askJSON(ctx context.Context, rt http.RoundTripper, path string,
 	return out, a, nil
 }
 
-// enroll asks for a certificate, with the token's secret if there is a token.
+// enroll asks for a certificate, with the token's secret if there is a token, else for an operator's approval.
 func (c *Client) enroll(ctx context.Context) error {
 	csr, err := c.id.request(c.c.Name)
 	if err != nil {
 		return err
 	}
+	c.describe()
 	req := wire.EnrollRequest{Monitor: c.c.Monitor, Name: c.c.Name, OS: runtime.GOOS, Arch: runtime.GOARCH, Version: c.c.Version, CSR: csr}
-	config := c.trusted()
 	if c.token != nil {
 		req.Secret = c.token.Secret.String()
-		config = pinned(c.address(), c.token.CA)
 	}
-	rt, hangUp := c.connect(config)
+	rt, hangUp := c.connect(c.enrolling())
 	defer hangUp()
 	r, a, err := c.askJSON(ctx, rt, wire.PathEnroll, req)
 	if err != nil {
@@ -185,7 +184,8 @@ func (c *Client) adopt(r wire.EnrollResponse, a *answer) error {
 	if err := c.id.write(hostFile, []byte(strings.Join(c.addresses, "\n")+"\n")); err != nil {
 		return err
 	}
-	c.count(func(s *Stats) { s.NotAfter = c.id.cert.Leaf.NotAfter })
+	c.bundleDue = time.Time{}
+	c.describe()
 	c.sessions = tls.NewLRUClientSessionCache(1) // the old ones would go on with the old certificate
 	c.hangUp()
 	return nil

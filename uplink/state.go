@@ -13,7 +13,7 @@ type State string
 const (
 	StateNoCollector State = "no collector" // nobody has said where to deliver
 	StateConnecting  State = "connecting"
-	StatePending     State = "pending"  // enrolled, waiting for an operator's approval
+	StatePending     State = "pending"  // waiting for an operator's approval
 	StateUp          State = "up"       // the last answer was good
 	StateWaiting     State = "waiting"  // the last attempt failed; another follows
 	StateRejected    State = "rejected" // the collector does not accept this monitor
@@ -27,6 +27,7 @@ type Stats struct {
 	Collector string    // the address in use or tried last
 
 	Batches, Records uint64    // taken by the collector; repeated ones count again
+	Sent             uint64    // records taken by the collector, repeated ones once
 	Bytes            uint64    // octets of bodies sent, compressed
 	Attempts         uint64    // connections or requests that failed
 	Quarantined      uint64    // batches that the collector will never take
@@ -34,6 +35,11 @@ type Stats struct {
 	RolledBack       uint64    // times the spool's folder was found to have gone back in time
 	Connections      uint64    // made
 	NotAfter         time.Time // end of the certificate, zero without one
+
+	Key      string // wire.Fingerprint of the monitor's key, "" before there is one
+	KeyStore string // where that key is: "file" or "tpm"
+	CA       string // wire.Fingerprint of each CA that the collector is known by, with spaces between them
+	Proxy    string // the proxy of the last request, without its password
 }
 
 // Stats returns the counters.
@@ -43,6 +49,17 @@ func (c *Client) Stats() Stats {
 	s := c.stats
 	s.Connections = c.own.count()
 	return s
+}
+
+// describe takes what the identity is into the statistics.
+func (c *Client) describe() {
+	key, store := c.id.keyFingerprint()
+	c.count(func(s *Stats) {
+		s.Key, s.KeyStore, s.CA = key, store, c.id.authorities()
+		if c.id.cert != nil {
+			s.NotAfter = c.id.cert.Leaf.NotAfter
+		}
+	})
 }
 
 // A state is logged when it is new, but at most once in logEvery, and again after logAgain if it lasts or comes back for the same reason.

@@ -113,7 +113,7 @@ func TestCertificateNoLongerAccepted(t *testing.T) {
 		r.add(10)
 		r.all(col)
 		r.stop()
-		id, err := openIdentity(filepath.Join(r.dir, "identity"), r.monitor)
+		id, err := openIdentity(filepath.Join(r.dir, "identity"), storeFile, r.monitor)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,9 +21,9 @@ const (
 
 // layers is the picture of ARCHITECTURE.md: a package imports packages of lower layers only.
 var layers = map[string]int{
-	"platform": 0, "flow": 0, "identify": 0, "internal/cli": 0,
+	"platform": 0, "platform/netconf": 0, "flow": 0, "identify": 0, "internal/cli": 0,
 
-	"capture": 1, "argus": 1, "uplink/spool": 1, "uplink/wire": 1,
+	"capture": 1, "argus": 1, "uplink/spool": 1, "uplink/wire": 1, "uplink/tpm": 1,
 
 	"uplink": 2, "argus/fields": 2, "argus/cluster": 2, "argus/filter": 2,
 	"collector/receive": 2, "collector/journal": 2, "collector/store": 2, "collector/pki": 2, "collector/account": 2,

@@ -1,0 +1,5 @@
+//go:build !windows && !darwin
+
+package netconf
+
+func system() Proxies { return Proxies{} }
