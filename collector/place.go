@@ -59,7 +59,7 @@ func (p *Place) OpenAuthority(context.Context) (*pki.Authority, error) {
 	if err := p.makeState(); err != nil {
 		return nil, err
 	}
-	return pki.Open(filepath.Join(p.State, pkiDir))
+	return p.openAuthority()
 }
 
 // FindAuthority opens the certificate authority of a place that has one; else fs.ErrNotExist.
@@ -67,7 +67,15 @@ func (p *Place) FindAuthority(context.Context) (*pki.Authority, error) {
 	if _, err := os.Stat(filepath.Join(p.State, pkiDir)); err != nil {
 		return nil, fmt.Errorf("no collector's state in %s (give its folder with --state): %w", p.State, err)
 	}
-	return pki.Open(filepath.Join(p.State, pkiDir))
+	return p.openAuthority()
+}
+
+func (p *Place) openAuthority() (*pki.Authority, error) {
+	folder, err := pki.Folder(filepath.Join(p.State, pkiDir))
+	if err != nil {
+		return nil, err
+	}
+	return pki.Open(folder)
 }
 
 // makeState makes the state folder when there is none, and refuses one into which everybody can write.

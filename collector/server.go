@@ -85,7 +85,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 
 // serve runs the three parts until ctx ends or one fails. Agents are sent away first, so that the writer sees the end.
 func (s *Server) serve(ctx context.Context, listener, admin net.Listener) error {
-	tls, err := s.authority.ServerTLS(s.names())
+	tls, err := s.authority.ServerTLS(s.names)
 	if err != nil {
 		return errors.Join(err, listener.Close(), admin.Close())
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
+	"github.com/argus-endpoint/argus-endpoint/collector/pki"
 	"github.com/argus-endpoint/argus-endpoint/collector/store"
 	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
 	"github.com/gofrs/uuid/v5"
@@ -66,7 +67,7 @@ func token(t testing.TB, s *Server) string {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	tok, _, err := a.CreateToken([]string{s.Addr().String()}, time.Hour, 0, "")
+	tok, _, err := a.CreateToken([]string{s.Addr().String()}, time.Hour, 0, pki.Labels{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,14 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/argus-endpoint/argus-endpoint/collector"
-	"github.com/argus-endpoint/argus-endpoint/collector/pki"
 	"github.com/argus-endpoint/argus-endpoint/internal/cli"
-	"github.com/gofrs/uuid/v5"
 	"github.com/peterbourgon/ff/v3/ffcli"
 )
 
@@ -20,7 +17,7 @@ func hostsCommand() *ffcli.Command {
 	list := hostsList()
 	return &ffcli.Command{
 		Name:       "hosts",
-		ShortUsage: "argus-collector hosts [list|approve|revoke] [flags]",
+		ShortUsage: "argus-collector hosts [list|approve|reject|revoke] [flags]",
 		ShortHelp:  "print the hosts that send, approve those that wait, revoke others",
 		LongHelp: `Without a command it prints the list: name, monitor UUID, state, when its last batch came, records in the store,
 and records that are known to be missing. A host is pending when it asked without a token, or with another key than before.
@@ -31,7 +28,7 @@ Examples:
   argus-collector hosts approve 0b6e4a57-2a3c-4f0e-9d3e-6f1e2d3c4b5a`,
 		FlagSet:     list.FlagSet,
 		Exec:        list.Exec,
-		Subcommands: []*ffcli.Command{hostsList(), hostsChange("approve", "let a host that waits use its key, or one that was revoked send again", (*pki.Authority).Approve), hostsChange("revoke", "refuse a host from now on", (*pki.Authority).Revoke)},
+		Subcommands: append([]*ffcli.Command{hostsList()}, hostsChanges()...),
 	}
 }
 
@@ -45,7 +42,7 @@ func hostsList() *ffcli.Command {
 		FlagSet:    fs,
 		Exec: func(ctx context.Context, args []string) error {
 			if len(args) > 0 {
-				return cli.Usagef("hosts knows list, approve and revoke, not %q", args[0])
+				return cli.Usagef("hosts knows list, approve, reject and revoke, not %q", args[0])
 			}
 			hosts, err := collector.Hosts(ctx, place)
 			if err != nil {
@@ -64,36 +61,6 @@ func hostsList() *ffcli.Command {
 				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\n", h.Name, h.Monitor, h.State, last, h.Records, h.Lost)
 			}
 			return w.Flush()
-		},
-	}
-}
-
-// hostsChange is a command that does one thing to one monitor.
-func hostsChange(name, short string, change func(*pki.Authority, uuid.UUID) error) *ffcli.Command {
-	fs, place := placeFlags(name)
-	return &ffcli.Command{
-		Name:       name,
-		ShortUsage: fmt.Sprintf("argus-collector hosts %s UUID", name),
-		ShortHelp:  short,
-		FlagSet:    fs,
-		Exec: func(ctx context.Context, args []string) error {
-			if len(args) != 1 {
-				return cli.Usagef("hosts %s wants one argument: the monitor's UUID (see: argus-collector hosts)", name)
-			}
-			id, err := uuid.FromString(args[0])
-			if err != nil {
-				return cli.Usagef("%q is not a UUID: see argus-collector hosts", args[0])
-			}
-			authority, err := place.FindAuthority(ctx)
-			if err != nil {
-				return err
-			}
-			defer authority.Close()
-			if err := change(authority, id); err != nil {
-				return err
-			}
-			fmt.Fprintf(os.Stderr, "%s: %sd\n", id, strings.TrimSuffix(name, "d"))
-			return nil
 		},
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/argus-endpoint/argus-endpoint/collector"
+	"github.com/argus-endpoint/argus-endpoint/collector/pki"
 	"github.com/argus-endpoint/argus-endpoint/internal/cli"
 	"github.com/peterbourgon/ff/v3/ffcli"
 )
@@ -28,7 +29,10 @@ func tokenCreate() *ffcli.Command {
 	fs.Var(&to, "address", "agents reach the collector as `host:port` (repeat it, or separate by commas); what the running collector advertises when left out")
 	life := fs.Duration("expires", 7*24*time.Hour, "no agent enrols with it after this `time`")
 	uses := fs.Int("uses", 0, "at most this `number` of agents enrol with it; 0 is no limit")
-	label := fs.String("label", "", "a `text` for your own list, such as a site")
+	var labels pki.Labels
+	fs.StringVar(&labels.Site, "site", "", "agents that enrol with it are of this `site`")
+	fs.StringVar(&labels.Group, "group", "", "agents that enrol with it are of this `group`")
+	fs.StringVar(&labels.Label, "label", "", "a `text` of your own, kept with the token and its agents")
 	return &ffcli.Command{
 		Name:       "create",
 		ShortUsage: "argus-collector token create [flags]",
@@ -36,7 +40,7 @@ func tokenCreate() *ffcli.Command {
 		LongHelp: `A token carries the collector's addresses, the fingerprint of its authority and a secret: an agent needs nothing else.
 
 Examples:
-  argus-collector token create --label berlin --uses 200 --expires 72h
+  argus-collector token create --site berlin --group laptops --uses 200 --expires 72h
   argus-endpoint --token "$(argus-collector token create)"`,
 		FlagSet: fs,
 		Exec: func(ctx context.Context, args []string) error {
@@ -58,7 +62,7 @@ Examples:
 				return err
 			}
 			defer authority.Close()
-			token, info, err := authority.CreateToken(to, *life, *uses, *label)
+			token, info, err := authority.CreateToken(to, *life, *uses, labels)
 			if err != nil {
 				return err
 			}
@@ -103,13 +107,13 @@ func tokenList() *ffcli.Command {
 				return printJSON(list)
 			}
 			w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "TOKEN\tSTATE\tUSED\tEXPIRES\tLABEL")
+			fmt.Fprintln(w, "TOKEN\tSTATE\tUSED\tEXPIRES\tSITE\tGROUP\tLABEL")
 			for _, t := range list {
 				used := fmt.Sprint(t.Used)
 				if t.Uses > 0 {
 					used = fmt.Sprintf("%d of %d", t.Used, t.Uses)
 				}
-				fmt.Fprintf(w, "%.8s\t%s\t%s\t%s\t%s\n", t.ID, t.State(time.Now()), used, t.Expires.Local().Format(time.DateTime), t.Label)
+				fmt.Fprintf(w, "%.8s\t%s\t%s\t%s\t%s\t%s\t%s\n", t.ID, t.State(time.Now()), used, t.Expires.Local().Format(time.DateTime), t.Site, t.Group, t.Label)
 			}
 			return w.Flush()
 		},

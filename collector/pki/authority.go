@@ -1,183 +1,141 @@
 package pki
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/sha256"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
-	"math/big"
-	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/gofrs/uuid/v5"
+	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
 )
 
-const (
-	caLife     = 10 * 365 * 24 * time.Hour
-	serverLife = 365 * 24 * time.Hour
-	// ClientLife is how long a monitor's certificate is good; the monitor renews it from half of that.
-	ClientLife = 90 * 24 * time.Hour
-	// backdate lets a certificate count at once on a machine whose clock is a little behind.
-	backdate = time.Hour
-)
-
-// Authority is the certificate authority in one folder. Its methods may be called from several goroutines,
-// and several processes may work on one folder.
+// Authority is a certificate authority over a State. Its methods may be called from several goroutines, and several
+// processes may work on one State: what one changes counts for all others after recheck.
 type Authority struct {
-	root *os.Root
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	now  func() time.Time
+	state State
+	now   func() time.Time
 
-	change   sync.Mutex // held from begin to end
-	mu       sync.Mutex // guards verified
-	verified map[uuid.UUID]cachedMonitor
+	cas     atomic.Pointer[authorities]
+	casRead atomic.Int64 // when cas was last compared with State, in Unix nanoseconds
+	reading sync.Mutex   // held by the one that compares
+
+	use sync.Mutex // held while a token is counted, so that one process does not compete with itself
+
+	verified verdicts
+	waiting  waitingCount
 }
 
-// Open opens the authority in the folder dir, and makes it when there is none.
-func Open(dir string) (*Authority, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("certificate authority: %w", err)
-	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, fmt.Errorf("certificate authority: %w", err)
-	}
-	a := &Authority{root: root, now: time.Now, verified: map[uuid.UUID]cachedMonitor{}}
-	if err := a.load(); err != nil {
-		root.Close()
-		return nil, fmt.Errorf("certificate authority: %w", err)
+// recheck is how long anything that was read is taken for true: a revocation counts after that at the latest.
+const recheck = 2 * time.Second
+
+// Open opens the authority that is in s, and makes it when there is none.
+func Open(s State) (*Authority, error) {
+	a := &Authority{state: s, now: time.Now}
+	if err := a.open(); err != nil {
+		return nil, errors.Join(fmt.Errorf("certificate authority: %w", err), a.Close())
 	}
 	return a, nil
 }
 
-// Close releases the folder.
-func (a *Authority) Close() error { return a.root.Close() }
+// Close closes the State, if it can be.
+func (a *Authority) Close() error {
+	if c, ok := a.state.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
+}
 
-// Fingerprint is the SHA-256 of the authority's certificate, which tokens carry.
-func (a *Authority) Fingerprint() [sha256.Size]byte { return sha256.Sum256(a.cert.Raw) }
+func (a *Authority) open() error {
+	err := a.read()
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	enrolled, err := a.state.List(monitorsPrefix)
+	if err != nil {
+		return err
+	}
+	if len(enrolled) > 0 {
+		return fmt.Errorf("its key is lost (%q): restore it from a backup, or remove all of %q too to begin anew: every monitor must enrol again", caName, monitorsPrefix)
+	}
+	c, err := newCA(a.now())
+	if err != nil {
+		return err
+	}
+	// Another process may do the same at this moment (a collector's first start beside the first token): the first one counts.
+	if err := a.put([]ca{c}, 0); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return a.read()
+}
 
-func (a *Authority) load() error {
-	for _, dir := range []string{"tokens", "monitors"} {
-		if err := a.root.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+const caName = "ca"
+
+// read takes over what State says of the authorities.
+func (a *Authority) read() error {
+	text, revision, err := a.state.Get(caName)
+	if err != nil {
+		return err
+	}
+	if old := a.cas.Load(); old == nil || old.revision != revision {
+		var v caValue
+		err := json.Unmarshal(text, &v)
+		var cas *authorities
+		if err == nil {
+			cas, err = parseAuthorities(v, revision)
+		}
+		if err != nil {
+			return fmt.Errorf("%q is damaged: %w; restore it from a backup: with a new one every monitor must enrol again", caName, err)
+		}
+		a.cas.Store(cas)
+	}
+	a.casRead.Store(a.now().UnixNano())
+	return nil
+}
+
+// authorities returns the authorities as they were at most recheck ago, or longer while State does not answer.
+func (a *Authority) authorities() *authorities {
+	if a.now().UnixNano()-a.casRead.Load() >= int64(recheck) && a.reading.TryLock() {
+		defer a.reading.Unlock()
+		if a.read() != nil {
+			a.casRead.Store(a.now().UnixNano()) // what is known stays true; not asked again at once
+		}
+	}
+	return a.cas.Load()
+}
+
+// latestAuthorities returns the authorities as they are now, or were a moment ago: nobody can make it read State all the time.
+func (a *Authority) latestAuthorities() *authorities {
+	a.reading.Lock()
+	defer a.reading.Unlock()
+	if a.now().UnixNano()-a.casRead.Load() >= int64(recheck/20) && a.read() != nil {
+		a.casRead.Store(a.now().UnixNano())
+	}
+	return a.cas.Load()
+}
+
+func (a *Authority) put(list []ca, revision uint64) error {
+	var v caValue
+	for _, c := range list {
+		e, err := c.entry()
+		if err != nil {
 			return err
 		}
+		v.Authorities = append(v.Authorities, e)
 	}
-	if err := a.checkModes(); err != nil {
-		return err
-	}
-	text, err := a.root.ReadFile(caFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		if enrolled, _ := fs.ReadDir(a.root.FS(), "monitors"); len(enrolled) > 0 {
-			return fmt.Errorf("%s is lost: restore it from a backup, or remove the folder monitors too to begin anew: every monitor must enrol again", caFile)
-		}
-		if err := a.create(); err != nil {
-			return err
-		}
-		text, err = a.root.ReadFile(caFile)
-	}
-	if err != nil {
-		return err
-	}
-	if err := a.parse(text); err != nil {
-		return fmt.Errorf("%s is damaged: %w; restore it from a backup: with a new one every monitor must enrol again", caFile, err)
-	}
-	return nil
+	return store(a.state, caName, v, revision)
 }
 
-// caFile holds the authority's key and certificate: one file, so that there is never one without the other.
-const caFile = "ca.pem"
-
-func (a *Authority) parse(text []byte) (err error) {
-	block, rest := pem.Decode(text)
-	if a.key, err = parseKey(block); err != nil {
-		return err
-	}
-	if a.cert, err = parseCertificate(rest); err != nil {
-		return err
-	}
-	if !a.key.PublicKey.Equal(a.cert.PublicKey) {
-		return errors.New("the certificate is of another key")
-	}
-	return nil
+// Fingerprint is the SHA-256 of the authority's certificate that tokens carry.
+func (a *Authority) Fingerprint() [sha256.Size]byte {
+	return sha256.Sum256(a.authorities().server().cert.Raw)
 }
 
-// create makes the authority's key and certificate, unless another process does so first (the first start of a collector
-// beside the first token): then there is that one's.
-func (a *Authority) create() error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return err
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return err
-	}
-	t := template(a.now(), caLife)
-	t.Subject = pkix.Name{CommonName: "Argus collector CA"}
-	t.IsCA, t.BasicConstraintsValid, t.MaxPathLenZero = true, true, true
-	t.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
-	cert, err := x509.CreateCertificate(rand.Reader, t, t, &key.PublicKey, key)
-	if err != nil {
-		return err
-	}
-	text := append(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), encodeCertificate(cert)...)
-	if err := a.place(caFile, text, a.root.Link); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return nil
-}
-
-// sign issues a certificate for a public key.
-func (a *Authority) sign(t *x509.Certificate, public any) ([]byte, error) {
-	if t.NotAfter.After(a.cert.NotAfter) {
-		t.NotAfter = a.cert.NotAfter
-	}
-	return x509.CreateCertificate(rand.Reader, t, a.cert, public, a.key)
-}
-
-func template(now time.Time, life time.Duration) *x509.Certificate {
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
-	if err != nil {
-		panic(err) // rand.Reader never fails since Go 1.24
-	}
-	return &x509.Certificate{
-		SerialNumber: serial,
-		NotBefore:    now.Add(-backdate).UTC(),
-		NotAfter:     now.Add(life).UTC(),
-	}
-}
-
-func encodeCertificate(der []byte) []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-}
-
-func parseCertificate(b []byte) (*x509.Certificate, error) {
-	block, _ := pem.Decode(b)
-	if block == nil || block.Type != "CERTIFICATE" {
-		return nil, errors.New("no PEM certificate")
-	}
-	return x509.ParseCertificate(block.Bytes)
-}
-
-func parseKey(block *pem.Block) (*ecdsa.PrivateKey, error) {
-	if block == nil || block.Type != "PRIVATE KEY" {
-		return nil, errors.New("no PEM private key")
-	}
-	k, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		return nil, err
-	}
-	key, ok := k.(*ecdsa.PrivateKey)
-	if !ok || key.Curve != elliptic.P256() {
-		return nil, errors.New("not a P-256 key")
-	}
-	return key, nil
+// Bundle is the hexadecimal SHA-256 of EnrollResponse.CA as it would be given now.
+func (a *Authority) Bundle() string {
+	return wire.Fingerprint(a.authorities().bundle)
 }

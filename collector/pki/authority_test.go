@@ -1,6 +1,7 @@
 package pki
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"os"
@@ -8,13 +9,14 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestAuthorityStaysTheSame(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "pki")
 	var before [32]byte
 	for n := range 3 {
-		a, err := Open(dir)
+		a, err := open(dir)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -24,20 +26,20 @@ func TestAuthorityStaysTheSame(t *testing.T) {
 		before = a.Fingerprint()
 		a.Close()
 	}
-	text, err := os.ReadFile(filepath.Join(dir, caFile))
+	text, err := os.ReadFile(filepath.Join(dir, caName+".json"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for what, damage := range map[string]func() error{
-		"cut": func() error { return os.WriteFile(filepath.Join(dir, caFile), text[:len(text)/2], 0o600) },
+		"cut": func() error { return os.WriteFile(filepath.Join(dir, caName+".json"), text[:len(text)/2], 0o600) },
 		"lost": func() error {
-			return errors.Join(os.Remove(filepath.Join(dir, caFile)), os.WriteFile(filepath.Join(dir, "monitors", "x.json"), nil, 0o600))
+			return errors.Join(os.Remove(filepath.Join(dir, caName+".json")), os.Mkdir(filepath.Join(dir, "monitors"), 0o700), os.WriteFile(filepath.Join(dir, "monitors", "x.json"), nil, 0o600))
 		},
 	} {
 		if err := damage(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "backup") {
+		if _, err := open(dir); err == nil || !strings.Contains(err.Error(), "backup") {
 			t.Errorf("a %s authority: %v, want a refusal that says what to do", what, err)
 		}
 	}
@@ -50,7 +52,7 @@ func TestAuthorityIsMadeOnce(t *testing.T) {
 		prints := make(chan [32]byte)
 		for range 8 {
 			go func() {
-				a, err := Open(dir)
+				a, err := open(dir)
 				if err != nil {
 					t.Error(err)
 					prints <- [32]byte{}
@@ -74,12 +76,15 @@ func TestOpenFolderIsRefused(t *testing.T) {
 		t.Skip("Windows has access lists, not modes")
 	}
 	dir := filepath.Join(t.TempDir(), "pki")
-	a, err := Open(dir)
+	a, err := open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, _, err := a.CreateToken([]string{"h:1"}, time.Hour, 0, Labels{}); err != nil {
+		t.Fatal(err)
+	}
 	a.Close()
-	for _, name := range []string{"", caFile, "tokens"} {
+	for _, name := range []string{"", caName + ".json", "tokens"} {
 		full := filepath.Join(dir, name)
 		info, err := os.Stat(full)
 		if err != nil {
@@ -88,7 +93,7 @@ func TestOpenFolderIsRefused(t *testing.T) {
 		if err := os.Chmod(full, info.Mode()|0o004); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "open to others") {
+		if _, err := open(dir); err == nil || !strings.Contains(err.Error(), "open to others") {
 			t.Errorf("%q readable by others: %v", name, err)
 		}
 		if err := os.Chmod(full, info.Mode()); err != nil {
@@ -97,24 +102,51 @@ func TestOpenFolderIsRefused(t *testing.T) {
 	}
 }
 
+// chainOf returns the certificates by which a receiver with these settings proves itself now.
+func chainOf(t testing.TB, conf *tls.Config) (chain []*x509.Certificate) {
+	t.Helper()
+	now, err := conf.GetConfigForClient(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, der := range now.Certificates[0].Certificate {
+		c, err := x509.ParseCertificate(der)
+		if err != nil {
+			t.Fatal(err)
+		}
+		chain = append(chain, c)
+	}
+	return chain
+}
+
 func TestServerCertificateIsGoodForItsNames(t *testing.T) {
 	b := newBench(t)
-	conf, err := b.ServerTLS(append(LocalNames(), "soc.example.net", "192.0.2.7"))
+	names := append(LocalNames(), "soc.example.net", "192.0.2.7")
+	conf, err := b.ServerTLS(func() []string { return names })
 	if err != nil {
 		t.Fatal(err)
 	}
-	leaf, err := x509.ParseCertificate(conf.Certificates[0].Certificate[0])
-	if err != nil {
-		t.Fatal(err)
+	good := func(name string) error {
+		chain := chainOf(t, conf)
+		_, err := chain[0].Verify(x509.VerifyOptions{DNSName: name, Roots: b.cas.Load().roots, CurrentTime: b.clock})
+		return err
 	}
-	roots := x509.NewCertPool()
-	roots.AddCert(b.cert)
 	for _, name := range []string{"localhost", "127.0.0.1", "soc.example.net", "192.0.2.7"} {
-		if _, err := leaf.Verify(x509.VerifyOptions{DNSName: name, Roots: roots}); err != nil {
+		if err := good(name); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := leaf.Verify(x509.VerifyOptions{DNSName: "other.example.net", Roots: roots}); err == nil {
+	if good("other.example.net") == nil {
 		t.Error("good for a name that was not given")
+	}
+	names = append(names, "other.example.net") // the machine got another name
+	b.clock = b.clock.Add(namesEvery)
+	if err := good("other.example.net"); err != nil {
+		t.Errorf("a minute after the machine got the name: %v", err)
+	}
+	first := chainOf(t, conf)[0]
+	b.clock = b.clock.Add(serverLife / 2)
+	if err := good("localhost"); err != nil || chainOf(t, conf)[0].Equal(first) {
+		t.Errorf("the certificate was not renewed from half of its life: %v", err)
 	}
 }

@@ -25,23 +25,48 @@ import (
 type bench struct {
 	*testing.T
 	*Authority
+	dir   string
 	clock time.Time
 }
 
 func newBench(t *testing.T) *bench {
-	a, err := Open(filepath.Join(t.TempDir(), "pki"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { a.Close() })
-	b := &bench{T: t, Authority: a, clock: time.Now()}
-	a.now = func() time.Time { return b.clock }
+	b := &bench{T: t, dir: filepath.Join(t.TempDir(), "pki"), clock: time.Now()}
+	b.Authority = b.beside()
 	return b
+}
+
+// beside opens the same authority as another process does.
+func (b *bench) beside() *Authority {
+	b.Helper()
+	a, err := open(b.dir)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { a.Close() })
+	a.now = func() time.Time { return b.clock }
+	return a
+}
+
+func open(dir string) (*Authority, error) {
+	s, err := Folder(dir)
+	if err != nil {
+		return nil, err
+	}
+	return Open(s)
+}
+
+func (b *bench) monitor(id uuid.UUID) Monitor {
+	b.Helper()
+	m, _, err := load[Monitor](b.state, monitorName(id))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return m
 }
 
 func (b *bench) token(uses int) string {
 	b.Helper()
-	tok, _, err := b.CreateToken([]string{"soc.example.net:4561"}, time.Hour, uses, "test")
+	tok, _, err := b.CreateToken([]string{"soc.example.net:4561"}, time.Hour, uses, Labels{Label: "test"})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -120,7 +145,7 @@ func TestEnrolVerifyRenew(t *testing.T) {
 		if got, err := b.Verify(renewed); err != nil || got != id {
 			t.Errorf("renewed certificate: %v, %v", got, err)
 		}
-		// Asleep for too long: the key that is known here is enough.
+		// Asleep for too long to renew: the key that is known here is enough.
 		b.clock = b.clock.Add(200 * 24 * time.Hour)
 		if cert, err = b.enroll(key, id, ""); err != nil {
 			t.Errorf("enrolment with the known key and no token: %v", err)
@@ -164,7 +189,7 @@ func TestTokensThatDoNotCount(t *testing.T) {
 	}
 	b.mustRefuse(fresh(twice), StatusForbidden, "used")
 
-	_, info, err := b.CreateToken([]string{"h:1"}, time.Hour, 0, "")
+	_, info, err := b.CreateToken([]string{"h:1"}, time.Hour, 0, Labels{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +211,7 @@ func TestTokensThatDoNotCount(t *testing.T) {
 
 func TestRevokedTokenIsRefused(t *testing.T) {
 	b := newBench(t)
-	tok, info, err := b.CreateToken([]string{"h:1"}, time.Hour, 0, "")
+	tok, info, err := b.CreateToken([]string{"h:1"}, time.Hour, 0, Labels{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +225,7 @@ func TestRevokedTokenIsRefused(t *testing.T) {
 func TestSecretIsNotKept(t *testing.T) {
 	b := newBench(t)
 	secret := b.token(0)
-	files, err := filepath.Glob(filepath.Join(b.root.Name(), "tokens", "*"))
+	files, err := filepath.Glob(filepath.Join(b.dir, "tokens", "*"))
 	if err != nil || len(files) != 1 {
 		t.Fatal(files, err)
 	}
@@ -226,7 +251,7 @@ func TestNonsenseRequests(t *testing.T) {
 		"broken":          {Monitor: id, CSR: string(pem.EncodeToMemory(block))},
 		"RSA":             {Monitor: id, CSR: csr(t, rsaKey, id)},
 		"nil UUID":        {Monitor: uuid.Nil, CSR: csr(t, newKey(t), uuid.Nil)},
-		"not PEM of kind": {Monitor: id, CSR: string(encodeCertificate(b.cert.Raw))},
+		"not PEM of kind": {Monitor: id, CSR: string(encodeCertificate(b.cas.Load().current().cert.Raw))},
 	} {
 		_, err := b.Enroll(req)
 		if r, ok := errors.AsType[*Refusal](err); !ok || r.Status != StatusNonsense {
@@ -243,14 +268,11 @@ func TestForeignCertificateIsRefused(t *testing.T) {
 	}
 	_, err = mine.Verify(cert)
 	mine.mustRefuse(err, StatusUnauthorized, "not of this collector")
-	conf, err := mine.ServerTLS([]string{"localhost"})
+	conf, err := mine.ServerTLS(func() []string { return []string{"localhost"} })
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := x509.ParseCertificate(conf.Certificates[0].Certificate[0])
-	if err != nil {
-		t.Fatal(err)
-	}
+	server := chainOf(t, conf)[0]
 	_, err = mine.Verify([]*x509.Certificate{server})
 	mine.mustRefuse(err, StatusUnauthorized, "not of this collector")
 }

@@ -1,129 +1,91 @@
 package pki
 
 import (
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path"
-	"runtime"
-	"strings"
-
-	"github.com/argus-endpoint/argus-endpoint/platform"
+	"math/rand/v2"
+	"time"
 )
 
-// readJSON reads a small state file. A file that is not there is fs.ErrNotExist.
-func (a *Authority) readJSON(name string, v any) error {
-	b, err := a.root.ReadFile(name)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(b, v); err != nil {
-		return fmt.Errorf("%s is damaged: %w; remove it to start over with that entry", name, err)
-	}
-	return nil
+// State keeps small values by name, for all processes that work on one authority: a folder, or the cluster's key-value
+// bucket. A name is of lower-case letters, digits and hyphens, with at most one slash: "ca", "monitors/<uuid>". A value is JSON
+// of at most 64 KiB. A method may be called from several goroutines.
+type State interface {
+	// Get returns a value and its revision, which is never 0 and is another one after every change of the value; fs.ErrNotExist
+	// when there is none.
+	Get(name string) (value []byte, revision uint64, err error)
+	// Put replaces the value that has the revision, 0 for none, and returns its new revision when it is durable;
+	// fs.ErrExist when there is another one by now.
+	Put(name string, value []byte, revision uint64) (uint64, error)
+	// Remove removes a value. One that is not there is no error.
+	Remove(name string) error
+	// List returns the names of all values whose names begin with prefix, which ends with the slash, in any order.
+	List(prefix string) ([]string, error)
 }
 
-func (a *Authority) writeJSON(name string, v any) error {
-	b, err := json.MarshalIndent(v, "", "  ")
+var errDamaged = errors.New("is damaged, restore it from a backup or remove it to start over with that entry")
+
+// load reads a value.
+func load[T any](s State, name string) (v T, revision uint64, err error) {
+	text, revision, err := s.Get(name)
 	if err != nil {
-		return err
+		return v, 0, err
 	}
-	return a.write(name, append(b, '\n'))
+	if err := json.Unmarshal(text, &v); err != nil {
+		return v, 0, fmt.Errorf("%q %w: %w", name, errDamaged, err)
+	}
+	return v, revision, nil
 }
 
-// write replaces a file: after a crash there is the old content or the new.
-func (a *Authority) write(name string, b []byte) error { return a.place(name, b, a.root.Rename) }
-
-// place writes a file of its own beside name, which no other process writes, and moves it there: by Rename, which
-// replaces what is there, or by Link, which does not.
-func (a *Authority) place(name string, b []byte, move func(from, to string) error) error {
-	temp := name + "." + rand.Text() + ".tmp"
-	defer func() { _ = a.root.Remove(temp) }()
-	f, err := a.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+// store writes a value.
+func store(s State, name string, v any, revision uint64) error {
+	text, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(b)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = move(temp, name)
-	}
-	if err != nil {
-		return err
-	}
-	return a.syncDir(path.Dir(name))
+	_, err = s.Put(name, append(text, '\n'), revision)
+	return err
 }
 
-func (a *Authority) syncDir(name string) error {
-	if runtime.GOOS == "windows" {
-		return nil // a folder cannot be synced there; renames are ordered by NTFS's log
-	}
-	d, err := a.root.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
-// begin makes what follows the only change of the folder, by this process or another, until end is called: an operator's
-// revocation must not be undone by a certificate that the running collector renews at that moment.
-func (a *Authority) begin() (end func(), err error) {
-	a.change.Lock() // so that one thread at most waits for the lock
-	f, err := a.root.OpenFile("lock", os.O_RDWR|os.O_CREATE, 0o600)
-	if err == nil {
-		if err = platform.Lock(f); err != nil {
-			f.Close()
+// update lets change alter a value, of which exists tells whether there is one yet, and writes it, again from the start whenever another
+// process has been faster. An error of change ends it without writing.
+func update[T any](s State, name string, change func(v *T, exists bool) error) (T, error) {
+	for try := 0; ; try++ {
+		v, revision, err := load[T](s, name)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return v, err
 		}
+		if err := change(&v, err == nil); err != nil {
+			return v, err
+		}
+		err = store(s, name, v, revision)
+		if err == nil || !errors.Is(err, fs.ErrExist) || try == maxTries {
+			return v, err
+		}
+		time.Sleep(rand.N(time.Millisecond << min(try, 6)))
 	}
-	if err != nil {
-		a.change.Unlock()
-		return nil, fmt.Errorf("lock: %w", err)
-	}
-	return func() { f.Close(); a.change.Unlock() }, nil
 }
 
-// each calls fn with the name, without extension, of every entry of a folder.
-func (a *Authority) each(dir string, fn func(id string) error) error {
-	entries, err := fs.ReadDir(a.root.FS(), dir)
+// maxTries is more than any number of processes can make one wait that write one value in turn.
+const maxTries = 200
+
+// each calls fn with every value below prefix, except those that are removed meanwhile.
+func each[T any](s State, prefix string, fn func(*T)) error {
+	names, err := s.List(prefix)
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
-		if id, ok := strings.CutSuffix(e.Name(), ".json"); ok {
-			if err := fn(id); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// checkModes refuses a folder or a file in it that others may read or write: the authority's key is there.
-func (a *Authority) checkModes() error {
-	if runtime.GOOS == "windows" {
-		return nil // access lists, inherited from the state folder
-	}
-	return fs.WalkDir(a.root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		info, err := d.Info()
+	for _, name := range names {
+		v, _, err := load[T](s, name)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // replaced meanwhile
+			continue
 		}
 		if err != nil {
 			return err
 		}
-		full := path.Join(a.root.Name(), name)
-		switch {
-		case info.Mode().Perm()&0o077 != 0:
-			return fmt.Errorf("%s is open to others (mode %04o): others may have read it; if not, run chmod go= %q", full, info.Mode().Perm(), full)
-		case !info.IsDir() && !info.Mode().IsRegular():
-			return fmt.Errorf("%s is neither a file nor a folder: remove it", full)
-		}
-		return nil
-	})
+		fn(&v)
+	}
+	return nil
 }
