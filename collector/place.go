@@ -50,8 +50,12 @@ func (p *Place) StoreLocation() string {
 }
 
 // OpenView opens what the store holds now. fs.ErrNotExist: nothing has been stored yet.
-func (p *Place) OpenView(context.Context) (*store.View, error) {
-	return store.OpenView(p.StoreLocation())
+func (p *Place) OpenView(ctx context.Context) (*store.View, error) {
+	b, err := store.OpenBucket(p.StoreLocation())
+	if err != nil {
+		return nil, err
+	}
+	return store.OpenView(ctx, b)
 }
 
 // OpenAuthority opens the certificate authority, and makes it when there is none.

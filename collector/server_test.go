@@ -84,7 +84,7 @@ func flushAll(t testing.TB, s *Server) {
 // stored returns, sorted, the packet counts of a monitor's flows in the store: 1, 2, 3 ... as agent.batch makes them.
 func stored(t testing.TB, state string, id uuid.UUID) (counts []uint64) {
 	t.Helper()
-	v, err := store.OpenView(filepath.Join(state, storeDir))
+	v, err := (&Place{State: state}).OpenView(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

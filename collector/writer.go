@@ -51,12 +51,16 @@ func newWriter(dir string, c *Config, j *embedded, log *zap.Logger) (*writer, er
 }
 
 func (w *writer) open() error {
-	s, damaged, err := store.Open(w.dir, w.config.Columns)
+	b, err := store.OpenBucket(w.dir)
+	if err != nil {
+		return err
+	}
+	s, damaged, err := store.Open(context.Background(), b, 0, w.config.Columns)
 	if err != nil {
 		return err
 	}
 	if damaged > 0 {
-		w.log.Warn("the store's manifest had damaged lines: the end of a commit that a crash cut off, or a failing disk", zap.Int("lines", damaged))
+		w.log.Warn("the store's manifest is damaged: copies of what could not be read are in the folder damaged", zap.Int("objects", damaged))
 	}
 	w.store.Store(s)
 	w.failed = false
@@ -217,7 +221,7 @@ func (w *writer) commit(ctx context.Context) error {
 	begin := time.Now()
 	s := w.store.Load()
 	rows := s.Pending()
-	if err := s.Commit(); err != nil {
+	if err := s.Commit(context.WithoutCancel(ctx)); err != nil {
 		w.failed = true
 		return err
 	}

@@ -30,7 +30,11 @@ func fill(t *testing.T) (state string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, _, err := store.Open((&collector.Place{State: state}).StoreLocation(), store.Config{})
+	b, err := store.OpenBucket((&collector.Place{State: state}).StoreLocation())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _, err := store.Open(t.Context(), b, 0, store.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +63,7 @@ func fill(t *testing.T) (state string) {
 			t.Fatal(err)
 		}
 	}
-	if err := s.Commit(); err != nil {
+	if err := s.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {

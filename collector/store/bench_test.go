@@ -29,13 +29,13 @@ func BenchmarkStore(b *testing.B) {
 		commit(b, s)
 	}
 	round() // the memory of the rows has its size
-	before, began, rows := len(s.committed.files), cpuTime(), 0
+	before, began, rows := len(s.manifest.committed.files), cpuTime(), 0
 	for b.Loop() {
 		round()
 		rows += len(batches) * 200
 	}
 	var size int64
-	for _, f := range s.committed.files[before:] {
+	for _, f := range s.manifest.committed.files[before:] {
 		size += f.Bytes
 	}
 	b.ReportMetric(float64(size)/float64(rows), "B/row")

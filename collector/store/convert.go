@@ -71,39 +71,59 @@ func (row *Row) fillTCP(t *flow.TCP) {
 	row.DUnordered, row.DDupAcks, row.DUnseen, row.DTurns, row.DStrokes = d.OutOfOrder, d.Duplicates, d.Gap, d.Turns, d.Keystrokes
 }
 
-// record gives back what fill was given, with times cut to microseconds.
-func (row *Row) record(r *argus.Record) {
-	*r = argus.Record{Kind: argus.KindFlow, Version: argus.V5, Cause: flow.Cause(row.Cause), Sequence: uint32(row.Sequence)}
+// record gives back what fill was given, with times cut to microseconds: all of it, or the parts that are asked for.
+func (row *Row) record(r *argus.Record, parts Parts) {
+	if parts == 0 {
+		*r = argus.Record{}
+		row.rest(r)
+	}
+	row.key(r)
+	f, s, d := &r.Flow, &r.Flow.Side[0], &r.Flow.Side[1]
+	s.Packets, s.Bytes, s.Payload = uint64(row.SPkts), uint64(row.SBytes), uint64(row.SAppBytes)
+	d.Packets, d.Bytes, d.Payload = uint64(row.DPkts), uint64(row.DBytes), uint64(row.DAppBytes)
+	s.IPBytes, d.IPBytes = uint64(row.SBytes-row.SL2More-linkHeader*row.SPkts), uint64(row.DBytes-row.DL2More-linkHeader*row.DPkts)
+	f.Start = (row.STime - row.Age) * 1000
+	s.First, s.Last, d.First, d.Last = 0, 0, 0, 0
+	row.times(s, d)
+	if parts == 0 {
+		row.sizes(f)
+		row.intervals(f)
+		if f.IsTCP() {
+			row.tcp(&f.TCP)
+		}
+	}
+}
+
+// key gives back who sent the record, and what flow it is about.
+func (row *Row) key(r *argus.Record) {
+	r.Kind, r.Version, r.Cause, r.Sequence = argus.KindFlow, argus.V5, flow.Cause(row.Cause), uint32(row.Sequence)
 	if id, err := uuid.FromString(row.Monitor); err == nil {
 		r.Monitor = argus.ID{Kind: idUUID, Bytes: id}
 	}
+	r.Interface = [4]byte{}
 	copy(r.Interface[:], row.Interface)
+	f := &r.Flow
+	f.Cause, f.End, f.Initiator, f.ID = r.Cause, flow.End(row.End), flow.Initiator(row.Initiator), row.FlowID
+	f.Key = flow.Key{Family: flow.Family(row.Family), Proto: row.Proto, Type: row.Type, SrcPort: row.SPort, DstPort: row.DPort}
+	parseAddress(row.SAddr, &f.Src)
+	parseAddress(row.DAddr, &f.Dst)
+}
+
+// rest gives back what is in none of the Parts and does not follow from others.
+func (row *Row) rest(r *argus.Record) {
 	r.Has, r.ICMP, r.Gap = argus.Has(row.Presence), row.ICMP, [2]int32{row.SGap, row.DGap}
 	if row.Label != "" {
 		r.Label = []byte(row.Label)
 	}
 	f, s, d := &r.Flow, &r.Flow.Side[0], &r.Flow.Side[1]
-	f.Cause, f.End, f.Initiator, f.ID = r.Cause, flow.End(row.End), flow.Initiator(row.Initiator), row.FlowID
-	f.Key = flow.Key{Family: flow.Family(row.Family), Proto: row.Proto, Type: row.Type, SrcPort: row.SPort, DstPort: row.DPort}
-	parseAddress(row.SAddr, &f.Src)
-	parseAddress(row.DAddr, &f.Dst)
-	f.Start = (row.STime - row.Age) * 1000
-	*s = flow.Side{Packets: uint64(row.SPkts), Bytes: uint64(row.SBytes), IPBytes: uint64(row.SBytes - row.SL2More - linkHeader*row.SPkts), Payload: uint64(row.SAppBytes),
-		TTL: row.STTL, TOS: row.STOS, IPID: row.SIPID, VLAN: row.SVLAN, MPLS: row.SMPLS, IPOptions: row.SIPOpts, Encaps: flow.Encaps(row.SEnc)}
-	*d = flow.Side{Packets: uint64(row.DPkts), Bytes: uint64(row.DBytes), IPBytes: uint64(row.DBytes - row.DL2More - linkHeader*row.DPkts), Payload: uint64(row.DAppBytes),
-		TTL: row.DTTL, TOS: row.DTOS, IPID: row.DIPID, VLAN: row.DVLAN, MPLS: row.DMPLS, IPOptions: row.DIPOpts, Encaps: flow.Encaps(row.DEnc)}
-	row.times(s, d)
-	row.sizes(f)
-	row.intervals(f)
+	*s = flow.Side{TTL: row.STTL, TOS: row.STOS, IPID: row.SIPID, VLAN: row.SVLAN, MPLS: row.SMPLS, IPOptions: row.SIPOpts, Encaps: flow.Encaps(row.SEnc)}
+	*d = flow.Side{TTL: row.DTTL, TOS: row.DTOS, IPID: row.DIPID, VLAN: row.DVLAN, MPLS: row.DMPLS, IPOptions: row.DIPOpts, Encaps: flow.Encaps(row.DEnc)}
 	f.EtherType, f.ESP.Lost = row.EtherType, row.ESPLost
 	copy(f.History[:], row.History)
 	parseMAC(row.SMAC, f.SrcMAC[:])
 	parseMAC(row.DMAC, f.DstMAC[:])
 	for i, set := range presence(f) {
 		*set = row.Presence&(firstPresence<<i) != 0
-	}
-	if f.IsTCP() {
-		row.tcp(&f.TCP)
 	}
 	row.extra(r)
 }

@@ -16,7 +16,7 @@ func through(r *argus.Record) (back argus.Record) {
 	id, _ := r.Monitor.UUID()
 	row := Row{Monitor: id.String(), Sequence: int64(r.Sequence)}
 	row.fill(r, newNames())
-	row.record(&back)
+	row.record(&back, 0)
 	return back
 }
 
@@ -80,7 +80,7 @@ func TestEveryFamilysAddressesAreKept(t *testing.T) {
 			var row Row
 			row.fill(&r, newNames())
 			var back argus.Record
-			row.record(&back)
+			row.record(&back, 0)
 			if back.Flow.Key != r.Flow.Key {
 				t.Errorf("family %d: %q %q gave back %v", family, row.SAddr, row.DAddr, back.Flow.Key)
 			}

@@ -1,8 +1,6 @@
 package store
 
 import (
-	"iter"
-
 	"github.com/argus-endpoint/argus-endpoint/flow"
 	"github.com/parquet-go/parquet-go"
 )
@@ -27,23 +25,8 @@ func isFirst(f *parquet.File) bool {
 	return has
 }
 
-func rowsOfFirst(group parquet.RowGroup, first, last int64) iter.Seq2[*Row, error] {
-	return func(yield func(*Row, error) bool) {
-		for row, err := range rowsIn[firstRow](group, first, last) {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			row.upgrade()
-			if !yield(&row.Row, nil) {
-				return
-			}
-		}
-	}
-}
-
-// upgrade makes r.Row one of today.
-func (r *firstRow) upgrade() {
+// upgrade returns r as a row of today, which it makes of it.
+func (r *firstRow) upgrade() *Row {
 	row := &r.Row
 	if row.Presence&firstMultiMAC != 0 {
 		var f flow.Record
@@ -68,4 +51,5 @@ func (r *firstRow) upgrade() {
 	s, d := &t.Side[0], &t.Side[1]
 	d.Ack, s.Ack = s.Next-uint32(r.SUnacked), d.Next-uint32(r.DUnacked)
 	row.SAckMore, row.DAckMore = int32(s.Ack-acknowledged(s, d)), int32(d.Ack-acknowledged(d, s))
+	return row
 }

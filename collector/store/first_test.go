@@ -1,6 +1,8 @@
 package store
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -70,7 +72,7 @@ func TestFilesOfTheFirstVersionAreRead(t *testing.T) {
 	alone.SPkts, alone.SBytes, alone.SL2Bytes, alone.SrcBefore = 1, 60, 14, 30
 	alone.DPkts, alone.DBytes, alone.DL2Bytes, alone.DstAfter = 1, 70, 14, 30
 
-	f, err := s.root.Create("flows/first.parquet")
+	f, err := os.Create(filepath.Join(dir, "flows", "first.parquet"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,213 +1,289 @@
 package store
 
 import (
-	"bufio"
 	"bytes"
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"io/fs"
-	"os"
+	"path"
+	"slices"
 	"strconv"
+	"sync"
 	"time"
 
-	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
 	"github.com/gofrs/uuid/v5"
 )
 
 const (
-	manifestName = "manifest"
-	// The manifest is written anew at Open, and when it has grown to growFactor times that, and growMin at least.
-	growFactor, growMin = 4, 16 << 20
-	// maxGaps bounds the gaps kept of one epoch: Mark.Lost goes on counting.
-	maxGaps = 1000
+	commitsDir   = "commits"
+	snapshotsDir = "snapshots"
+	damagedDir   = "damaged" // copies of damaged ones, for who looks into it
+	// maxCommit bounds the octets of a commit: 32,768 records of as many monitors need a tenth.
+	maxCommit = 64 << 20
+	// readersAtOnce commits are read at the same time: each is a way to the server and back.
+	readersAtOnce = 16
 )
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+// ErrFenced tells that another writer has opened the shard since: this one must open it again, or leave it.
+var ErrFenced = errors.New("another writer has this shard of the store")
 
-// File is a data file of the store.
-type File struct {
-	Name       string    `json:"name"` // below the store's folder, with slashes
-	Rows       int64     `json:"rows"`
-	Bytes      int64     `json:"bytes"`
-	MinMonitor string    `json:"min_monitor"` // lowest and highest in the order of text
-	MaxMonitor string    `json:"max_monitor"`
-	MinTime    int64     `json:"min_time"` // earliest stime and latest ltime, microseconds
-	MaxTime    int64     `json:"max_time"`
-	Events     bool      `json:"events,omitempty"` // of the table events
-	Hour       time.Time `json:"hour"`
+// errGone tells that a file that was to be replaced no longer counts.
+var errGone = errors.New("a file to replace is not in the store")
+
+func shardDir(dir string, shard int) string { return fmt.Sprintf("%s/%04d/", dir, shard) }
+
+func numbered(dir string, shard int, n uint64) string {
+	return shardDir(dir, shard) + fmt.Sprintf("%012d", n)
 }
 
-// Mark is how far an epoch of a monitor has come.
-type Mark struct {
-	Monitor  uuid.UUID  `json:"monitor"`
-	Epoch    wire.Epoch `json:"epoch"`
-	Sequence uint64     `json:"sequence"` // all up to this one are in the store, or lost
-	Records  uint64     `json:"records"`  // in the store
-	Lost     uint64     `json:"lost"`     // sequences that are in no record: the sum of the gaps
-	Repeated uint64     `json:"repeated"` // records that came again and were dropped
-	First    time.Time  `json:"first"`    // when the first and the last batch were received
-	Last     time.Time  `json:"last"`
-}
-
-// Gap is a run of sequences that never came.
-type Gap struct {
-	Monitor  uuid.UUID  `json:"monitor"`
-	Epoch    wire.Epoch `json:"epoch"`
-	First    uint64     `json:"first"`
-	Last     uint64     `json:"last"`
-	Reported uint64     `json:"reported"` // of them, those that the agent said it had to drop
-	Noticed  time.Time  `json:"noticed"`  // when the batch after it was received
-}
-
-// entry is one line of the manifest: what one commit, or a snapshot, adds.
-type entry struct {
-	Files []File `json:"files,omitempty"`
-	Marks []Mark `json:"marks,omitempty"`
-	Gaps  []Gap  `json:"gaps,omitempty"`
-}
-
-type epochKey struct {
-	monitor uuid.UUID
-	epoch   wire.Epoch
-}
-
-// state is what the manifest says.
-type state struct {
-	files []File
-	marks map[epochKey]Mark
-	gaps  map[epochKey][]Gap
-}
-
-func newState() state { return state{marks: map[epochKey]Mark{}, gaps: map[epochKey][]Gap{}} }
-
-func (s *state) apply(e *entry) {
-	s.files = append(s.files, e.Files...)
-	for _, m := range e.Marks {
-		s.marks[epochKey{m.Monitor, m.Epoch}] = m
-	}
-	for _, g := range e.Gaps {
-		k := epochKey{g.Monitor, g.Epoch}
-		if len(s.gaps[k]) < maxGaps {
-			s.gaps[k] = append(s.gaps[k], g)
+// numbers returns the numbers of the objects of a shard in commitsDir or snapshotsDir, in order.
+func numbers(ctx context.Context, b Bucket, dir string, shard int) (list []uint64, err error) {
+	names, err := b.List(ctx, shardDir(dir, shard))
+	for _, name := range names {
+		if n, err := strconv.ParseUint(path.Base(name), 10, 64); err == nil {
+			list = append(list, n)
 		}
 	}
+	slices.Sort(list)
+	return list, err
 }
 
-func (s *state) snapshot() *entry {
-	e := &entry{Files: s.files}
-	for _, m := range s.marks {
-		e.Marks = append(e.Marks, m)
-	}
-	for _, g := range s.gaps {
-		e.Gaps = append(e.Gaps, g...)
-	}
-	return e
+// loaded is what the manifest of a shard says.
+type loaded struct {
+	state
+	number   uint64   // of the last commit
+	snapshot uint64   // the commit of the snapshot that was read
+	bytes    int64    // octets of the commits after it
+	damaged  []string // objects that could not be read
 }
 
-// line returns e as a line: CRC-32C of the JSON in hexadecimal, a space, the JSON.
-func (e *entry) line() ([]byte, error) {
-	b, err := json.Marshal(e)
+// load reads a shard's manifest: its latest snapshot that is whole, and the commits after it. What is damaged is left out and
+// counted: what the other commits say still holds.
+func load(ctx context.Context, b Bucket, shard int) (l loaded, err error) {
+	for range 10 { // a commit may be swept between the list and the reading, when there is a newer snapshot
+		if l, err = loadOnce(ctx, b, shard); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	return l, err
+}
+
+func loadOnce(ctx context.Context, b Bucket, shard int) (l loaded, err error) {
+	l.state = newState()
+	snapshots, err := numbers(ctx, b, snapshotsDir, shard)
 	if err != nil {
-		return nil, err
+		return l, err
 	}
-	return fmt.Appendf(nil, "%08x %s\n", crc32.Checksum(b, castagnoli), b), nil
-}
-
-func parseLine(line []byte) (e *entry, ok bool) {
-	sum, body, found := bytes.Cut(bytes.TrimSuffix(line, []byte{'\n'}), []byte{' '})
-	want, err := strconv.ParseUint(string(sum), 16, 32)
-	if !found || err != nil || uint32(want) != crc32.Checksum(body, castagnoli) {
-		return nil, false
+	for _, n := range slices.Backward(snapshots) {
+		st := newState()
+		err := readSnapshot(ctx, b, shard, n, &st)
+		if err == nil {
+			l.state, l.snapshot, l.number = st, n, n
+			break
+		}
+		if !errors.Is(err, errDamaged) {
+			return l, err
+		}
+		l.damaged = append(l.damaged, numbered(snapshotsDir, shard, n))
+		if len(l.files) < len(st.files) { // better than nothing when none is whole
+			l.state, l.snapshot, l.number = st, n, n
+		}
 	}
-	e = &entry{}
-	return e, json.Unmarshal(body, e) == nil
-}
-
-// readManifest returns what the manifest says. A damaged line is left out and counted: at the end it is a commit that
-// was never acknowledged; elsewhere the disk has lost something, and what the other lines say still holds.
-func readManifest(root *os.Root) (s state, damaged int, err error) {
-	s = newState()
-	f, err := root.Open(manifestName)
-	if errors.Is(err, fs.ErrNotExist) {
-		return s, 0, nil
-	}
+	commits, err := numbers(ctx, b, commitsDir, shard)
 	if err != nil {
-		return s, 0, err
+		return l, err
 	}
-	defer f.Close()
-	lines := bufio.NewReaderSize(f, 1<<16)
-	for {
-		line, err := lines.ReadBytes('\n')
-		if len(line) > 0 {
-			if e, ok := parseLine(line); ok && err == nil {
-				s.apply(e)
-			} else {
-				damaged++
+	first, _ := slices.BinarySearch(commits, l.number+1)
+	return l, l.readCommits(ctx, b, shard, commits[first:])
+}
+
+func readSnapshot(ctx context.Context, b Bucket, shard int, n uint64, st *state) error {
+	o, err := b.Open(ctx, numbered(snapshotsDir, shard, n))
+	if err != nil {
+		return err
+	}
+	defer o.Close()
+	return decodeEntries(io.NewSectionReader(o, 0, 1<<62), st.apply)
+}
+
+// readCommits applies commits in their order.
+func (l *loaded) readCommits(ctx context.Context, b Bucket, shard int, commits []uint64) error {
+	for part := range slices.Chunk(commits, readersAtOnce) {
+		var wg sync.WaitGroup
+		data, errs := make([][]byte, len(part)), make([]error, len(part))
+		for i, n := range part {
+			wg.Go(func() { data[i], errs[i] = get(ctx, b, numbered(commitsDir, shard, n), maxCommit) })
+		}
+		wg.Wait()
+		for i, n := range part {
+			if errs[i] != nil {
+				return errs[i]
 			}
+			if n > l.number+1 { // lost altogether
+				l.damaged = append(l.damaged, numbered(commitsDir, shard, n-1))
+			}
+			var list []*entry
+			if decodeEntries(bytes.NewReader(data[i]), func(e *entry) { list = append(list, e) }) != nil {
+				l.damaged = append(l.damaged, numbered(commitsDir, shard, n))
+			} else {
+				for _, e := range list {
+					l.apply(e)
+				}
+			}
+			l.number, l.bytes = n, l.bytes+int64(len(data[i]))
 		}
-		if err == io.EOF {
-			return s, damaged, nil
+	}
+	return nil
+}
+
+// manifest is a shard's state and the log of its commits, for one writer. After an error it is not written to again.
+type manifest struct {
+	bucket Bucket
+	shard  int
+	writer uuid.UUID
+	every  uint64 // commits between snapshots
+
+	committing           sync.Mutex // guards the fields of the log
+	number               uint64     // of the last commit
+	snapshot             uint64     // of the last snapshot
+	bytes, snapshotBytes int64      // octets of the commits after it, and its own when this writer made it
+	failed               error
+
+	mu        sync.RWMutex // guards what follows; committed is changed only by who holds committing
+	committed state
+	writing   map[string]bool // data files that no commit names yet
+
+	swept time.Time // when strays were removed
+}
+
+// openManifest reads the manifest of a shard and takes it from every other writer, by a commit that says nothing.
+func openManifest(ctx context.Context, b Bucket, shard int) (m *manifest, damaged int, err error) {
+	l, err := load(ctx, b, shard)
+	if err != nil {
+		return nil, len(l.damaged), err
+	}
+	m = &manifest{bucket: b, shard: shard, writer: uuid.Must(uuid.NewV4()), every: snapshotCommits, number: l.number, snapshot: l.snapshot, bytes: l.bytes,
+		committed: l.state, writing: map[string]bool{}}
+	if l.number == 0 && shard == 0 {
+		lines, err := m.takeOver(ctx)
+		if err != nil {
+			return nil, lines, err
+		}
+		damaged += lines
+	}
+	damaged += len(l.damaged)
+	if err = setAside(ctx, b, l.damaged); err == nil {
+		err = m.commit(ctx, &entry{})
+	}
+	if err == nil {
+		err = m.probe(ctx)
+	}
+	return m, damaged, err
+}
+
+// takeOver makes the first snapshot of the first version's manifest.
+func (m *manifest) takeOver(ctx context.Context) (damaged int, err error) {
+	st, damaged, err := readFirstManifest(ctx, m.bucket)
+	if err != nil || len(st.marks)+damaged == 0 {
+		return damaged, err
+	}
+	m.committed = st
+	if damaged > 0 {
+		err = copyObject(ctx, m.bucket, firstManifest, shardDir(damagedDir, 0)+firstManifest)
+	}
+	if err == nil {
+		_, err = m.writeSnapshot(ctx, 0, st.entry())
+	}
+	if err == nil {
+		err = m.bucket.Remove(ctx, firstManifest)
+	}
+	return damaged, err
+}
+
+// probe fails where a second Put of a name is no error: two writers would not know of each other.
+func (m *manifest) probe(ctx context.Context) error {
+	name := numbered(commitsDir, m.shard, m.number)
+	data, err := get(ctx, m.bucket, name, maxCommit)
+	if err != nil {
+		return err
+	}
+	err = m.bucket.Put(ctx, name, int64(len(data)), bytes.NewReader(data))
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return nil
+	case err == nil:
+		return errors.New("the server replaces an object that must not be replaced: it ignores If-None-Match; use one that does not, such as AWS, MinIO or versitygw")
+	}
+	return err
+}
+
+// commit makes e durable and part of the state.
+func (m *manifest) commit(ctx context.Context, e *entry) error {
+	m.committing.Lock()
+	defer m.committing.Unlock()
+	return m.commitLocked(ctx, e)
+}
+
+func (m *manifest) commitLocked(ctx context.Context, e *entry) error {
+	if m.failed != nil {
+		return m.failed
+	}
+	e.Writer = m.writer
+	var b bytes.Buffer
+	err := encodeEntries(&b, e)
+	if err == nil {
+		err = m.put(ctx, m.number+1, b.Bytes())
+	}
+	if err != nil {
+		m.failed = err
+		return err
+	}
+	m.number++
+	m.bytes += int64(b.Len())
+	m.mu.Lock()
+	m.committed.apply(e)
+	for _, f := range e.Files {
+		delete(m.writing, f.Name)
+	}
+	m.mu.Unlock()
+	return nil
+}
+
+// put writes the commit n. That its name is free is not enough: another writer may have been there, and have swept it
+// since. Then there is a snapshot of that commit or of a later one.
+func (m *manifest) put(ctx context.Context, n uint64, data []byte) error {
+	name := numbered(commitsDir, m.shard, n)
+	err := m.bucket.Put(ctx, name, int64(len(data)), bytes.NewReader(data))
+	if errors.Is(err, fs.ErrExist) {
+		there, err := get(ctx, m.bucket, name, maxCommit)
+		if err == nil && !bytes.Equal(there, data) { // else an earlier try had come through
+			err = ErrFenced
 		}
 		if err != nil {
-			return s, damaged, err
+			return err
 		}
-	}
-}
-
-// manifest is the open log of commits. After an error it is not written to again.
-type manifest struct {
-	root       *os.Root
-	file       *os.File
-	size, base int64
-}
-
-// rewrite replaces the manifest by one line that says all of s, and opens it for more.
-func rewrite(root *os.Root, s *state) (*manifest, error) {
-	line, err := s.snapshot().line()
-	if err != nil {
-		return nil, err
-	}
-	const temp = manifestName + ".tmp"
-	f, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o640)
-	if err != nil {
-		return nil, err
-	}
-	_, err = f.Write(line)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err == nil {
-		err = errors.Join(f.Close(), root.Rename(temp, manifestName), syncDir(root, "."))
-	} else {
-		f.Close()
-	}
-	if err != nil {
-		return nil, err
-	}
-	f, err = root.OpenFile(manifestName, os.O_WRONLY|os.O_APPEND, 0)
-	if err != nil {
-		return nil, err
-	}
-	return &manifest{root, f, int64(len(line)), int64(len(line))}, nil
-}
-
-// append makes e durable.
-func (m *manifest) append(e *entry, fail func(point string) error) error {
-	line, err := e.line()
-	if err != nil {
+	} else if err != nil {
 		return err
 	}
-	if _, err := m.file.Write(line); err != nil {
-		return err
-	}
-	m.size += int64(len(line))
-	if err := fail("manifest written"); err != nil {
-		return err
-	}
-	return m.file.Sync()
+	return m.overtaken(ctx, n)
 }
 
-func (m *manifest) large() bool { return m.size > growMin && m.size > growFactor*m.base }
+// replace makes added files count instead of removed ones, in one commit. errGone: one of these no longer counts, and added do not.
+func (m *manifest) replace(ctx context.Context, removed, added []File, now time.Time) error {
+	m.committing.Lock()
+	defer m.committing.Unlock()
+	there := map[string]bool{}
+	for i := range m.committed.files {
+		there[m.committed.files[i].Name] = true
+	}
+	e := &entry{Files: added}
+	for _, f := range removed {
+		if !there[f.Name] {
+			return fmt.Errorf("%s: %w", f.Name, errGone)
+		}
+		e.Retired = append(e.Retired, retired{f.Name, now})
+	}
+	return m.commitLocked(ctx, e)
+}

@@ -26,7 +26,7 @@ func (s *Store) follows(key epochKey, mark *Mark, b *Batch) bool {
 }
 
 // skip raises mark over what is missing before b, and notes it.
-func (s *Store) skip(key epochKey, mark *Mark, b *Batch) {
+func (s *Store) skip(key epochKey, mark *Mark, b *Batch, e Evidence) {
 	if b.First <= mark.Sequence+1 {
 		return
 	}
@@ -39,6 +39,8 @@ func (s *Store) skip(key epochKey, mark *Mark, b *Batch) {
 		gap.Reported = min(b.Dropped, gap.Last-gap.First+1)
 		mark.Lost += gap.Last - gap.First + 1
 		s.pending.gaps[key] = append(s.pending.gaps[key], gap)
+		e.Gap = &gap
+		s.account(&e)
 	}
 	mark.Sequence = b.First - 1
 }

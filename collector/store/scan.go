@@ -1,24 +1,14 @@
 package store
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
-	"io"
 	"iter"
 	"slices"
-	"time"
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
-	"github.com/gofrs/uuid/v5"
 	"github.com/parquet-go/parquet-go"
 )
-
-// Query chooses flow records. The zero Query chooses all.
-type Query struct {
-	Since, Until time.Time                // flows with a packet in [Since, Until); a zero time is no bound
-	Monitor      uuid.UUID                // of this monitor; Nil: of all
-	Match        func(*argus.Record) bool // and for which Match says true; nil: all
-}
 
 // Scan lends the records that q chooses, by hour, in the order of the commits, then by monitor, then by time.
 // Each is valid until the next step. Times are microseconds and Raw is nil.
@@ -26,9 +16,10 @@ func (v *View) Scan(q Query) iter.Seq2[*argus.Record, error] {
 	return func(yield func(*argus.Record, error) bool) {
 		files := slices.Clone(v.files)
 		slices.SortStableFunc(files, func(a, b File) int { return a.Hour.Compare(b.Hour) })
+		s := scan{query: &q, yield: yield}
 		for i := range files {
-			if f := &files[i]; !f.Events && q.wants(f) {
-				if more, err := v.scanFile(f, &q, yield); err != nil {
+			if f := &files[i]; !f.Events && !f.Missing && q.wants(f) {
+				if more, err := s.file(v, f); err != nil {
 					yield(nil, fmt.Errorf("store: %s: %w", f.Name, err))
 					return
 				} else if !more {
@@ -39,112 +30,191 @@ func (v *View) Scan(q Query) iter.Seq2[*argus.Record, error] {
 	}
 }
 
-// wants tells whether a file may have rows for q.
-func (q *Query) wants(f *File) bool {
-	return q.inTime(f.MinTime, f.MaxTime) &&
-		(q.Monitor.IsNil() || f.MinMonitor <= q.Monitor.String() && q.Monitor.String() <= f.MaxMonitor)
+// scan is a query on its way through the files.
+type scan struct {
+	query *Query
+	yield func(*argus.Record, error) bool
+	rec   argus.Record
+	rows  []Row      // the memory of fileScan
+	first []firstRow // and that for files of the first version
 }
 
-func (q *Query) inTime(first, last int64) bool {
-	return (q.Since.IsZero() || last >= q.Since.UnixMicro()) && (q.Until.IsZero() || first < q.Until.UnixMicro())
-}
-
-func (v *View) scanFile(f *File, q *Query, yield func(*argus.Record, error) bool) (more bool, err error) {
-	in, err := v.root.Open(f.Name)
+func (s *scan) file(v *View, f *File) (more bool, err error) {
+	in, err := v.bucket.Open(v.ctx, f.Name)
 	if err != nil {
 		return false, err
 	}
 	defer in.Close()
-	pf, err := parquet.OpenFile(in, f.Bytes, parquet.SkipBloomFilters(q.Monitor.IsNil()))
+	pf, err := parquet.OpenFile(in, f.Bytes, openOptions...)
 	if err != nil {
 		return false, err
 	}
-	var rec argus.Record
-	for row, err := range byTime(q.rows(pf)) {
+	if isFirst(pf) {
+		return scanFile(s, pf, &s.first, (*firstRow).upgrade, true)
+	}
+	return scanFile(s, pf, &s.rows, func(row *Row) *Row { return row }, false)
+}
+
+// openOptions leave the indexes and filters of the columns that nobody asks for where they are.
+var openOptions = []parquet.FileOption{parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true)}
+
+// fileScan is a scan of one file, in steps of the rows of one monitor, MaxPending at most.
+type fileScan[T any] struct {
+	*scan
+	today        func(*T) *Row // makes a row of the file one of today
+	choose, fill *rowReader[T]
+	rows         *[]T
+	chosen       []chosen
+}
+
+// chosen is a row that the query has chosen, and its place in the memory.
+type chosen struct {
+	*Row
+	at int
+}
+
+// scanFile lends the rows of f that s chooses.
+func scanFile[T any](s *scan, f *parquet.File, rows *[]T, today func(*T) *Row, all bool) (more bool, err error) {
+	choose, fill := s.query.columns()
+	if all { // to make rows of today takes all columns
+		choose, fill = func(name string) bool { return name != "monitor" }, func(string) bool { return false }
+	}
+	part := fileScan[T]{scan: s, today: today, choose: newRowReader[T](f, choose), fill: newRowReader[T](f, fill), rows: rows}
+	defer part.choose.close()
+	defer part.fill.close()
+	for run, err := range s.query.runs(f) {
+		for at := run.from; err == nil && at < run.to; at += MaxPending {
+			more, err = part.lend(run.monitor, at, min(run.to-at, MaxPending))
+			if err == nil && !more {
+				return false, nil
+			}
+		}
 		if err != nil {
 			return false, err
 		}
-		row.record(&rec)
-		if (q.Match == nil || q.Match(&rec)) && !yield(&rec, nil) {
+	}
+	return true, nil
+}
+
+// lend lends n rows of a monitor in the order of time.
+func (s *fileScan[T]) lend(monitor string, first, n int64) (more bool, err error) {
+	if int(n) > len(*s.rows) {
+		*s.rows = make([]T, n)
+	}
+	rows := (*s.rows)[:n]
+	if err := s.choose.read(first, rows); err != nil {
+		return false, err
+	}
+	s.chosen = s.chosen[:0]
+	for i := range rows {
+		if row := s.today(&rows[i]); s.query.chooses(row) {
+			s.chosen = append(s.chosen, chosen{row, i})
+		}
+	}
+	if err := s.fillRows(first, rows); err != nil {
+		return false, err
+	}
+	slices.SortFunc(s.chosen, func(a, b chosen) int { return cmp.Or(cmp.Compare(a.STime, b.STime), cmp.Compare(a.at, b.at)) })
+	for _, c := range s.chosen {
+		c.Monitor = monitor
+		c.record(&s.rec, s.query.Parts)
+		if (s.query.Match == nil || s.query.Match(&s.rec)) && !s.yield(&s.rec, nil) {
 			return false, nil
 		}
 	}
 	return true, nil
 }
 
-// rows lends the rows of a file that q chooses by monitor and time.
-func (q *Query) rows(f *parquet.File) iter.Seq2[*Row, error] {
-	read := rowsIn[Row]
-	if isFirst(f) {
-		read = rowsOfFirst
+// fillRows reads the other columns of the chosen rows, and of those between them that stand near.
+func (s *fileScan[T]) fillRows(first int64, rows []T) error {
+	for c := s.chosen; len(c) > 0; {
+		n := 1
+		for n < len(c) && c[n].at < c[0].at+rowChunk {
+			n++
+		}
+		from := c[0].at
+		if err := s.fill.read(first+int64(from), rows[from:c[n-1].at+1]); err != nil {
+			return err
+		}
+		c = c[n:]
 	}
-	monitor := q.Monitor.String()
-	return func(yield func(*Row, error) bool) {
+	return nil
+}
+
+// run is the rows of a file that are of one monitor.
+type run struct {
+	monitor  string
+	from, to int64
+}
+
+// monitorRow is the first column alone.
+type monitorRow struct {
+	Monitor string `parquet:"monitor"`
+}
+
+// runs finds where the rows of each monitor are that q asks for.
+func (q *Query) runs(f *parquet.File) iter.Seq2[run, error] {
+	return func(yield func(run, error) bool) {
+		r := newRowReader[monitorRow](f, func(string) bool { return true })
+		defer r.close()
+		at := int64(0)
 		for _, group := range f.RowGroups() {
-			first, last, err := rowsOf(group, q.Monitor)
+			from, to, err := q.rowsOf(group)
 			if err != nil {
-				yield(nil, err)
+				yield(run{}, err)
 				return
 			}
-			for row, err := range read(group, first, last) {
-				if err == nil && (!q.inTime(row.STime, row.LTime) || !q.Monitor.IsNil() && row.Monitor != monitor) {
+			for found, err := range runsIn(r, at+from, at+to) {
+				if err == nil && !q.Monitor.IsNil() && found.monitor != q.Monitor.String() {
 					continue
 				}
-				if !yield(row, err) || err != nil {
+				if !yield(found, err) {
 					return
 				}
 			}
+			at += group.NumRows()
 		}
 	}
 }
 
-// byTime lends rows, which come by monitor, in the order of their times within each. It holds those of one monitor, as many as a
-// commit has: should there be more, they come in the order of time in parts.
-func byTime(rows iter.Seq2[*Row, error]) iter.Seq2[*Row, error] {
-	return func(yield func(*Row, error) bool) {
-		var held []Row
-		lend := func() bool {
-			order := make([]place, len(held))
-			for i := range held {
-				order[i] = place{stime: held[i].STime, row: i}
-			}
-			sortPlaces(order)
-			for _, p := range order {
-				if !yield(&held[p.row], nil) {
-					return false
-				}
-			}
-			held = held[:0]
-			return true
-		}
-		for row, err := range rows {
-			if err != nil {
-				if lend() {
-					yield(nil, err)
-				}
+// runsIn divides the rows from first up to last by monitor.
+func runsIn(r *rowReader[monitorRow], first, last int64) iter.Seq2[run, error] {
+	return func(yield func(run, error) bool) {
+		rows := make([]monitorRow, rowChunk)
+		now := run{from: first, to: first}
+		for now.to < last {
+			part := rows[:min(last-now.to, rowChunk)]
+			if err := r.read(now.to, part); err != nil {
+				yield(run{}, err)
 				return
 			}
-			if len(held) > 0 && (held[0].Monitor != row.Monitor || len(held) == MaxPending) && !lend() {
-				return
+			for i := range part {
+				if m := part[i].Monitor; m != now.monitor {
+					if now.from < now.to && !yield(now, nil) {
+						return
+					}
+					now.monitor, now.from = m, now.to
+				}
+				now.to++
 			}
-			held = append(held, *row)
 		}
-		lend()
+		if now.from < now.to {
+			yield(now, nil)
+		}
 	}
 }
 
-// rowsOf returns the range of rows in which those of a monitor are: the rows are sorted by it.
-func rowsOf(group parquet.RowGroup, monitor uuid.UUID) (first, last int64, err error) {
-	if monitor.IsNil() {
+// rowsOf returns a range of rows of a group outside of which q asks for none, by the filters and the page index.
+func (q *Query) rowsOf(group parquet.RowGroup) (first, last int64, err error) {
+	wanted, err := q.wantsGroup(group)
+	if err != nil || !wanted {
+		return 0, 0, err
+	}
+	if q.Monitor.IsNil() {
 		return 0, group.NumRows(), nil
 	}
-	column := group.ColumnChunks()[0]
-	want := parquet.ValueOf(monitor.String())
-	if bloom := column.BloomFilter(); bloom != nil {
-		if has, err := bloom.Check(want); err != nil || !has {
-			return 0, 0, err
-		}
-	}
+	column := group.ColumnChunks()[0] // rows are sorted by it
+	want := parquet.ValueOf(q.Monitor.String())
 	index, err := column.ColumnIndex()
 	if err != nil {
 		return 0, 0, err
@@ -170,70 +240,5 @@ func rowsOf(group parquet.RowGroup, monitor uuid.UUID) (first, last int64, err e
 			last = offsets.FirstRowIndex(page + 1)
 		}
 	}
-	return narrow(column, first, last, func(v parquet.Value) int { return compare(v, want) })
-}
-
-// narrow returns the part of the rows from first up to last of a sorted column for which compare is 0.
-// Looking at one column first is cheap: putting together a row of all of them is not.
-func narrow(column parquet.ColumnChunk, first, last int64, compare func(parquet.Value) int) (from, to int64, err error) {
-	pages := column.Pages()
-	defer pages.Close()
-	if err := pages.SeekToRow(first); err != nil {
-		return 0, 0, err
-	}
-	from, to = last, first
-	values := make([]parquet.Value, rowChunk)
-	for at := first; at < last; {
-		page, err := pages.ReadPage()
-		if err != nil {
-			return 0, 0, err
-		}
-		for reader, err := page.Values(), error(nil); err == nil; {
-			var n int
-			n, err = reader.ReadValues(values)
-			for _, v := range values[:n] {
-				if compare(v) == 0 {
-					from, to = min(from, at), at+1
-				}
-				at++
-			}
-			if err != nil && !errors.Is(err, io.EOF) {
-				return 0, 0, err
-			}
-		}
-		parquet.Release(page)
-	}
-	return from, to, nil
-}
-
-// rowsIn lends the rows from first up to last.
-func rowsIn[T any](group parquet.RowGroup, first, last int64) iter.Seq2[*T, error] {
-	return func(yield func(*T, error) bool) {
-		if first >= last {
-			return
-		}
-		r := parquet.NewGenericRowGroupReader[T](group)
-		defer r.Close()
-		if err := r.SeekToRow(first); err != nil {
-			yield(nil, err)
-			return
-		}
-		rows := make([]T, min(last-first, rowChunk))
-		for first < last {
-			n, err := r.Read(rows[:min(last-first, int64(len(rows)))])
-			for i := range n {
-				if !yield(&rows[i], nil) {
-					return
-				}
-			}
-			first += int64(n)
-			if err != nil && !errors.Is(err, io.EOF) {
-				yield(nil, err)
-				return
-			}
-			if n == 0 {
-				return
-			}
-		}
-	}
+	return first, last, nil
 }

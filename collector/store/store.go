@@ -2,15 +2,10 @@ package store
 
 import (
 	"bytes"
-	"cmp"
-	"errors"
+	"context"
 	"fmt"
-	"io/fs"
-	"os"
-	"path"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
@@ -32,56 +27,47 @@ type Batch struct {
 	Body        []byte // zstd: an Argus v5 stream
 }
 
-// Config is what a store needs besides its folder.
+// Config is what a store needs besides its bucket. All of it may be left out.
 type Config struct {
 	State     func(*argus.Record) string // the column state; nil leaves it empty
 	ConnState func(*argus.Record) string // the column conn_state; nil leaves it empty
+	// Account keeps a state for each monitor, which it gets back with the next evidence, and says what is missing. State and
+	// rows become durable with the records. It is called in the order of the records and may not keep what it is lent.
+	Account func(state []byte, e *Evidence) (next []byte, missing []Missing)
+	// Keep is how long records stay; 0: for ever.
+	Keep time.Duration
+	// KeepBytes is what the shard's data files take at most, but for the latest hour; 0: as much as there is.
+	KeepBytes int64
 }
 
-// Store is the writer of a folder; there may be one. Add and Commit are for one goroutine, the rest for any.
+// Store is the writer of one shard of a bucket: the one that opened it last. Add and Commit are for one goroutine, the rest for any.
 type Store struct {
-	root     *os.Root
 	config   Config
 	unzip    *zstd.Decoder
 	manifest *manifest
-	fail     func(point string) error // tests stop a commit there
 
 	names   *names
 	rows    []Row
 	events  []EventRow
+	gaps    []GapRow
 	pending state // what the next commit adds
 	waiting map[epochKey]behind
 	stream  []byte
 
-	mu        sync.RWMutex // guards committed
-	committed state
+	unmerged map[string]bool // files that Compact leaves alone
 }
 
-// Open opens the store in the folder dir, makes it when there is none, and puts right what a crash left behind.
-// damaged counts lines of the manifest that could not be read.
-func Open(dir string, c Config) (s *Store, damaged int, err error) {
-	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return nil, 0, fmt.Errorf("store: %w", err)
-	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, 0, fmt.Errorf("store: %w", err)
-	}
-	s = &Store{root: root, config: c, fail: func(string) error { return nil }, names: newNames(), pending: newState(), waiting: map[epochKey]behind{}}
+// Open makes the caller the writer of a shard, which is empty when it was not there. Who was it before fails at its next commit.
+// damaged counts objects of the manifest that could not be read. The caller closes b after the Store.
+func Open(ctx context.Context, b Bucket, shard int, c Config) (s *Store, damaged int, err error) {
+	s = &Store{config: c, names: newNames(), pending: newState(), waiting: map[epochKey]behind{}, unmerged: map[string]bool{}}
 	s.unzip, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 		zstd.WithDecoderMaxWindow(wire.MaxWindow), zstd.WithDecoderMaxMemory(wire.MaxDecompressed))
 	if err == nil {
-		s.committed, damaged, err = readManifest(root)
-	}
-	if err == nil {
-		s.manifest, err = rewrite(root, &s.committed)
-	}
-	if err == nil {
-		err = s.removeOrphans()
+		s.manifest, damaged, err = openManifest(ctx, b, shard)
 	}
 	if err != nil {
-		root.Close()
-		return nil, damaged, fmt.Errorf("store in %s: %w", dir, err)
+		return nil, damaged, fmt.Errorf("open the store: %w", err)
 	}
 	return s, damaged, nil
 }
@@ -89,21 +75,7 @@ func Open(dir string, c Config) (s *Store, damaged int, err error) {
 // Close gives up what is not committed.
 func (s *Store) Close() error {
 	s.unzip.Close()
-	return errors.Join(s.manifest.file.Close(), s.root.Close())
-}
-
-// removeOrphans removes the data files that the manifest does not name.
-func (s *Store) removeOrphans() error {
-	named := map[string]bool{}
-	for _, f := range s.committed.files {
-		named[f.Name] = true
-	}
-	return fs.WalkDir(s.root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(name, ".parquet") || named[name] {
-			return err
-		}
-		return s.root.Remove(name)
-	})
+	return nil
 }
 
 // Add takes the records of b that the store does not have. They are durable, and their watermark rises,
@@ -116,13 +88,7 @@ func (s *Store) Add(b *Batch) (full bool, err error) {
 		return s.Pending() >= MaxPending, fmt.Errorf("store: batch %s %s %d-%d leaves out what follows %d: waiting for the agent to send that, or this again",
 			b.Monitor, b.Epoch, b.First, b.Last, mark.Sequence)
 	}
-	s.skip(key, &mark, b)
-	if mark.First.IsZero() {
-		mark.First = b.Received
-	}
-	mark.Last = b.Received
-	err = s.addRecords(b, &mark)
-	s.pending.marks[key] = mark // after an error too: rows were added
+	err = s.addRecords(key, &mark, b)
 	if err != nil {
 		err = fmt.Errorf("store: batch %s %s %d-%d: %w", b.Monitor, b.Epoch, b.First, b.Last, err)
 	}
@@ -130,10 +96,16 @@ func (s *Store) Add(b *Batch) (full bool, err error) {
 }
 
 // addRecords appends the rows of b above mark and raises it.
-func (s *Store) addRecords(b *Batch, mark *Mark) (err error) {
+func (s *Store) addRecords(key epochKey, mark *Mark, b *Batch) (err error) {
 	if s.stream, err = s.unzip.DecodeAll(b.Body, s.stream[:0]); err != nil {
 		return err
 	}
+	evidence := Evidence{Monitor: b.Monitor, Epoch: b.Epoch, Received: b.Received, Previous: mark.Last}
+	if mark.First.IsZero() {
+		mark.First = b.Received
+	}
+	mark.Last = b.Received
+	defer func() { s.pending.marks[key] = *mark }() // after an error too: rows were added
 	base := Row{Monitor: s.names.text([]byte(b.Monitor.String())), Epoch: s.names.text([]byte(b.Epoch.String())), Received: b.Received.UnixMicro()}
 	next, started := b.First, false
 	for r, err := range argus.Records(s.stream) {
@@ -142,10 +114,16 @@ func (s *Store) addRecords(b *Batch, mark *Mark) (err error) {
 			return err
 		case !started: // the START record is not numbered
 			started = true
+			evidence.Sent = time.Unix(0, r.Management.Now)
+			s.skip(key, mark, b, evidence)
 			continue
 		case next > mark.Sequence:
 			base.Sequence = int64(next)
 			s.add(&base, r)
+			if r.Kind != argus.KindFlow {
+				evidence.Record = r
+				s.account(&evidence)
+			}
 			mark.Sequence = next
 			mark.Records++
 		default:
@@ -184,74 +162,60 @@ func (s *Store) mark(key epochKey) Mark {
 	if m, ok := s.pending.marks[key]; ok {
 		return m
 	}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if m, ok := s.committed.marks[key]; ok {
+	s.manifest.mu.RLock()
+	defer s.manifest.mu.RUnlock()
+	if m, ok := s.manifest.committed.marks[key]; ok {
 		return m
 	}
-	return Mark{Monitor: key.monitor, Epoch: key.epoch}
+	return Mark{Monitor: key.Monitor, Epoch: key.Epoch}
 }
 
-// Commit makes durable what was added. After an error nothing of it is: the store gives it up, and the caller opens
-// it again and adds it again from the journal.
-func (s *Store) Commit() error {
+// Commit makes durable what was added. After an error nothing of it counts, and the store takes nothing more: the caller opens
+// it again and adds all again from the journal. ErrFenced: another writer has the shard.
+func (s *Store) Commit(ctx context.Context) error {
 	if len(s.pending.marks) == 0 {
 		return nil
 	}
-	files, err := s.write()
+	files, err := s.write(ctx)
 	if err == nil {
-		err = s.fail("data written")
-	}
-	e := s.pending.snapshot()
-	e.Files = files
-	if err == nil {
-		err = s.manifest.append(e, s.fail)
+		e := s.pending.entry()
+		e.Files = files
+		err = s.manifest.commit(ctx, e)
 	}
 	if err != nil {
 		return fmt.Errorf("store commit: %w", err)
 	}
-	s.mu.Lock()
-	s.committed.apply(e)
-	s.mu.Unlock()
-	s.rows, s.events, s.pending, s.names = s.rows[:0], s.events[:0], newState(), newNames()
-	if s.manifest.large() {
-		fresh, err := rewrite(s.root, &s.committed)
-		if err != nil {
-			return fmt.Errorf("store commit: %w", err)
-		}
-		old := s.manifest
-		s.manifest = fresh
-		return old.file.Close()
-	}
+	s.rows, s.events, s.gaps, s.pending, s.names = s.rows[:0], s.events[:0], s.gaps[:0], newState(), newNames()
 	return nil
 }
 
 // Pending returns how many records wait for Commit. It is for the goroutine that adds.
 func (s *Store) Pending() int { return len(s.rows) + len(s.events) }
 
+// files returns the data files that count now. The caller does not change the list.
+func (s *Store) files() []File {
+	s.manifest.mu.RLock()
+	defer s.manifest.mu.RUnlock()
+	return slices.Clip(s.manifest.committed.files)
+}
+
+// replace makes added files count instead of removed ones, in one commit. errGone: one of these no longer counts, and added do not.
+func (s *Store) replace(ctx context.Context, removed, added []File, now time.Time) error {
+	return s.manifest.replace(ctx, removed, added, now)
+}
+
 // Watermark returns the sequence up to which every record of an epoch is in the store or known to be lost.
 func (s *Store) Watermark(monitor uuid.UUID, epoch wire.Epoch) uint64 {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.committed.marks[epochKey{monitor, epoch}].Sequence
+	s.manifest.mu.RLock()
+	defer s.manifest.mu.RUnlock()
+	return s.manifest.committed.marks[epochKey{monitor, epoch}].Sequence
 }
 
 // Marks returns all watermarks, by monitor and then by the time of the first batch.
 func (s *Store) Marks() []Mark {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.committed.sortedMarks()
-}
-
-func (s *state) sortedMarks() []Mark {
-	var list []Mark
-	for _, m := range s.marks {
-		list = append(list, m)
-	}
-	slices.SortFunc(list, func(a, b Mark) int {
-		return cmp.Or(bytes.Compare(a.Monitor[:], b.Monitor[:]), a.First.Compare(b.First), cmp.Compare(a.Epoch, b.Epoch))
-	})
-	return list
+	s.manifest.mu.RLock()
+	defer s.manifest.mu.RUnlock()
+	return s.manifest.committed.sortedMarks()
 }
 
 // hourOf returns the partition of a record: the hour of its first packet, or that of its arrival
@@ -262,9 +226,4 @@ func hourOf(stime, received int64) int64 {
 		stime = received
 	}
 	return stime - stime%hour
-}
-
-func partition(table string, hour int64) (dir string, at time.Time) {
-	at = time.UnixMicro(hour).UTC()
-	return path.Join(table, "hour="+at.Format("2006-01-02T15")), at
 }

@@ -17,7 +17,7 @@ import (
 
 func open(t testing.TB, dir string) *Store {
 	t.Helper()
-	s, _, err := Open(dir, Config{})
+	s, _, err := Open(t.Context(), folder(dir), 0, Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,18 +35,17 @@ func add(t testing.TB, s *Store, batches ...*Batch) {
 
 func commit(t testing.TB, s *Store) {
 	t.Helper()
-	if err := s.Commit(); err != nil {
+	if err := s.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func view(t testing.TB, dir string) *View {
 	t.Helper()
-	v, err := OpenView(dir)
+	v, err := OpenView(t.Context(), folder(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { v.Close() })
 	return v
 }
 
@@ -56,6 +55,9 @@ func identities(t testing.TB, dir string) (ids []string) {
 	v := view(t, dir)
 	for _, f := range v.Files() {
 		name := filepath.Join(dir, filepath.FromSlash(f.Name))
+		if f.Missing {
+			continue
+		}
 		if f.Events {
 			rows, err := parquet.ReadFile[EventRow](name)
 			if err != nil {

@@ -1,43 +1,117 @@
 package store
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"fmt"
-	"os"
+	"io/fs"
+	"iter"
+	"maps"
+	"path"
+	"slices"
+	"strconv"
+	"time"
 
 	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
 	"github.com/gofrs/uuid/v5"
 )
 
-// View is what a store held at one moment, for queries beside a writer, in any process.
+// View is what all shards of a store held at one moment, for queries beside the writers, in any process.
 type View struct {
-	root *os.Root
+	ctx    context.Context
+	bucket Bucket
 	state
 }
 
-// OpenView reads the manifest of the store in dir. Later commits are not seen.
-func OpenView(dir string) (*View, error) {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, fmt.Errorf("store: %w", err)
+// OpenView reads the manifests of the store in b, which it takes over. Later commits are not seen. ctx is for all reading through
+// the view. fs.ErrNotExist: there is no store.
+func OpenView(ctx context.Context, b Bucket) (*View, error) {
+	v := &View{ctx, b, newState()}
+	if err := v.read(); err != nil {
+		return nil, errors.Join(fmt.Errorf("read the store: %w", err), b.Close())
 	}
-	st, _, err := readManifest(root)
-	if err != nil {
-		root.Close()
-		return nil, fmt.Errorf("store in %s: %w", dir, err)
-	}
-	return &View{root, st}, nil
+	return v, nil
 }
 
-// Close releases the folder.
-func (v *View) Close() error { return v.root.Close() }
+// Close closes the bucket.
+func (v *View) Close() error { return v.bucket.Close() }
 
-// Files returns the data files, in the order of their commits.
+func (v *View) read() error {
+	shards, err := shardsOf(v.ctx, v.bucket)
+	if err != nil {
+		return err
+	}
+	for _, shard := range shards {
+		l, err := load(v.ctx, v.bucket, shard)
+		if err != nil {
+			return fmt.Errorf("shard %d: %w", shard, err)
+		}
+		v.merge(&l.state)
+	}
+	if len(shards) > 0 {
+		return nil
+	}
+	if v.state, _, err = readFirstManifest(v.ctx, v.bucket); err == nil && len(v.marks) == 0 {
+		err = fs.ErrNotExist
+	}
+	return err
+}
+
+// shardsOf returns the shards that a bucket has.
+func shardsOf(ctx context.Context, b Bucket) (list []int, err error) {
+	for _, dir := range []string{commitsDir, snapshotsDir} {
+		names, err := b.List(ctx, dir+"/")
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			if n, err := strconv.Atoi(path.Base(path.Dir(name))); err == nil && (len(list) == 0 || list[len(list)-1] != n) {
+				list = append(list, n)
+			}
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list), nil
+}
+
+// merge adds what another shard says. A monitor is in one of them, unless their number was changed.
+func (s *state) merge(o *state) {
+	s.files = append(s.files, o.files...)
+	for k, m := range o.marks {
+		if m.Sequence >= s.marks[k].Sequence {
+			s.marks[k], s.gaps[k] = m, o.gaps[k]
+		}
+	}
+	maps.Copy(s.heard, o.heard)
+	if o.horizon.After(s.horizon) {
+		s.horizon = o.horizon
+	}
+}
+
+// Files returns the data files, by shard and in the order of their commits.
 func (v *View) Files() []File { return v.files }
 
 // Marks returns all watermarks, by monitor and then by the time of the first batch.
 func (v *View) Marks() []Mark { return v.sortedMarks() }
 
-// Gaps returns the runs of sequences that are missing in an epoch, at most the first thousand.
+// Gaps returns the runs of sequences that are missing in an epoch, the latest hundred.
 func (v *View) Gaps(monitor uuid.UUID, epoch wire.Epoch) []Gap {
 	return v.gaps[epochKey{monitor, epoch}]
+}
+
+// Horizon returns the beginning of what retention has left: before it little or nothing is there. It is zero when retention has
+// never removed anything.
+func (v *View) Horizon() time.Time { return v.horizon }
+
+// Heard lends the state of each monitor's account (Config.Account), by monitor.
+func (v *View) Heard() iter.Seq2[uuid.UUID, []byte] {
+	monitors := slices.SortedFunc(maps.Keys(v.heard), func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+	return func(yield func(uuid.UUID, []byte) bool) {
+		for _, m := range monitors {
+			if !yield(m, v.heard[m]) {
+				return
+			}
+		}
+	}
 }

@@ -4,6 +4,7 @@ package chaos
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"net/netip"
 	"os"
@@ -79,7 +80,11 @@ func claims(name, monitor string, into map[identity]uint64) (longest int64, err 
 // committed returns the names of the data files of flows that count: an engine that reads the folder by a pattern would meet those
 // of commits that a kill cut off. This list is all that the checker takes from the collector's code.
 func committed(dir string) ([]string, error) {
-	v, err := store.OpenView(dir)
+	b, err := store.OpenBucket(dir)
+	if err != nil {
+		return nil, err
+	}
+	v, err := store.OpenView(context.Background(), b)
 	if err != nil {
 		return nil, err
 	}

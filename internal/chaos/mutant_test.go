@@ -28,8 +28,8 @@ var mutants = []mutant{
 		"case next > mark.Sequence:",
 		"case next > 0:"},
 	{"the collector reports before it writes", "collector/store/store.go",
-		"return s.committed.marks[epochKey{monitor, epoch}].Sequence",
-		"if m, ok := s.pending.marks[epochKey{monitor, epoch}]; ok { return m.Sequence }; return s.committed.marks[epochKey{monitor, epoch}].Sequence"},
+		"return s.manifest.committed.marks[epochKey{monitor, epoch}].Sequence",
+		"if m, ok := s.pending.marks[epochKey{monitor, epoch}]; ok { return m.Sequence }; return s.manifest.committed.marks[epochKey{monitor, epoch}].Sequence"},
 }
 
 // overlay writes a mutated copy of the source, and returns the file that tells the compiler to use it.

@@ -124,7 +124,11 @@ func (s *storeStream) records() iter.Seq[*argus.Record] {
 // stored puts all into a store and lends what comes out.
 func (s *storeStream) stored() iter.Seq[*argus.Record] {
 	dir := s.t.TempDir()
-	w, _, err := store.Open(dir, store.Config{})
+	b, err := store.OpenBucket(dir)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	w, _, err := store.Open(s.t.Context(), b, 0, store.Config{})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -142,21 +146,21 @@ func (s *storeStream) stored() iter.Seq[*argus.Record] {
 		full, err := w.Add(&store.Batch{Monitor: s.monitor, Epoch: 1, First: next, Last: next + n - 1, Received: time.Now(),
 			Body: zip.EncodeAll(append(body, c...), nil)})
 		if err == nil && full {
-			err = w.Commit()
+			err = w.Commit(s.t.Context())
 		}
 		if err != nil {
 			s.t.Fatal(err)
 		}
 		next += n
 	}
-	if err := w.Commit(); err != nil {
+	if err := w.Commit(s.t.Context()); err != nil {
 		s.t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
 		s.t.Fatal(err)
 	}
 	return func(yield func(*argus.Record) bool) {
-		v, err := store.OpenView(dir)
+		v, err := store.OpenView(s.t.Context(), b)
 		if err != nil {
 			s.t.Fatal(err)
 		}
