@@ -74,11 +74,26 @@ func (l *life) step() error {
 	case n < 18:
 		l.s.Rewind()
 	case n < 19:
-		l.s.Close()
-		clear(l.open)
-		l.start()
+		return l.restart()
 	default:
 		l.powerCut()
+	}
+	return nil
+}
+
+// restart closes the spool and opens it again, at times after a power cut, which has nothing to take then.
+func (l *life) restart() error {
+	if err := l.s.Close(); err != nil {
+		return err
+	}
+	clear(l.open)
+	before := l.s.Stats()
+	if l.r.IntN(2) == 0 {
+		l.d = l.d.crash(l.r)
+	}
+	l.start()
+	if st := l.s.Stats(); st.Epoch != before.Epoch || st.Next != before.Next || st.Inherited != before.Pending || st.Discarded != 0 || st.Unclean {
+		return fmt.Errorf("closed as %+v, opened as %+v", before, st)
 	}
 	return nil
 }

@@ -57,10 +57,7 @@ func (s *Spool) currentFloor() floor {
 		f.Skipped = append(f.Skipped, skipped{r.epoch, r.first, r.next})
 	}
 	first := true
-	for _, g := range s.segs {
-		if s.freeable(g) {
-			continue
-		}
+	for _, g := range s.segs[s.freeable():] {
 		if first {
 			f.Accounted, first = g.first-g.unreportedGap(), false
 		}

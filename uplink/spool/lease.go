@@ -253,7 +253,7 @@ func (s *Spool) Commit(epoch, durable uint64) error {
 	s.skips = slices.DeleteFunc(s.skips, func(r span) bool {
 		return r.epoch == epoch && r.next <= done || len(s.segs) == 0 || r.next <= s.segs[0].first
 	})
-	free := !s.closed && slices.ContainsFunc(s.segs, s.freeable)
+	free := !s.closed && s.freeable() > 0
 	s.mu.Unlock()
 	if !free {
 		return nil
@@ -272,14 +272,19 @@ func (s *Spool) Commit(epoch, durable uint64) error {
 func (s *Spool) removeSpent() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, g := range slices.Clone(s.segs) {
-		if s.freeable(g) {
-			s.unlist(g)
-			s.erase(g)
-		}
+	for _, g := range slices.Clone(s.segs[:s.freeable()]) {
+		s.unlist(g)
+		s.erase(g)
 	}
 }
 
-func (s *Spool) freeable(g *segment) bool {
-	return g.spent() && !g.empty() && (g != s.active || g.size >= freeActive)
+// freeable returns how many segments may go. One that is durable before an older one, of another epoch, stays: what is missing
+// between two segments is what was lost.
+func (s *Spool) freeable() int {
+	for i, g := range s.segs {
+		if !g.spent() || g.empty() || g == s.active && g.size < freeActive {
+			return i
+		}
+	}
+	return len(s.segs)
 }

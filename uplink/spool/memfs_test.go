@@ -14,7 +14,8 @@ import (
 )
 
 // memFS is a folder that remembers what a disk would hold after a power cut: a file's data since its last sync survives in
-// pieces of 512 octets, each with some probability, and names since the last sync of the folder survive in order up to some point.
+// pieces of 512 octets, each with some probability; so does a truncation; and what was done to names since the last sync of the folder survives in
+// order up to some point, or (a disk without a journal) each with some probability.
 type memFS struct {
 	mu    sync.Mutex
 	names map[string]*memFile
@@ -22,6 +23,7 @@ type memFS struct {
 	ops   []func(map[string]*memFile)
 	space uint64
 	fail  func(op, name string) error
+	enter func(op, name string) // before open
 	syncs int
 }
 
@@ -46,12 +48,24 @@ func (d *memFS) crash(r *rand.Rand) *memFS {
 	defer d.mu.Unlock()
 	n := newMemFS()
 	kept := maps.Clone(d.disk)
-	for _, op := range d.ops[:r.IntN(len(d.ops)+1)] {
-		op(kept)
+	p, q := r.Float64(), r.Float64()
+	if r.IntN(2) == 0 {
+		for _, op := range d.ops[:r.IntN(len(d.ops)+1)] {
+			op(kept)
+		}
+	} else {
+		for _, op := range d.ops {
+			if r.Float64() < q {
+				op(kept)
+			}
+		}
 	}
-	p := r.Float64()
-	for name, f := range kept {
+	for _, name := range slices.Sorted(maps.Keys(kept)) {
+		f := kept[name]
 		data := slices.Clone(f.disk)
+		if len(data) > len(f.data) && r.IntN(2) == 0 {
+			data = data[:len(f.data)]
+		}
 		for at := 0; at < len(f.data); at += 512 {
 			if r.Float64() >= p {
 				continue
@@ -81,6 +95,9 @@ func (d *memFS) log(op func(map[string]*memFile)) {
 }
 
 func (d *memFS) open(name string, flag int) (file, error) {
+	if d.enter != nil {
+		d.enter("open", name)
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := d.err("open", name); err != nil {
@@ -223,7 +240,6 @@ func (h *memHandle) Truncate(size int64) error {
 		return err
 	}
 	h.f.data = h.f.data[:min(size, int64(len(h.f.data)))]
-	h.f.disk = h.f.disk[:min(size, int64(len(h.f.disk)))]
 	return nil
 }
 

@@ -156,7 +156,7 @@ func (s *Spool) cut(f file, g *segment, info fs.FileInfo, torn bool) {
 		s.stats.Bad++
 		s.copyOut(f, g.size, info)
 	}
-	if f.Truncate(g.size) != nil {
+	if f.Truncate(g.size) != nil || f.sync() != nil { // or the tail would come back with the next power cut
 		s.stats.WriteErrors++
 	}
 }
@@ -197,7 +197,7 @@ func (s *Spool) account(fl floor, known bool) {
 			lost.add(g.unreportedGap(), before, g.from)
 		}
 		expect, before = g.next, g.to
-		if g.spent() {
+		if g.spent() && len(kept) == 0 {
 			s.fs.remove(g.name()) // the floor was written, the unlink was not
 			continue
 		}

@@ -1,0 +1,297 @@
+package spool
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestTornTailIsCut is rule 2: the next start finds nothing to complain of.
+func TestTornTailIsCut(t *testing.T) {
+	d := newMemFS()
+	o := Options{fs: d}
+	s := mustOpen(t, "", o)
+	next := fill(t, s, 1, 5, 10)
+	s.Sync()
+	f := d.names[segmentName(1)]
+	f.data = f.data[:len(f.data)-7]
+	s = mustOpen(t, "", o)
+	if st := s.Stats(); st.Torn != 10*recordSize+frameHeader-7 || st.Bad != 0 || st.Pending != 40 {
+		t.Fatalf("after a torn write: %+v", st)
+	}
+	fill(t, s, next, 5, 10)
+	s.Close()
+	s = mustOpen(t, "", o)
+	if st := s.Stats(); st.Torn != 0 || st.Bad != 0 || st.Pending != 90 {
+		t.Errorf("at the start after: %+v", st)
+	}
+}
+
+// TestLeasedIsOnTheDisk: a power cut between the sync of a new segment and the floor that names it takes nothing back that the
+// collector has.
+func TestLeasedIsOnTheDisk(t *testing.T) {
+	for seed := range uint64(100) {
+		r := rand.New(rand.NewPCG(seed, 4))
+		d := newMemFS()
+		o := Options{fs: d, Host: "h"}
+		s := mustOpen(t, "", o)
+		s.Sync()
+		c := newCollector()
+		var cut *memFS
+		d.enter = func(_, name string) {
+			if cut != nil || name != floorName+".tmp" || s.Stats().Appended == 0 {
+				return
+			}
+			for b, ok := s.Lease(1<<10, 20); ok; b, ok = s.Lease(1<<10, 20) {
+				if _, err := c.take(b); err != nil {
+					t.Error(err)
+				}
+			}
+			cut = d.crash(r)
+		}
+		next := fill(t, s, 1, 5, 10)
+		if err := s.Sync(); err != nil {
+			t.Fatal(err)
+		}
+		if len(c.times) == 0 || cut == nil {
+			t.Fatal("nothing was leased before the floor was written: this test sees nothing")
+		}
+		s = mustOpen(t, "", Options{fs: cut, Host: "h"})
+		next = fill(t, s, next, 5, 10)
+		c.drain(t, s)
+		c.want(t, next-1)
+	}
+}
+
+// TestNamesCarryTheNumbering: every segment is destroyed and the floor is gone; the names still say which numbers were given.
+func TestNamesCarryTheNumbering(t *testing.T) {
+	d := newMemFS()
+	o := Options{fs: d, SegmentBytes: 1 << 10}
+	s := mustOpen(t, "", o)
+	fill(t, s, 1, 40, 10)
+	s.Close()
+	delete(d.names, floorName)
+	last := uint64(0)
+	for name, f := range d.names {
+		if first, ok := parseName(name); ok {
+			clear(f.data)
+			last = max(last, first)
+		}
+	}
+	s2 := mustOpen(t, "", o)
+	if st := s2.Stats(); st.Next < last || st.Epoch == s.Epoch() || st.Bad == 0 {
+		t.Errorf("next %d in epoch %x after %d in %x, %d bad", st.Next, st.Epoch, last, s.Epoch(), st.Bad)
+	}
+}
+
+// TestWithoutAFloorTheEpochIsNew: what else is missing cannot be known then.
+func TestWithoutAFloorTheEpochIsNew(t *testing.T) {
+	d := newMemFS()
+	s := mustOpen(t, "", Options{fs: d})
+	fill(t, s, 1, 10, 10)
+	s.Close()
+	delete(d.names, floorName)
+	s2 := mustOpen(t, "", Options{fs: d})
+	if st := s2.Stats(); st.Epoch == s.Epoch() || st.Next != 101 || st.Pending != 100 {
+		t.Errorf("%+v", st)
+	}
+}
+
+// TestHeaderIsWholeOrNothing changes every octet of a segment's header: nothing of it is believed.
+func TestHeaderIsWholeOrNothing(t *testing.T) {
+	g := &segment{epoch: 7, owner: 8, first: 9, from: time.Now()}
+	for at := range headerSize {
+		bad := g.header()
+		bad[at] ^= 4
+		if got, err := parseHeader(bad); err == nil {
+			t.Fatalf("octet %d changed and taken: %+v", at, got)
+		}
+	}
+	if _, err := parseHeader(g.header()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestFloorIsWholeOrNothing changes every octet of a floor: none is believed.
+func TestFloorIsWholeOrNothing(t *testing.T) {
+	d := newMemFS()
+	s := mustOpen(t, "", Options{fs: d, Host: "h"})
+	fill(t, s, 1, 10, 10)
+	s.Sync()
+	text := d.names[floorName].data
+	if _, ok := parseFloor(string(text)); !ok {
+		t.Fatal("a sound floor was refused")
+	}
+	for at := range text {
+		for _, bit := range []byte{1, 4, 32} {
+			bad := bytes.Clone(text)
+			bad[at] ^= bit
+			if f, ok := parseFloor(string(bad)); ok {
+				t.Fatalf("octet %d changed and taken: %+v", at, f)
+			}
+		}
+	}
+}
+
+// TestQuarantineSurvivesARestart: a batch that was refused is not offered again, is counted once, and stays reported.
+func TestQuarantineSurvivesARestart(t *testing.T) {
+	d := newMemFS()
+	o := Options{fs: d}
+	s := mustOpen(t, "", o)
+	fill(t, s, 1, 6, 10)
+	s.Sync()
+	for range 2 {
+		b, _ := s.Lease(1<<10, 10)
+		if err := s.Quarantine(b, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if st := s.Stats(); st.Quarantined != 20 || st.Discarded != 20 || st.Pending != 40 {
+		t.Fatalf("%+v", st)
+	}
+	s.Close()
+	s = mustOpen(t, "", o)
+	b, ok := s.Lease(1<<10, 100)
+	if !ok || b.First != 21 || b.Dropped != 20 {
+		t.Fatalf("after the restart: from %d with %d dropped", b.First, b.Dropped)
+	}
+	s.Commit(b.Epoch, b.Last)
+	if st := s.Stats(); st.Inherited != 40 || st.Committed != 40 || st.Discarded != 0 || st.Pending != 0 {
+		t.Errorf("%+v", st)
+	}
+}
+
+// TestWhatIsSetAsideIsBounded: 16 damaged segments, 16 files and 4 MiB in quarantine.
+func TestWhatIsSetAsideIsBounded(t *testing.T) {
+	d := newMemFS()
+	o := Options{fs: d, SegmentBytes: 1 << 10}
+	count := func(suffix string) (n int) {
+		for name := range d.names {
+			if strings.HasSuffix(name, suffix) {
+				n++
+			}
+		}
+		return n
+	}
+	next := uint64(1)
+	for range 3 {
+		s := mustOpen(t, "", o)
+		next = fill(t, s, next, 60, 10)
+		s.Close()
+		for name, f := range d.names {
+			if strings.HasSuffix(name, suffix) {
+				clear(f.data[:headerSize])
+			}
+		}
+	}
+	s := mustOpen(t, "", o)
+	if n := count(badSuffix); n == 0 || n > maxBad {
+		t.Errorf("%d damaged segments are kept, want 1 to %d", n, maxBad)
+	}
+	next = fill(t, s, next, 300, 10)
+	s.Sync()
+	for name, f := range d.names { // while it is open
+		if strings.HasSuffix(name, suffix) {
+			f.data[len(f.data)-recordSize] ^= 1
+			f.data[headerSize+frameHeader] ^= 1
+		}
+	}
+	for b, ok := s.Lease(1<<10, 100); ok; b, ok = s.Lease(1<<10, 100) {
+		_ = b
+	}
+	if n := count(badSuffix); n > 2*maxBad+1 {
+		t.Errorf("%d damaged segments are kept", n)
+	}
+	s = mustOpen(t, "", Options{fs: newMemFS()})
+	for range 8 {
+		s.Append(make([]byte, 1<<20), 1, nil)
+		s.Sync()
+		b, _ := s.Lease(1<<20, 1)
+		if err := s.Quarantine(b, []byte("HEAD")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	total := int64(0)
+	for _, f := range must(s.fs.list(quarantineDir)) {
+		total += f.Size()
+	}
+	if total == 0 || total > quarantineBytes {
+		t.Errorf("%d octets in quarantine", total)
+	}
+}
+
+// TestVersion1Opens is part of fault 24: the folder testdata/v1 was written by the first version of this format. It must open for ever.
+func TestVersion1Opens(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "spool")
+	if err := os.CopyFS(dir, os.DirFS("testdata/v1")); err != nil {
+		t.Fatal(err)
+	}
+	os.Chmod(dir, 0o700)
+	s := mustOpen(t, dir, Options{Host: "fixture"})
+	if st := s.Stats(); st.Epoch != 0x1122334455667788 || st.Next != 301 || st.Pending != 180 || st.Bad+st.Newer+st.Foreign != 0 || !st.Unclean {
+		t.Fatalf("%+v", st)
+	}
+	c := newCollector()
+	fill(t, s, 301, 1, 5)
+	c.drain(t, s)
+	for id := uint64(121); id <= 305; id++ {
+		if c.times[id] != 1 || c.kept[key{0x1122334455667788, id}] != id {
+			t.Fatalf("record %d came %d times", id, c.times[id])
+		}
+	}
+}
+
+// newer turns what is in d into what a version 2 could have left: its header has another length and its floor another form.
+func newer(d *memFS) {
+	for name, f := range d.names {
+		if strings.HasSuffix(name, suffix) {
+			f.data[8] = version + 1
+			f.data = slices.Insert(f.data, 10, []byte("sixteen octets..")...)
+		}
+	}
+	d.names[floorName].data = []byte(floorKind + "2 \x00\x01binary now")
+}
+
+// TestNewerVersionIsSetAside is a downgrade, part of fault 24: what the newer version left is kept aside while there is room, and goes first.
+func TestNewerVersionIsSetAside(t *testing.T) {
+	d := newMemFS()
+	o := Options{fs: d, SegmentBytes: 1 << 10, MaxBytes: 40 << 10}
+	s := mustOpen(t, "", o)
+	next := fill(t, s, 1, 60, 20)
+	s.Close()
+	old := s.Stats()
+	newer(d)
+	kept := func() (n int) {
+		for _, f := range must(d.list(".")) {
+			if strings.HasSuffix(f.Name(), newerSuffix) && f.Size() > 0 {
+				n++
+			}
+		}
+		return n
+	}
+	var st Stats
+	for range 3 { // however often it starts
+		s = mustOpen(t, "", o)
+		st = s.Stats()
+		if st.Newer != old.Files+1 || kept() != st.Newer || st.Bad != 0 || st.Pending != 0 || st.Epoch == old.Epoch || st.Discarded != 0 {
+			t.Fatalf("%+v, %d files kept of %d segments and the floor", st, kept(), old.Files)
+		}
+		s.Close()
+	}
+	// Sequences are those that the names tell of: another epoch keeps them apart.
+	s = mustOpen(t, "", o)
+	fill(t, s, next, 80, 20)
+	if st = s.Stats(); st.Bytes > 40<<10 || st.Dropped != 0 || st.Newer >= old.Files || kept() != st.Newer {
+		t.Errorf("%d octets of at most %d, %d dropped, %d files of the newer version (%d there)", st.Bytes, 40<<10, st.Dropped, st.Newer, kept())
+	}
+	c := newCollector()
+	c.drain(t, s)
+	if n := len(c.times); n != 1600 {
+		t.Errorf("%d records came, want those 1600 of this version", n)
+	}
+}
