@@ -283,16 +283,47 @@ func TestBlindMeter(t *testing.T) {
 	}
 	count(100, 200)
 	count(130, 200) // a little that is not for us is no reason to cry
+	count(300, 200)
+	count(310, 900) // what passed at the moment of the report is seen by the next one
+	count(310, 900)
 	h.want()
-	count(1000, 200)
-	count(1000, 200)
+	count(1000, 900)
+	count(1000, 900)
+	count(2000, 900)
 	if h.condition().Blind() == nil {
 		t.Error("not blind")
 	}
-	count(2000, 300)
-	h.want("2-5 eth0 not-metering 0 0")
+	count(2000, 901)
+	h.want("5-9 eth0 not-metering 0 0")
 	if h.condition().Blind() != nil {
 		t.Error("still blind")
+	}
+}
+
+// TestHalfBlindMeter: by octets, of which a loopback interface counts each twice.
+func TestHalfBlindMeter(t *testing.T) {
+	for _, c := range []struct {
+		kind         string
+		rx, tx, seen int // MB a minute
+		rows         []string
+	}{
+		{"ethernet", 50, 50, 98, nil},
+		{"ethernet", 50, 50, 40, []string{"0-4 eth0 not-metering 0 0"}},
+		{"loopback", 50, 50, 49, nil},
+		{"loopback", 50, 50, 20, []string{"0-4 eth0 not-metering 0 0"}},
+	} {
+		h := started(t)
+		l := h.links["eth0"]
+		l["kind"], l["captured"], l["metered"] = c.kind, 10, 10
+		for i := range 4 {
+			l["nic"] = map[string]any{"rx_bytes": (i + 1) * c.rx << 20, "tx_bytes": (i + 1) * c.tx << 20, "rx_packets": 1}
+			l["captured"], l["metered"] = i+10, i+10
+			if l["captured_bytes"] = (i + 1) * c.seen << 20; i == 3 {
+				l["captured_bytes"] = 1 << 40
+			}
+			h.minutes(1)
+		}
+		h.want(c.rows...)
 	}
 }
 

@@ -64,11 +64,14 @@ type held struct {
 
 // netInterface is what was last heard of an interface.
 type netInterface struct {
-	key                     uint64 // FNV-1a of the name
-	since                   time.Time
-	ring, captured, counted uint64 // counted: by the network interface itself
-	open                    time.Time
-	name                    string // while open
+	key              uint64 // FNV-1a of the name
+	since            time.Time
+	ring             uint64    // frames that it had no room for
+	seen, seenOctets uint64    // by the meter
+	packets, octets  uint64    // counted by the interface itself
+	open             time.Time // since when it is not metered
+	doubt            time.Time // since when its meter may be blind
+	name             string    // while open
 }
 
 var errState = errors.New("account: the state cannot be read")
@@ -126,11 +129,12 @@ func (c *Condition) code(w *coder) {
 		}
 	})
 	list(w, &c.interfaces, maxInterfaces, func(i *netInterface) {
-		for _, n := range []*uint64{&i.key, &i.ring, &i.captured, &i.counted} {
+		for _, n := range []*uint64{&i.key, &i.ring, &i.seen, &i.seenOctets, &i.packets, &i.octets} {
 			w.uint(n)
 		}
 		w.time(&i.since)
 		w.time(&i.open)
+		w.time(&i.doubt)
 		w.text(&i.name)
 	})
 }

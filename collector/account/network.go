@@ -5,8 +5,11 @@ import (
 	"time"
 )
 
-// unseen is how many packets a network interface counts between two reports, of which its meter sees none, before the meter counts as blind.
-const unseen = 100
+// What a network interface counts between two reports before its meter, if it sees nothing or not half of that, counts as blind.
+const (
+	unseen       = 100     // packets
+	unseenOctets = 1 << 20 // octets
+)
 
 // network takes the report of an interface; last is the one when it went away.
 func (f *fold) network(r *interfaceText, now time.Time, last bool) {
@@ -21,20 +24,22 @@ func (f *fold) network(r *interfaceText, now time.Time, last bool) {
 	if at < 0 { // known from the start of its metering, or from now on
 		i := netInterface{key: key, since: since}
 		if since.Before(c.told) {
-			i.ring, i.captured, i.counted = r.RingDropped, r.Captured, r.counted()
+			i.ring, i.seen, i.seenOctets = r.RingDropped, add(r.Captured, r.Filtered), r.CapturedBytes
+			i.packets, i.octets = r.passed()
 		}
 		c.interfaces, at = append(c.interfaces, i), len(c.interfaces)
 	}
 	i := &c.interfaces[at]
 	if d := since.Sub(i.since); d >= time.Millisecond || d < 0 { // metered anew
-		i.since, i.ring, i.captured, i.counted = since, 0, 0, 0
+		*i = netInterface{key: key, since: since, open: i.open, doubt: i.doubt, name: i.name}
 	}
 	begin := later(c.told, i.since)
-	if dropped := rise(&i.ring, r.RingDropped); dropped > 0 {
+	dropped := rise(&i.ring, r.RingDropped)
+	if dropped > 0 {
 		f.row(Missing{Interface: r.Name, From: begin, To: now, Packets: dropped}, RingOverrun)
 		c.attributed = add(c.attributed, dropped)
 	}
-	f.watch(i, r, begin, now)
+	f.watch(i, r, dropped > 0, begin, now)
 	if last {
 		f.close(i, now)
 		c.interfaces = slices.Delete(c.interfaces, at, at+1)
@@ -47,28 +52,53 @@ func (f *fold) network(r *interfaceText, now time.Time, last bool) {
 	}
 }
 
-// counted is what the network interface itself says has passed.
-func (r *interfaceText) counted() uint64 {
+// passed is what the network interface itself says has passed: packets, and octets of them that a meter should see. A loopback interface counts
+// each twice.
+func (r *interfaceText) passed() (packets, octets uint64) {
 	if r.NIC == nil {
-		return 0
+		return 0, 0
 	}
-	return add(r.NIC.Received, r.NIC.Sent)
+	octets = r.NIC.ReceivedBytes
+	if r.Kind != "loopback" {
+		octets = add(octets, r.NIC.SentBytes)
+	}
+	return add(r.NIC.Received, r.NIC.Sent), octets
 }
 
-// watch opens and closes the interval in which an interface is not metered.
-func (f *fold) watch(i *netInterface, r *interfaceText, begin, now time.Time) {
-	seen := rise(&i.captured, r.Captured)
-	passed := rise(&i.counted, r.counted())
-	switch blind := passed >= unseen && seen == 0 && r.Filtered == 0; {
-	case !r.Metering || blind:
+// sight tells whether the meter is blind: it has seen nothing, or not half, of what has passed since the report before. Packets are not
+// compared: those of a meter are as large as the system makes them. It is neither blind nor sees when little has passed.
+func (i *netInterface) sight(r *interfaceText, overrun bool) (blind, sees bool) {
+	packets, octets := r.passed()
+	packets, octets = rise(&i.packets, packets), rise(&i.octets, octets)
+	seen := rise(&i.seen, add(r.Captured, r.Filtered))
+	seenOctets := rise(&i.seenOctets, r.CapturedBytes)
+	blind = packets >= unseen && seen == 0 || octets >= unseenOctets && r.CapturedBytes > 0 && seenOctets < octets/2
+	if overrun { // then it is not its eyes
+		blind = false
+	}
+	return blind, seen > 0 && !blind
+}
+
+// watch opens and closes the interval in which an interface is not metered. What passed at the moment of the report may not have
+// reached the meter, so that a meter is blind when two reports say so.
+func (f *fold) watch(i *netInterface, r *interfaceText, overrun bool, begin, now time.Time) {
+	blind, sees := i.sight(r, overrun)
+	switch {
+	case !r.Metering || blind && !i.doubt.IsZero():
 		if i.open.IsZero() {
 			i.open, i.name = begin, r.Name
+			if r.Metering {
+				i.open = i.doubt
+			}
 		}
-	case i.open.IsZero():
-	case i.since.After(i.open):
+	case blind:
+		i.doubt = begin
+	case !i.open.IsZero() && i.since.After(i.open):
 		f.close(i, i.since)
-	case seen > 0:
+		i.doubt = time.Time{}
+	case sees:
 		f.close(i, now)
+		i.doubt = time.Time{}
 	}
 }
 

@@ -20,12 +20,13 @@ type report struct {
 }
 
 type counters struct {
-	Captured    uint64            `json:"captured"`
-	RingDropped uint64            `json:"ring_dropped"`
-	Metered     uint64            `json:"metered"`
-	Unmetered   uint64            `json:"unmetered"`
-	UnmeteredBy map[string]uint64 `json:"unmetered_by"`
-	OwnUplink   struct {
+	Captured      uint64            `json:"captured"`
+	CapturedBytes uint64            `json:"captured_bytes"`
+	RingDropped   uint64            `json:"ring_dropped"`
+	Metered       uint64            `json:"metered"`
+	Unmetered     uint64            `json:"unmetered"`
+	UnmeteredBy   map[string]uint64 `json:"unmetered_by"`
+	OwnUplink     struct {
 		Records uint64 `json:"records"`
 	} `json:"own_uplink"`
 	Records uint64 `json:"records"`
@@ -35,12 +36,15 @@ type counters struct {
 
 type interfaceText struct {
 	Name     string    `json:"name"`
+	Kind     string    `json:"kind"`
 	Metering bool      `json:"metering"`
 	Since    time.Time `json:"since"`
 	Filtered uint64    `json:"filtered"`
 	NIC      *struct {
-		Received uint64 `json:"rx_packets"`
-		Sent     uint64 `json:"tx_packets"`
+		Received      uint64 `json:"rx_packets"`
+		Sent          uint64 `json:"tx_packets"`
+		ReceivedBytes uint64 `json:"rx_bytes"`
+		SentBytes     uint64 `json:"tx_bytes"`
 	} `json:"nic"` // an older agent does not tell
 	counters
 }
