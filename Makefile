@@ -4,6 +4,7 @@
 # make platforms  vets all platforms; argus-endpoint is under its size limit on each
 # make demo-check make run with a connection beside it: what a newcomer sees is there
 # make chaos      every part of a site is killed at random, nothing is lost or doubled (KILLS=500 SEED=7 for a long run; MUTANTS=1 for known defects)
+# make scale      thousands of agents at one collector (AGENTS=10000); records a second of one node and of three
 # make bench      the table of speed and memory, beside the peers that are installed
 # make soak       100 million hostile frames (SEED for another run)
 # make pgo        the profile that the compiler optimises argus-endpoint by, made anew
@@ -22,7 +23,7 @@ TARGETS  = linux/amd64 linux/arm64 linux/arm darwin/amd64 darwin/arm64 windows/a
 VET     ?= linux/arm darwin/arm64 windows/amd64
 FUZZTIME ?= 30s
 
-.PHONY: build endpoint run test deps format vet staticcheck cross-vet unit judges budgets platforms demo-check chaos bench soak pgo fuzz cross clean
+.PHONY: build endpoint run test deps format vet staticcheck cross-vet unit judges budgets platforms demo-check chaos scale bench soak pgo fuzz cross clean
 
 build:
 	$(BUILD) -o bin/ $(PROGRAMS:%=./cmd/%)
@@ -78,6 +79,9 @@ demo-check: build
 # Both sites of internal/chaos, or, with MUTANTS, sites with a defect each that must be noticed.
 chaos:
 	ENDTOEND=1 go test -count=1 -v -timeout 60m $(if $(MUTANTS),-run Mutants) ./internal/chaos
+
+scale:
+	ENDTOEND=1 go test -count=1 -v -timeout 60m ./internal/scale
 
 bench: build
 	go run ./internal/bench
