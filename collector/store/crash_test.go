@@ -156,7 +156,12 @@ func TestDamagedManifestOpens(t *testing.T) {
 				t.Fatalf("byte %d of %s: marks %+v, want %d", at, name, m, want)
 			}
 		}
-		if err := os.WriteFile(name, whole[:len(whole)/2], 0o640); err != nil {
+		if err := os.WriteFile(name, whole, 0o640); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{numbered(snapshotsDir, 0, 3), numbered(commitsDir, 0, 4)} {
+		if err := os.Truncate(filepath.Join(dir, filepath.FromSlash(name)), 50); err != nil {
 			t.Fatal(err)
 		}
 	}
