@@ -54,7 +54,7 @@ func writeTable[T any, P rowOf[T]](ctx context.Context, m *manifest, rows []T) (
 	places := make([]place, len(rows))
 	for i := range rows {
 		row := P(&rows[i])
-		places[i] = place{row.hour(), row.key(), i}
+		places[i] = place{row.hour(), row.sortKey(), i}
 	}
 	slices.SortFunc(places, place.compare)
 	for len(places) > 0 {
@@ -97,7 +97,7 @@ func writeFile[T any, P rowOf[T]](ctx context.Context, m *manifest, hour, n int6
 			}
 			for i := range got {
 				row := P(&chunk[i])
-				f.add(row.key(), row.end())
+				f.add(row.sortKey(), row.end())
 			}
 			if _, err := pw.Write(chunk[:got]); err != nil {
 				return err
