@@ -3,7 +3,9 @@ package agent
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -28,6 +30,7 @@ type Agent struct {
 	uplink    delivery
 	live      live
 	clocks    *clocks
+	crashes   *crashes
 	meters    meters
 	mar       reporter
 	ledger    ledger
@@ -35,7 +38,8 @@ type Agent struct {
 	memory    int64      // what the Go runtime is to stay within, octets
 	flows     int        // how many may be open
 
-	readClocks func() platform.Instant // tests have clocks of their own
+	readClocks func() platform.Instant                              // tests have clocks of their own
+	local      func(a netip.Addr, port uint16) (here, listens bool) // and more to say of an end
 }
 
 // New returns an agent that does nothing until Run. version is the program's, for status and log.
@@ -70,7 +74,9 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		a.log.Warn("the last run did not end in order", zap.String("code", "unclean-restart"))
 		a.event(event{Kind: "unclean-restart", To: a.began, Text: "the agent's last run did not end in order"})
 	}
+	a.crashes.tell()
 	err = a.work(ctx)
+	a.crashes.close()
 	a.report(time.Now(), flow.CauseStop)
 	if cerr := a.spool.Close(); cerr != nil && err == nil {
 		err = fmt.Errorf("close the spool: %w", cerr)
@@ -102,11 +108,18 @@ func (a *Agent) identify() (err error) {
 // prepare wires the parts.
 func (a *Agent) prepare() {
 	a.flows = a.config.flowLimit()
+	a.crashes = openCrashes(a.state.root, a.version, a.state.unclean, a.decoderOff)
+	if a.crashes.isOff(pathProcess) {
+		a.flows = max(a.flows/lessForAKill, leastFlows)
+	}
 	a.clocks = newClocks(a.readClocks, a.clockChanged)
 	a.meters = meters{
 		clocks: a.clocks, config: &a.config, log: a.log.Named("meter"), room: newRoom(a.flows), monitor: a.host.ID,
 		emit: a.keepFlows, own: a.uplink.own, changed: a.uplink.wake, ended: a.reportEnd,
-		slots: make(map[slotKey]*slot), ending: make(map[*slot]bool),
+		slots: make(map[slotKey]*slot), ending: make(map[*slot]bool), crashes: a.crashes, local: a.local,
+	}
+	if a.local == nil {
+		a.meters.local = a.meters.ends.local
 	}
 	a.mar = reporter{
 		config: &a.config, began: a.began, last: a.began, totals: a.meters.totals,
@@ -176,6 +189,13 @@ func (a *Agent) watchClock(ctx context.Context) error {
 	return nil
 }
 
+// decoderOff records that something is switched off because it crashed.
+func (a *Agent) decoderOff(off crash, text string) {
+	text = strings.TrimSuffix(off.Path+" is off for a day: three crashes in ten minutes: "+text, ": ")
+	a.log.Error(text, zap.String("code", "decoder-off"))
+	a.event(event{Kind: "decoder-off", From: off.At, To: off.At.Add(offFor), Text: text})
+}
+
 // clockChanged records that the system was asleep or its clock was set, and makes everything go on from there.
 func (a *Agent) clockChanged(kind string, from, to time.Time) {
 	text := "the system slept for " + to.Sub(from).Round(time.Second).String()
@@ -200,6 +220,9 @@ func (a *Agent) status() *Status {
 			Epoch: fmt.Sprintf("%016x", sp.Epoch), Next: sp.Next, Durable: sp.Durable, Pending: sp.Pending, Bytes: sp.Bytes,
 			Limit: a.config.SpoolSize, Dropped: sp.Dropped, Quarantined: sp.Quarantined, Degraded: sp.Degraded,
 		},
+	}
+	for _, x := range a.crashes.off() {
+		s.SwitchedOff = append(s.SwitchedOff, SwitchedOff{Path: x.Path, Since: x.At, Until: x.At.Add(offFor)})
 	}
 	s.Readers, s.SlowReaders = a.live.count()
 	if a.previous != nil {

@@ -48,6 +48,12 @@ func stateDir(t *testing.T) string {
 
 func start(t *testing.T, change func(*Config)) *running {
 	t.Helper()
+	return startAgent(t, change, nil)
+}
+
+// startAgent starts an agent that was changed beyond its configuration.
+func startAgent(t *testing.T, change func(*Config), also func(*Agent)) *running {
+	t.Helper()
 	c := DefaultConfig()
 	c.State = stateDir(t)
 	c.MonitorID = "5d9f3b52-7c1e-4a8e-9f10-2b3c4d5e6f70"
@@ -57,7 +63,11 @@ func start(t *testing.T, change func(*Config)) *running {
 	ctx, cancel := context.WithCancel(t.Context())
 	r := &running{t: t, c: c, stop: cancel, done: make(chan error, 1)}
 	log := zaptest.NewLogger(t, zaptest.Level(zap.WarnLevel))
-	go func() { r.done <- New(c, "test", log).Run(ctx) }()
+	agent := New(c, "test", log)
+	if also != nil {
+		also(agent)
+	}
+	go func() { r.done <- agent.Run(ctx) }()
 	t.Cleanup(cancel)
 	eventually(t, 5*time.Second, "the agent answers", func() bool {
 		_, err := ReadStatus(t.Context(), c.State)

@@ -167,6 +167,12 @@ func TestNewListenerIsKnown(t *testing.T) {
 // segment sends data from port from of 10.1.0.1 to port to of 10.1.0.2, in a frame that nobody takes.
 func segment(t *testing.T, dev string, from, to uint16) {
 	t.Helper()
+	inject(t, dev, tcpFrame(t, from, to))
+}
+
+// tcpFrame is a frame with a segment that has data.
+func tcpFrame(t *testing.T, from, to uint16) []byte {
+	t.Helper()
 	eth := layers.Ethernet{SrcMAC: net.HardwareAddr{2, 0, 0, 0, 0, 1}, DstMAC: net.HardwareAddr{2, 0, 0, 0, 0, 2}, EthernetType: layers.EthernetTypeIPv4}
 	ip := layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolTCP, SrcIP: net.IP{10, 1, 0, 1}, DstIP: net.IP{10, 1, 0, 2}}
 	tcp := layers.TCP{SrcPort: layers.TCPPort(from), DstPort: layers.TCPPort(to), ACK: true, PSH: true, Seq: 1000, Ack: 2000, Window: 1000}
@@ -178,6 +184,12 @@ func segment(t *testing.T, dev string, from, to uint16) {
 	if err := gopacket.SerializeLayers(b, options, &eth, &ip, &tcp, gopacket.Payload("hello")); err != nil {
 		t.Fatal(err)
 	}
+	return b.Bytes()
+}
+
+// inject sends a frame out of an interface as it is.
+func inject(t *testing.T, dev string, frame []byte) {
+	t.Helper()
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -187,7 +199,7 @@ func segment(t *testing.T, dev string, from, to uint16) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.Sendto(fd, b.Bytes(), 0, &unix.SockaddrLinklayer{Ifindex: in.Index}); err != nil {
+	if err := unix.Sendto(fd, frame, 0, &unix.SockaddrLinklayer{Ifindex: in.Index}); err != nil {
 		t.Fatal(err)
 	}
 }

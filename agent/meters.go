@@ -25,6 +25,8 @@ type meters struct {
 	version argus.Version
 	emit    emitter
 	clocks  *clocks
+	crashes *crashes                                             // nil: nobody counts
+	local   func(a netip.Addr, port uint16) (here, listens bool) // flow.Config.Local
 	own     func(src, dst netip.AddrPort) bool
 	changed func(moved bool)       // called on a change of the network: whether the host's addresses are others; may be nil
 	ended   func(*InterfaceStatus) // called when the metering of an interface has ended; may be nil
@@ -166,6 +168,9 @@ func (s *slot) again() {
 func (ms *meters) begin(ctx context.Context, in platform.Interface, stopAll context.CancelFunc) *slot {
 	ctx, cancel := context.WithCancel(ctx)
 	s := &slot{in: in, cancel: cancel, kick: make(chan struct{}, 1), since: time.Now()}
+	if ms.crashes != nil {
+		s.crash = ms.crashes.add
+	}
 	s.short = shortName(in.Name, func(name string) bool {
 		return name == manName || slices.ContainsFunc(slices.Collect(maps.Values(ms.slots)), func(o *slot) bool { return o.short == name })
 	})
@@ -224,11 +229,18 @@ func (ms *meters) anyLeft() bool {
 }
 
 func (ms *meters) newMeter(s *slot) (*meter, error) {
-	src, err := s.open(ms.config.capture())
+	config := *ms.config
+	if ms.crashes != nil {
+		if ms.crashes.isOff(interfacePath + s.in.Name) {
+			return nil, errOff
+		}
+		config = ms.crashes.allowed(config)
+	}
+	src, err := s.open(config.capture())
 	if err != nil {
 		return nil, err
 	}
-	m := newMeter(ms.config, ms.room, ms.ends.local, src,
+	m := newMeter(&config, ms.room, ms.local, src,
 		argus.Encoder{Version: ms.version, Monitor: ms.monitor, Interface: s.short, Label: interfaceLabel(s.in.Name)}, ms.emit)
 	m.clocks, m.own, m.state = ms.clocks, ms.own, s.told
 	return m, nil

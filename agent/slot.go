@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -31,6 +32,7 @@ type slot struct {
 	cancel context.CancelFunc
 	kick   chan struct{} // ends a pause before the next try
 	since  time.Time
+	crash  func(path, text string) (off bool) // told of a panic; nil: nobody counts
 
 	mu       sync.Mutex     // guards what follows
 	src      capture.Source // of the meter that runs
@@ -72,6 +74,13 @@ func (s *slot) run(ctx context.Context, newMeter func(*slot) (*meter, error), lo
 		if time.Since(began) >= calmRun {
 			retry = firstRetry
 		}
+		if errors.Is(err, errOff) {
+			log.Error("interface is not metered", zap.String("code", "decoder-off"), zap.String("interface", s.in.Name), zap.Error(err))
+			if !pause(ctx, offFor) {
+				return nil
+			}
+			continue
+		}
 		log.Warn("meter ended", zap.String("code", "meter-ended"), zap.String("interface", s.in.Name), zap.Error(err), zap.Duration("retry", retry))
 		select {
 		case <-ctx.Done():
@@ -98,7 +107,11 @@ func (s *slot) once(ctx context.Context, newMeter func(*slot) (*meter, error)) (
 	s.mu.Unlock()
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: %v\n%s", errPanic, p, debug.Stack())
+			stack := debug.Stack()
+			err = fmt.Errorf("%w: %v\n%s", errPanic, p, stack)
+			if path := m.blame(stack, s.in.Name); s.crash != nil && s.crash(path, fmt.Sprint(p)) && strings.HasPrefix(path, interfacePath) {
+				err = fmt.Errorf("%w: %w", errOff, err)
+			}
 			m.abandon()
 		}
 		_ = m.src.Close()
@@ -106,6 +119,18 @@ func (s *slot) once(ctx context.Context, newMeter func(*slot) (*meter, error)) (
 		s.ended(err)
 	}()
 	return m.run(ctx)
+}
+
+// pause waits and reports whether ctx goes on.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
 }
 
 func (s *slot) ended(err error) {

@@ -29,6 +29,15 @@ type Status struct {
 	Uplink         UplinkStatus      `json:"uplink"`
 	Readers        int               `json:"readers"` // local readers of live flows
 	SlowReaders    uint64            `json:"slow_readers_dropped"`
+	SwitchedOff    []SwitchedOff     `json:"switched_off,omitempty"`
+}
+
+// SwitchedOff is a part of the agent that crashed three times in ten minutes: the setting that stands for it, "interface NAME",
+// or "process", after which all optional parts are off.
+type SwitchedOff struct {
+	Path  string    `json:"path"`
+	Since time.Time `json:"since"`
+	Until time.Time `json:"until"` // then it is tried again
 }
 
 // InterfaceStatus is one interface of the host, metered or not.
