@@ -17,6 +17,10 @@ type Config struct {
 	Interfaces []string // names to meter; empty: every root interface, as they come and go
 	Collectors []string // host:port, tried in this order; empty: those of the token
 	Token      string   // enrolment token; empty: the token file of the state or the configuration folder
+	CA         string   // SHA-256 of the CA of Collectors, in hexadecimal; empty: what the system trusts, or the first one seen
+	Discover   bool     // without Collectors and Token, SRV records of the search domains are asked for
+	Proxy      string   // URL; "none": no proxy; empty: HTTPS_PROXY, or what the system has set
+	KeyStore   string   // where the monitor's key is made: "file", "tpm", "tpm:DEVICE"
 	State      string   // the state folder
 	File       string   // the configuration file that was read, "" for none
 	MonitorID  string   // ARGUS_MONITOR_ID; empty: the host's own UUID
@@ -43,6 +47,8 @@ func DefaultConfig() Config {
 		MARInterval:    time.Minute,      // as the Argus sensor; radium and ra wait for two of them
 		BatchInterval:  30 * time.Second, // a batch of 100 records has most of what compression gives
 		TunnelParsing:  true,
+		Discover:       true,
+		KeyStore:       "file",
 		SpoolSize:      256 << 20, // 12 h at 100 records/s, 5 days at 10/s
 		LogLevel:       "info",
 	}
@@ -71,6 +77,9 @@ func (c *Config) check() error {
 		if _, err := wire.ParseToken(c.Token); err != nil {
 			return err
 		}
+	}
+	if err := c.checkUplink(); err != nil {
+		return err
 	}
 	for _, i := range []struct {
 		flag  string

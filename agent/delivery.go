@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
+	"github.com/argus-endpoint/argus-endpoint/platform/netconf"
 	"github.com/argus-endpoint/argus-endpoint/uplink"
 	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
 )
@@ -25,6 +26,11 @@ type UplinkStatus struct {
 	Failures    uint64    `json:"failures"`
 	Quarantined uint64    `json:"batches_quarantined"`
 	Certificate time.Time `json:"certificate_until,omitzero"`
+
+	Key      string `json:"key,omitempty"`       // SHA-256 of the monitor's public key, as the collector shows it
+	KeyStore string `json:"key_store,omitempty"` // "file" or "tpm"
+	CA       string `json:"ca,omitempty"`        // SHA-256 of each CA that the collector is known by
+	Proxy    string `json:"proxy,omitempty"`
 }
 
 // delivery is the uplink of an agent.
@@ -32,14 +38,24 @@ type delivery struct {
 	agent  *Agent
 	client *uplink.Client
 	told   string // what was last logged about the token; used by the client's goroutine only
+	seen   string // the token that the client was last woken for; used by look only
 }
 
 // prepare makes the client. It knows the configured collectors and token; a token file is looked for as long as neither is known.
 func (d *delivery) prepare(a *Agent) (err error) {
 	d.agent = a
+	var domains func() []string
+	if a.config.Discover {
+		domains = netconf.SearchDomains
+	}
+	ca, err := a.config.collectorCA()
+	if err != nil {
+		return err
+	}
 	d.client, err = uplink.New(uplink.Config{
-		Token: a.config.Token, Collectors: a.config.Collectors, Discover: d.discover,
-		Dir: a.state.path(identityDir), Monitor: a.host.ID, Name: a.host.Name, Version: a.version,
+		Token: a.config.Token, Collectors: a.config.Collectors, Discover: d.discover, Domains: domains, CA: ca,
+		Proxy: a.config.ProxyOf, Spread: spread(a.state.root, a.version, a.log),
+		Dir: a.state.path(identityDir), KeyStore: a.config.KeyStore, Monitor: a.host.ID, Name: a.host.Name, Version: a.version,
 		Queue: a.spool, BatchInterval: a.config.BatchInterval, Log: a.log.Named("uplink"),
 		Preamble: func(b []byte) []byte {
 			enc := argus.Encoder{Monitor: a.host.ID, Interface: manName}
@@ -78,9 +94,13 @@ func (d *delivery) wake(moved bool) {
 	}
 }
 
-// look wakes a client that knows no collector: a token file may have come.
+// look wakes a client without a certificate when a token file has come.
 func (d *delivery) look() {
-	if d.client.Stats().State == uplink.StateNoCollector {
+	if s := d.client.Stats().State; s != uplink.StateNoCollector && s != uplink.StatePending {
+		return
+	}
+	if token, _, err := d.agent.config.FindToken(); err != nil || token != "" && token != d.seen {
+		d.seen = token
 		d.client.Wake()
 	}
 }
@@ -90,6 +110,7 @@ func (d *delivery) status() UplinkStatus {
 	return UplinkStatus{
 		State: string(s.State), Reason: s.Reason, Since: s.Since, Collector: s.Collector, Batches: s.Batches, Records: s.Records,
 		Bytes: s.Bytes, Failures: s.Attempts, Quarantined: s.Quarantined, Certificate: s.NotAfter,
+		Key: s.Key, KeyStore: s.KeyStore, CA: s.CA, Proxy: s.Proxy,
 	}
 }
 

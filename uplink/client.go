@@ -200,12 +200,7 @@ func (c *Client) failed(err error) time.Duration {
 	c.oldest = time.Now().Add(-c.c.BatchInterval) // what had been sent is due again
 	switch {
 	case errors.Is(err, errNoCollector):
-		c.look = true
-		c.enter(StateNoCollector, err.Error())
-		if c.c.Domains == nil {
-			return -1
-		}
-		return lookAgain/2 + rand.N(lookAgain)
+		return c.unknown(err)
 	case ended(err) || errors.Is(err, errFound):
 		return 0
 	case errors.Is(err, errHome):
@@ -229,7 +224,11 @@ func (c *Client) failed(err error) time.Duration {
 		c.enter(StateRejected, reason)
 		return backoff(outage) + time.Second
 	}
-	c.enter(StateWaiting, reason)
+	if len(c.addresses) == 0 {
+		c.enter(StateNoCollector, reason)
+	} else {
+		c.enter(StateWaiting, reason)
+	}
 	if dnsFailed(err) && outage < dnsOften {
 		return rand.N(dnsEvery)
 	}
@@ -238,6 +237,9 @@ func (c *Client) failed(err error) time.Duration {
 	}
 	if c.at++; c.at%len(c.addresses) != 0 && !answered {
 		return backoff(0) // another collector may work
+	}
+	if outage > dnsOften {
+		c.suspect()
 	}
 	wait := backoff(outage)
 	if answered {

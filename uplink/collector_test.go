@@ -111,6 +111,8 @@ type testCollector struct {
 
 	mu          sync.Mutex
 	before      func(w http.ResponseWriter, r *http.Request) bool // true: it has answered
+	open        bool                                              // no token is needed
+	bundle      string                                            // wire.EnrollResponse.CA; the CA if empty
 	after       func(w http.ResponseWriter) bool                  // instead of the 204 to a batch that was taken
 	life        time.Duration                                     // of client certificates
 	journal     map[wire.Watermark]uint64                         // (epoch, sequence) -> record
@@ -156,8 +158,11 @@ func (c *testCollector) start(cert tls.Certificate, address string) {
 
 func (c *testCollector) address() string { return c.srv.Listener.Addr().String() }
 
+// pin is what a token knows the CA by.
+func (c *testCollector) pin() [sha256.Size]byte { return sha256.Sum256(c.ca.cert.Raw) }
+
 func (c *testCollector) token() string {
-	return wire.Token{Collectors: []string{c.address()}, CA: sha256.Sum256(c.ca.cert.Raw), Secret: c.secret}.String()
+	return wire.Token{Collectors: []string{c.address()}, CA: c.pin(), Secret: c.secret}.String()
 }
 
 func (c *testCollector) serve(w http.ResponseWriter, r *http.Request) {
@@ -220,6 +225,7 @@ func (c *testCollector) answer(w http.ResponseWriter, epoch wire.Epoch) {
 	if h := c.high[epoch]; h > c.lag {
 		c.stored[epoch] = max(c.stored[epoch], h-c.lag)
 	}
+	w.Header().Set(wire.HeaderCA, wire.Fingerprint([]byte(c.authorities())))
 	w.Header().Set(wire.HeaderDurable, wire.Watermark{Epoch: epoch, Sequence: c.stored[epoch]}.String())
 	w.WriteHeader(http.StatusNoContent)
 }
@@ -266,7 +272,7 @@ func (c *testCollector) take(epoch wire.Epoch, h http.Header, body []byte) error
 
 func (c *testCollector) enroll(w http.ResponseWriter, body []byte) {
 	var req wire.EnrollRequest
-	if err := json.Unmarshal(body, &req); err != nil || req.Secret != c.secret.String() {
+	if err := json.Unmarshal(body, &req); err != nil || req.Secret != c.secret.String() && !(c.open && req.Secret == "") {
 		refuse(w, http.StatusForbidden, "token unknown")
 		return
 	}
@@ -290,7 +296,15 @@ func (c *testCollector) issue(w http.ResponseWriter, csr string) {
 		refuse(w, http.StatusUnprocessableEntity, err.Error())
 		return
 	}
-	json.NewEncoder(w).Encode(wire.EnrollResponse{Certificate: cert, CA: c.ca.pem()})
+	json.NewEncoder(w).Encode(wire.EnrollResponse{Certificate: cert, CA: c.authorities()})
+}
+
+// authorities is the bundle of CAs.
+func (c *testCollector) authorities() string {
+	if c.bundle != "" {
+		return c.bundle
+	}
+	return c.ca.pem()
 }
 
 // set changes how the collector behaves.

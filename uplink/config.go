@@ -33,7 +33,7 @@ type Queue interface {
 type Config struct {
 	Token      string   // enrolment token; its collectors follow Collectors
 	Collectors []string // host:port; tried in this order
-	// Discover is asked for a token and collectors at start and after each Wake, as long as neither is configured.
+	// Discover is asked for a token and collectors at start and after each Wake, as long as no token is configured; configured collectors stay.
 	// When it knows none either, an enrolled client goes back to the collector of its certificate.
 	Discover func(context.Context) (token string, collectors []string)
 	// Domains returns the search domains whose SRV records _argus-collector._tcp are asked for when no collector is known; nil: none are.
@@ -58,6 +58,7 @@ type Config struct {
 	Proxy func(*http.Request) (*url.URL, error) // http.ProxyFromEnvironment
 	Log   *zap.Logger
 
+	renewals  time.Duration                          // least time between two renewals, and other CA certificates are fetched within it: 1 h
 	gap       time.Duration                          // least time between attempts, 1 s: a network may change many times a second
 	transport func(address string) http.RoundTripper // tests answer themselves
 }
@@ -85,6 +86,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.BatchInterval <= 0 {
 		c.BatchInterval = 30 * time.Second
+	}
+	if c.renewals <= 0 {
+		c.renewals = time.Hour
 	}
 	if c.gap <= 0 {
 		c.gap = time.Second

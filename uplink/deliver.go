@@ -17,9 +17,8 @@ import (
 )
 
 const (
-	window     = 128 << 10 // octets of the zstd window: no batch is much larger
-	renewRetry = time.Hour
-	stalled    = 10 * time.Minute // without progress of the watermark, what was sent is sent again: a journal may have lost it
+	window  = 128 << 10        // octets of the zstd window: no batch is much larger
+	stalled = 10 * time.Minute // without progress of the watermark, what was sent is sent again: a journal may have lost it
 )
 
 // deliver sends batches and asks for the watermark until something fails.
@@ -30,7 +29,7 @@ func (c *Client) deliver(ctx context.Context) error {
 	c.connected, c.homeAfter = time.Now(), 30*time.Minute+rand.N(30*time.Minute)
 	for {
 		if now := time.Now(); c.renewalDue(now) {
-			c.renewTry = now.Add(renewRetry)
+			c.renewTry = now.Add(c.c.renewals)
 			if err := c.renew(ctx); err != nil {
 				c.c.Log.Warn("certificate was not renewed", zap.String("code", "uplink-renew"), zap.Time("until", c.id.cert.Leaf.NotAfter), zap.Error(err))
 				return err
@@ -57,7 +56,7 @@ func (c *Client) deliver(ctx context.Context) error {
 
 func (c *Client) renewalDue(now time.Time) bool { return !now.Before(c.nextRenewal()) }
 
-// nextRenewal is at half of the certificate's life, or earlier when the collector has another bundle of CAs; an attempt that failed comes again after renewRetry.
+// nextRenewal is at half of the certificate's life, or earlier when the collector has another bundle of CAs; one attempt an hour.
 func (c *Client) nextRenewal() time.Time {
 	at := c.id.renewAt()
 	if !c.bundleDue.IsZero() && c.bundleDue.Before(at) {
@@ -76,7 +75,7 @@ func (c *Client) noteBundle(h http.Header) {
 	case theirs == "" || theirs == c.id.bundle():
 		c.bundleDue = time.Time{}
 	case c.bundleDue.IsZero():
-		c.bundleDue = time.Now().Add(rand.N(time.Hour))
+		c.bundleDue = time.Now().Add(rand.N(c.c.renewals))
 	}
 }
 

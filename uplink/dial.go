@@ -12,8 +12,32 @@ import (
 	"time"
 )
 
-// lookupTimeout bounds a look-up: one that hangs must not outlast the fault by much.
-const lookupTimeout = 3 * time.Second
+// A look-up that hangs must not outlast the fault by much, and a name server that is dead must leave time for the next one.
+const (
+	lookupTimeout = 2500 * time.Millisecond
+	serverTimeout = time.Second
+)
+
+// resolver asks each name server for serverTimeout, where Go itself asks them; resolv.conf(5) would give each 5 s.
+var resolver = &net.Resolver{Dial: askServer}
+
+func askServer(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	if u, ok := c.(*net.UDPConn); ok {
+		return impatient{u}, err
+	}
+	return c, err
+}
+
+// impatient is a socket whose deadlines come soon.
+type impatient struct{ *net.UDPConn }
+
+func (c impatient) SetDeadline(t time.Time) error {
+	if soon := time.Now().Add(serverTimeout); t.After(soon) {
+		t = soon
+	}
+	return c.UDPConn.SetDeadline(t)
+}
 
 // otherFamilyAfter is how long the first address family has for itself (RFC 8305 section 8).
 const otherFamilyAfter = 300 * time.Millisecond
@@ -53,7 +77,7 @@ func lookup(ctx context.Context, host string) ([]netip.Addr, error) {
 	if strings.Contains(host, ".") && !strings.HasSuffix(host, ".") {
 		host += "."
 	}
-	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	found, err := resolver.LookupNetIP(ctx, "ip", host)
 	if err == nil && len(found) == 0 {
 		err = &net.DNSError{Err: "no addresses", Name: host, IsNotFound: true}
 	}

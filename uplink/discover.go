@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"strconv"
@@ -20,13 +21,12 @@ const (
 	srvService = "argus-collector"
 	srvProto   = "tcp"
 	srvMost    = 16 // targets that are taken
-	srvTimeout = 5 * time.Second
 )
 
 // The search for a collector goes on in search domains that do not answer, at first often: a host starts before its network does.
 const (
 	dnsOften  = 10 * time.Minute
-	dnsEvery  = 2 * time.Second
+	dnsEvery  = time.Second
 	lookAgain = 15 * time.Minute // where DNS works and knows no collector; a network change comes first
 )
 
@@ -42,8 +42,11 @@ func (c *Client) discover(ctx context.Context) {
 	}
 	c.look = false
 	token, collectors := c.c.Token, c.c.Collectors
-	if token == "" && len(collectors) == 0 && c.c.Discover != nil {
-		token, collectors = c.c.Discover(ctx)
+	if token == "" && c.c.Discover != nil {
+		var found []string
+		if token, found = c.c.Discover(ctx); len(collectors) == 0 {
+			collectors = found
+		}
 	}
 	if token == "" && len(collectors) == 0 {
 		collectors = c.id.collectors()
@@ -79,7 +82,7 @@ func (c *Client) search(ctx context.Context) error {
 	if len(c.domains) == 0 {
 		return errNoCollector
 	}
-	ctx, cancel := context.WithTimeout(ctx, srvTimeout)
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
 	domain := c.domains[0]
 	found, err := lookupCollectors(ctx, domain)
@@ -98,9 +101,32 @@ func (c *Client) search(ctx context.Context) error {
 	return errFound
 }
 
+// unknown says how long to wait when nobody is known to call, negative for ever.
+func (c *Client) unknown(err error) time.Duration {
+	c.look = true
+	switch {
+	case c.id.cert != nil: // DNS was asked because the collectors of the certificate have been away for long: now these again
+		return backoff(c.outage())
+	case c.c.Domains == nil:
+		c.enter(StateNoCollector, err.Error())
+		return -1
+	}
+	c.enter(StateNoCollector, err.Error())
+	return lookAgain/2 + rand.N(lookAgain)
+}
+
+// suspect searches anew for collectors that nobody configured, when all that are known have been away for long: they may have moved.
+func (c *Client) suspect() {
+	if c.token == nil && len(c.c.Collectors) == 0 && c.c.Domains != nil {
+		if c.domains = c.c.Domains(); len(c.domains) > 0 {
+			c.addresses = nil
+		}
+	}
+}
+
 // lookupCollectors returns what a domain's SRV records name as host:port: by priority, and at random by weight within one.
 func lookupCollectors(ctx context.Context, domain string) ([]string, error) {
-	_, records, err := net.DefaultResolver.LookupSRV(ctx, srvService, srvProto, strings.TrimSuffix(domain, ".")+".")
+	_, records, err := resolver.LookupSRV(ctx, srvService, srvProto, strings.TrimSuffix(domain, ".")+".")
 	if len(records) == 0 && err != nil {
 		return nil, fmt.Errorf("look for collectors in %s: %w", domain, err)
 	}

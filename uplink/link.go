@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -21,7 +22,7 @@ func (c *Client) newTransport(config *tls.Config) *http.Transport {
 	// HTTP/2 pings the connection; TCP's own keep-alive twice as often would only wake the host and its meter.
 	d := &net.Dialer{KeepAlive: -1, Control: setUserTimeout}
 	return &http.Transport{
-		Proxy:                  c.c.Proxy,
+		Proxy:                  c.proxy,
 		OnProxyConnectResponse: proxyAnswer,
 		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
 			nc, err := dial(ctx, d.DialContext, address)
@@ -49,6 +50,17 @@ func (c *Client) newTransport(config *tls.Config) *http.Transport {
 			MaxReceiveBufferPerConnection: 64 << 10,
 		},
 	}
+}
+
+// proxy says by which proxy to go, and remembers it.
+func (c *Client) proxy(r *http.Request) (*url.URL, error) {
+	u, err := c.c.Proxy(r)
+	name := ""
+	if u != nil {
+		name = u.Redacted()
+	}
+	c.count(func(s *Stats) { s.Proxy = name })
+	return u, err
 }
 
 // connect returns a transport to the current address and what ends its connections.

@@ -28,7 +28,7 @@ const (
 	HeaderLast    = "Argus-Last"    // decimal sequence of the last record
 	HeaderDropped = "Argus-Dropped" // decimal count of sequences before First that never come
 	HeaderDurable = "Argus-Durable" // Watermark.String, in answers
-	HeaderCA      = "Argus-CA"      // hexadecimal SHA-256 of EnrollResponse.CA as it would be given now, in answers 204
+	HeaderCA      = "Argus-Ca"      // hexadecimal SHA-256 of EnrollResponse.CA as it would be given now, in answers 204
 )
 
 // The content types and the encoding of bodies.
