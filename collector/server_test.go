@@ -137,11 +137,11 @@ func TestFromEnrolmentToParquet(t *testing.T) {
 	stop()
 	wantOneToN(t, s.config.State, a.id, 157)
 
-	hosts, err := Hosts(t.Context(), &s.config.Place)
+	hosts, err := Hosts(t.Context(), &s.config.Place, Query{Now: time.Now(), Silent: DefaultSilent})
 	if err != nil || len(hosts) != 1 {
 		t.Fatalf("hosts %+v, %v", hosts, err)
 	}
-	if h := hosts[0]; h.Name != "made-by-hand" || h.State != "enrolled" || h.Records != 157 || h.Sequence != 157 || h.Lost != 0 || len(h.Epochs) != 1 {
+	if h := hosts[0]; h.Name != "made-by-hand" || h.State != HostUp || h.Records != 157 || h.Sequence != 157 || h.Lost != 0 || len(h.Epochs) != 1 {
 		t.Errorf("host %+v", h)
 	}
 }
@@ -261,7 +261,7 @@ func TestStateFolderOfEverybodyIsRefused(t *testing.T) {
 
 func TestCommandsWithoutACollector(t *testing.T) {
 	c := testConfig(t)
-	if _, err := Hosts(t.Context(), &c.Place); err == nil || !strings.Contains(err.Error(), "--state") {
+	if _, err := Hosts(t.Context(), &c.Place, Query{}); err == nil || !strings.Contains(err.Error(), "--state") {
 		t.Errorf("hosts of a folder that is not there: %v", err)
 	}
 	if _, err := os.Stat(c.State); err == nil {

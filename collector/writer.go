@@ -55,7 +55,9 @@ func (w *writer) open() error {
 	if err != nil {
 		return err
 	}
-	s, damaged, err := store.Open(context.Background(), b, 0, w.config.Columns)
+	c := w.config.Columns
+	c.Account = keepAccount
+	s, damaged, err := store.Open(context.Background(), b, 0, c)
 	if err != nil {
 		return err
 	}

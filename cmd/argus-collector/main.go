@@ -16,13 +16,14 @@ func root() *ffcli.Command {
 		LongHelp: `Examples:
   argus-collector run                            collect; agents come to port 4561
   argus-collector token create                   print a token: give it to argus-endpoint --token
-  argus-collector hosts                          who sends, since when, how much
+  argus-collector hosts                          who sends, how complete, and what is wrong
+  argus-collector gaps --since 1h                when nobody was looking, and why
   argus-collector flows --follow                 what happens now
   argus-collector flows --since 1h port 443      what happened in the last hour
 
 Exit codes: 0 done, 1 failed, 2 wrong flag or configuration, 3 another collector owns the state folder.`,
 	}
-	r.Subcommands = []*ffcli.Command{runCommand(), tokenCommand(), caCommand(), hostsCommand(), flowsCommand(), cli.VersionCommand("argus-collector")}
+	r.Subcommands = []*ffcli.Command{runCommand(), tokenCommand(), caCommand(), hostsCommand(), gapsCommand(), flowsCommand(), cli.VersionCommand("argus-collector")}
 	r.Subcommands = append(r.Subcommands, cli.Completion(r))
 	return r
 }

@@ -29,6 +29,11 @@ const (
 	Silent       Reason = "silent"        // nothing is heard
 )
 
+// Reasons returns all reasons.
+func Reasons() []Reason {
+	return []Reason{Stopped, Killed, Asleep, SpoolFull, RingOverrun, NeverArrived, Lost, NotMetering, Silent}
+}
+
 // Evidence is one thing that arrived from a monitor: a status or event record, or a gap before it.
 type Evidence struct {
 	Monitor  uuid.UUID

@@ -213,7 +213,7 @@ func rise(last *uint64, now uint64) uint64 {
 // clip returns at most n octets of s that a screen can show.
 func clip(s string, n int) string {
 	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == utf8.RuneError {
+		if !unicode.IsPrint(r) || r == utf8.RuneError {
 			return '_'
 		}
 		return r
