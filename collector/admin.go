@@ -18,6 +18,7 @@ import (
 	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
 	"github.com/gofrs/uuid/v5"
 	"github.com/klauspost/compress/zstd"
+	"go.uber.org/zap"
 )
 
 // The paths of the local socket.
@@ -25,6 +26,7 @@ const (
 	pathFollow = "/v1/follow" // GET, ?host=UUID: what arrives, as an Argus v5 stream
 	pathFlush  = "/v1/flush"  // POST: all that has arrived goes into the store
 	pathStatus = "/v1/status" // GET: Status as JSON
+	pathSeen   = "/v1/seen"   // GET: when each monitor was here, as parseSeen reads it
 )
 
 // followTimeout is for a follower that does not read.
@@ -59,13 +61,18 @@ func (s *Server) serveAdmin(ctx context.Context, l net.Listener) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+pathFollow, s.follow)
 	mux.HandleFunc("POST "+pathFlush, func(w http.ResponseWriter, r *http.Request) {
-		if err := s.writer.flush(r.Context()); err != nil {
+		if err := s.writers.flush(r.Context()); err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
 		w.WriteHeader(http.StatusNoContent)
 	})
 	mux.HandleFunc("GET "+pathStatus, s.status)
+	mux.HandleFunc("GET "+pathSeen, func(w http.ResponseWriter, _ *http.Request) {
+		for _, b := range s.seen.messages() {
+			w.Write(b) // a reader that went away needs no answer
+		}
+	})
 	srv := http.Server{Handler: mux, ReadHeaderTimeout: followTimeout, BaseContext: func(net.Listener) context.Context { return ctx }}
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -85,7 +92,7 @@ func (s *Server) serveAdmin(ctx context.Context, l net.Listener) error {
 }
 
 func (s *Server) status(w http.ResponseWriter, r *http.Request) {
-	st, err := s.journal.get().State(r.Context())
+	st, err := s.broker.journal().State(r.Context(), 0)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
@@ -104,21 +111,34 @@ func (s *Server) follow(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	unzip, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(wire.MaxDecompressed))
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	defer unzip.Close()
 	out := http.NewResponseController(w)
 	ready := func() {
 		w.Header().Set("Content-Type", wire.ContentFlows)
 		out.Flush() // a reader that went away is noticed at the first batch
 	}
+	err := follow(r.Context(), s.broker.journal(), only, ready, func(stream []byte) error {
+		out.SetWriteDeadline(time.Now().Add(followTimeout))
+		if _, err := w.Write(stream); err != nil {
+			return err
+		}
+		return out.Flush()
+	})
+	if err != nil {
+		s.log.Debug("follow", zap.Error(err))
+	}
+}
+
+// follow gives the Argus streams of what arrives from now on, of one monitor or, Nil, of all, to each until ctx ends or it fails.
+func follow(ctx context.Context, j *journal.Journal, only uuid.UUID, ready func(), each func(stream []byte) error) error {
+	unzip, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(wire.MaxDecompressed))
+	if err != nil {
+		return err
+	}
+	defer unzip.Close()
 	var stream []byte
-	for e, err := range s.journal.get().Follow(r.Context(), ready) {
+	for e, err := range j.Follow(ctx, ready) {
 		if err != nil {
-			return
+			return err
 		}
 		if !only.IsNil() && e.Monitor != only {
 			continue
@@ -126,9 +146,9 @@ func (s *Server) follow(w http.ResponseWriter, r *http.Request) {
 		if stream, err = unzip.DecodeAll(e.Body, stream[:0]); err != nil {
 			continue // the writer reports it
 		}
-		out.SetWriteDeadline(time.Now().Add(followTimeout))
-		if _, err := w.Write(stream); err != nil || out.Flush() != nil {
-			return
+		if err := each(stream); err != nil {
+			return err
 		}
 	}
+	return nil
 }

@@ -1,8 +1,11 @@
 package collector
 
 import (
+	"errors"
 	"fmt"
+	"github.com/argus-endpoint/argus-endpoint/collector/journal"
 	"net"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -15,12 +18,17 @@ const DefaultPort = 4561
 
 // Config is what a Server is made of.
 type Config struct {
-	Place                        // where everything is kept
-	Listen         string        // host:port for agents; an empty host is every address
-	Advertise      []string      // host:port under which agents reach this collector; empty: its host name and the port of Listen
-	CommitInterval time.Duration // records are in Parquet after this long, or earlier
-	JournalBytes   int64         // what may wait for the store before agents are told to wait
-	Rate           int           // records a second of one agent, 0: no limit
+	Place                         // where everything is kept
+	Receive, Write bool           // the roles: without a cluster both
+	Listen         string         // host:port for agents; an empty host is every address
+	Advertise      []string       // host:port under which agents reach this collector; empty: its host name and the port of Listen
+	CommitInterval time.Duration  // records are in Parquet after this long, or earlier
+	JournalBytes   int64          // what may wait for the store, in all shards, before agents are told to wait
+	Streams        int            // shards of a cluster's journal; the first collector that uses the cluster decides
+	Rate           int            // records a second of one agent, 0: no limit
+	TrustProxy     []netip.Prefix // balancers that tell an agent's address by the PROXY protocol
+	Keep           time.Duration  // how long records are kept, 0: for ever
+	KeepBytes      int64          // what the Parquet files take at most, 0: as much as there is
 	Columns        store.Config
 }
 
@@ -28,9 +36,12 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Place:          Place{State: "/var/lib/argus-collector"},
+		Receive:        true,
+		Write:          true,
 		Listen:         net.JoinHostPort("", strconv.Itoa(DefaultPort)),
 		CommitInterval: 30 * time.Second, // as long as the contract allows
 		JournalBytes:   4 << 30,          // about 70 million records
+		Streams:        8,
 		Rate:           2000,
 	}
 }
@@ -39,6 +50,9 @@ func DefaultConfig() Config {
 func (c *Config) Check() error {
 	if err := c.Place.Check(); err != nil {
 		return err
+	}
+	if !(c.Receive && c.Write) && !c.Clustered() {
+		return errors.New("a receiver and a writer of their own share a NATS cluster: name it with --nats")
 	}
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		return fmt.Errorf("listen address %q is not host:port: %w", c.Listen, err)
@@ -54,8 +68,14 @@ func (c *Config) Check() error {
 	if c.JournalBytes < 64<<20 {
 		return fmt.Errorf("journal size of %d octets is below 64 MiB", c.JournalBytes)
 	}
+	if c.Streams < 1 || c.Streams > journal.MaxShards {
+		return fmt.Errorf("%d streams are not 1 to %d", c.Streams, journal.MaxShards)
+	}
 	if c.Rate < 0 {
 		return fmt.Errorf("rate %d is below 0", c.Rate)
+	}
+	if c.Keep < 0 || c.KeepBytes < 0 {
+		return errors.New("what is kept can't be below 0")
 	}
 	return nil
 }

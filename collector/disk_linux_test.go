@@ -25,7 +25,6 @@ func TestFullDisk(t *testing.T) {
 	c.State = filepath.Join(disk, "state")
 	s, stop := start(t, c)
 	defer stop()
-	s.writer.retry = 200 * time.Millisecond // the writer reads it only after the first failure
 	a := newAgent(t, token(t, s))
 	a.post(a.batch(100))
 

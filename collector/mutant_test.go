@@ -2,6 +2,7 @@ package collector
 
 import (
 	"testing"
+	"time"
 
 	"github.com/argus-endpoint/argus-endpoint/collector/journal"
 	"github.com/argus-endpoint/argus-endpoint/collector/store"
@@ -23,21 +24,18 @@ func TestMutantsAreFound(t *testing.T) {
 			s, stop := start(t, conf)
 			a := newAgent(t, token(t, s))
 			stop() // the test is the writer now
-			kept := &embedded{config: &conf, log: zap.NewNop()}
-			if err := kept.start(t.Context()); err != nil {
+			kept := &broker{config: &conf, log: zap.NewNop()}
+			if err := kept.open(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			defer kept.stop()
-			j := kept.get()
+			defer kept.close()
+			j := kept.journal()
 			b := a.batch(10)
 			if err := j.Append(t.Context(), &journal.Batch{Monitor: a.id, Epoch: a.epoch, First: b.first, Last: b.last, Body: b.body}); err != nil {
 				t.Fatal(err)
 			}
-			w, err := newWriter(conf.StoreLocation(), &conf, kept, zap.NewNop())
-			if err != nil {
-				t.Fatal(err)
-			}
-			for e, err := range j.Batches(t.Context()) {
+			w := openWriter(t, &conf, kept)
+			for e, err := range j.Batches(t.Context(), 0) {
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -45,14 +43,12 @@ func TestMutantsAreFound(t *testing.T) {
 				break
 			}
 			if c.discardFirst {
-				if err := j.Discard(t.Context(), w.added); err != nil {
+				if err := j.Discard(t.Context(), 0, w.added); err != nil {
 					t.Fatal(err)
 				}
 			}
 			w.close() // the crash: what was added is not committed
-			if w, err = newWriter(conf.StoreLocation(), &conf, kept, zap.NewNop()); err != nil {
-				t.Fatal(err)
-			}
+			w = openWriter(t, &conf, kept)
 			defer w.close()
 			again(t, j, w)
 			if got := len(stored(t, conf.State, a.id)); got != c.want {
@@ -62,17 +58,31 @@ func TestMutantsAreFound(t *testing.T) {
 	}
 }
 
+// openWriter opens a writer that does nothing by itself.
+func openWriter(t *testing.T, c *Config, b *broker) *writer {
+	t.Helper()
+	bucket, err := store.OpenBucket(c.StoreLocation())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &writer{bucket: bucket, config: c, broker: b, log: zap.NewNop(), changed: map[epochKey]bool{}, publish: func([]mark) {}}
+	if err := w.open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
 // again stores what the journal still has.
 func again(t *testing.T, j *journal.Journal, w *writer) {
 	t.Helper()
-	st, err := j.State(t.Context())
+	st, err := j.State(t.Context(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if st.Last < st.First {
 		return
 	}
-	for e, err := range j.Batches(t.Context()) {
+	for e, err := range j.Batches(t.Context(), 0) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -85,7 +95,7 @@ func again(t *testing.T, j *journal.Journal, w *writer) {
 			break
 		}
 	}
-	if err := w.commit(t.Context()); err != nil {
+	if err := w.commit(t.Context(), time.Minute); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -59,7 +59,10 @@ func (p *Place) OpenView(ctx context.Context) (*store.View, error) {
 }
 
 // OpenAuthority opens the certificate authority, and makes it when there is none.
-func (p *Place) OpenAuthority(context.Context) (*pki.Authority, error) {
+func (p *Place) OpenAuthority(ctx context.Context) (*pki.Authority, error) {
+	if p.Clustered() {
+		return p.sharedAuthority(ctx, true)
+	}
 	if err := p.makeState(); err != nil {
 		return nil, err
 	}
@@ -67,7 +70,10 @@ func (p *Place) OpenAuthority(context.Context) (*pki.Authority, error) {
 }
 
 // FindAuthority opens the certificate authority of a place that has one; else fs.ErrNotExist.
-func (p *Place) FindAuthority(context.Context) (*pki.Authority, error) {
+func (p *Place) FindAuthority(ctx context.Context) (*pki.Authority, error) {
+	if p.Clustered() {
+		return p.sharedAuthority(ctx, false)
+	}
 	if _, err := os.Stat(filepath.Join(p.State, pkiDir)); err != nil {
 		return nil, fmt.Errorf("no collector's state in %s (give its folder with --state): %w", p.State, err)
 	}
@@ -80,6 +86,26 @@ func (p *Place) openAuthority() (*pki.Authority, error) {
 		return nil, err
 	}
 	return pki.Open(folder)
+}
+
+// sharedAuthority opens the authority in the cluster, over a connection of its own.
+func (p *Place) sharedAuthority(ctx context.Context, create bool) (*pki.Authority, error) {
+	conn, err := p.Nats.Connect(ctx, "argus-collector authority")
+	if err != nil {
+		return nil, err
+	}
+	limited, cancel := context.WithTimeout(ctx, joinTimeout)
+	defer cancel()
+	kv, err := journal.OpenKV(limited, conn, create)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	authority, err := pki.Open(kv)
+	if err != nil {
+		return nil, errors.Join(err, kv.Close())
+	}
+	return authority, nil
 }
 
 // makeState makes the state folder when there is none, and refuses one into which everybody can write.

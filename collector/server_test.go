@@ -37,6 +37,7 @@ func testConfig(t testing.TB) Config {
 func start(t testing.TB, c Config) (s *Server, stop func()) {
 	t.Helper()
 	s = New(c, zap.NewNop())
+	s.retry = 20 * time.Millisecond
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
@@ -130,7 +131,7 @@ func TestFromEnrolmentToParquet(t *testing.T) {
 		t.Errorf("a repeated batch is answered with %d, want 150", got)
 	}
 	wantOneToN(t, s.config.State, a.id, 150)
-	if st, err := s.journal.get().State(t.Context()); err != nil || st.Last-st.First+1 > 1 {
+	if st, err := s.broker.journal().State(t.Context(), 0); err != nil || st.Last-st.First+1 > 1 {
 		t.Errorf("the journal holds %+v (%v) after the commit", st, err)
 	}
 	a.post(a.batch(7)) // not flushed: the end commits it
@@ -294,18 +295,16 @@ func TestBadConfigIsRefused(t *testing.T) {
 	}
 }
 
-// TestFailingStoreRecovers takes the place of the data files away, and gives it back.
+// TestFailingStoreRecovers takes the place of the store away, and gives it back.
 func TestFailingStoreRecovers(t *testing.T) {
 	c := testConfig(t)
-	flows := filepath.Join(c.StoreLocation(), "flows")
-	if err := os.MkdirAll(c.StoreLocation(), 0o750); err != nil {
+	if err := os.MkdirAll(c.State, 0o750); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(flows, nil, 0o640); err != nil {
+	if err := os.WriteFile(c.StoreLocation(), nil, 0o640); err != nil {
 		t.Fatal(err)
 	}
 	s, _ := start(t, c)
-	s.writer.retry = time.Millisecond // the writer reads it only after the first failure
 	a := newAgent(t, token(t, s))
 	a.post(a.batch(10))
 	if err := Flush(t.Context(), &c.Place); err == nil {
@@ -314,7 +313,7 @@ func TestFailingStoreRecovers(t *testing.T) {
 	if got := a.post(a.batch(10)); got != 0 {
 		t.Errorf("watermark %d while nothing is stored", got)
 	}
-	if err := os.Remove(flows); err != nil {
+	if err := os.Remove(c.StoreLocation()); err != nil {
 		t.Fatal(err)
 	}
 	for Flush(t.Context(), &c.Place) != nil {

@@ -18,26 +18,36 @@ import (
 const (
 	// writeRetry is the wait after a failed commit: a full disk is not emptied faster.
 	writeRetry = 5 * time.Second
+	// electionRetry is the wait after the cluster did not answer: it chooses another leader within seconds.
+	electionRetry = time.Second
 	// readAhead batches are decoded from the journal while one is being stored.
 	readAhead = 16
 	// lastCommit bounds the commit at the end; what it does not reach stays in the journal.
-	lastCommit = time.Second
+	lastCommit = 3 * time.Second
+	// commitTimeout bounds a commit: a store that does not answer is one that has failed.
+	commitTimeout = 2 * time.Minute
 )
 
-// writer moves batches from the journal to the store. The store is the writer's alone, except for its watermarks.
+// writer moves the batches of one shard from the journal to the store. The store is the writer's alone, except for its watermarks.
 type writer struct {
-	dir     string
+	shard   int
+	bucket  store.Bucket
+	columns store.Config
 	config  *Config
-	journal *embedded
+	broker  *broker
 	log     *zap.Logger
 	flushes chan flush
 	doubts  chan error // why the journal takes no batches
 	retry   time.Duration
 
-	store  atomic.Pointer[store.Store]
-	failed bool   // the store must be opened anew, and not the journal
-	added  uint64 // the last entry added to the store
+	opened  chan struct{} // closed when the store was first opened, or could not be
+	store   atomic.Pointer[store.Store]
+	added   uint64 // the last entry added to the store
+	changed map[epochKey]bool
+	publish func([]mark) // tells receivers of a commit
 }
+
+var errNotStored = errors.New("the store cannot be written now: see the collector's log")
 
 // flush asks for a commit of everything up to an entry of the journal.
 type flush struct {
@@ -45,34 +55,34 @@ type flush struct {
 	done chan error
 }
 
-func newWriter(dir string, c *Config, j *embedded, log *zap.Logger) (*writer, error) {
-	w := &writer{dir: dir, config: c, journal: j, log: log, flushes: make(chan flush), doubts: make(chan error, 1), retry: writeRetry}
-	return w, w.open()
-}
-
-func (w *writer) open() error {
-	b, err := store.OpenBucket(w.dir)
-	if err != nil {
-		return err
-	}
-	c := w.config.Columns
-	c.Account = keepAccount
-	s, damaged, err := store.Open(context.Background(), b, 0, c)
+// open opens the store, anew after a failed commit, of which nothing counts.
+func (w *writer) open(ctx context.Context) error {
+	s, damaged, err := store.Open(ctx, w.bucket, w.shard, w.columns)
 	if err != nil {
 		return err
 	}
 	if damaged > 0 {
-		w.log.Warn("the store's manifest is damaged: copies of what could not be read are in the folder damaged", zap.Int("objects", damaged))
+		w.log.Warn("the store's manifest is damaged: copies of what could not be read are in the folder damaged",
+			zap.String("code", "manifest-damaged"), zap.Int("objects", damaged))
 	}
 	w.store.Store(s)
-	w.failed = false
 	return nil
 }
 
-func (w *writer) close() error { return w.store.Load().Close() }
+// close gives up what is not committed.
+func (w *writer) close() {
+	if s := w.store.Swap(nil); s != nil {
+		if err := s.Close(); err != nil {
+			w.log.Warn("close the store", zap.Error(err))
+		}
+	}
+}
 
 func (w *writer) watermark(monitor uuid.UUID, epoch wire.Epoch) uint64 {
-	return w.store.Load().Watermark(monitor, epoch)
+	if s := w.store.Load(); s != nil {
+		return s.Watermark(monitor, epoch)
+	}
+	return 0
 }
 
 // distrust makes the journal be started again because of what its Append gave.
@@ -83,46 +93,56 @@ func (w *writer) distrust(err error) {
 	}
 }
 
-// run writes until ctx ends. A failure is logged and everything not committed begins again from the journal.
+// run writes until ctx ends, or another writer has taken the shard over. A failure is logged and everything not committed
+// begins again from the journal.
 func (w *writer) run(ctx context.Context) {
+	defer w.close()
+	err := w.open(ctx)
+	close(w.opened)
 	for {
-		err := w.write(ctx)
+		if err == nil {
+			err = w.write(ctx)
+		}
 		if ctx.Err() != nil {
 			return
 		}
-		for err != nil {
-			w.log.Error("nothing is stored now; agents keep what is not durable, the journal what they sent", zap.Error(err), zap.Duration("again in", w.retry))
-			err = w.restart(ctx)
-			if ctx.Err() != nil {
-				return
-			}
+		if errors.Is(err, store.ErrFenced) {
+			w.log.Warn("another writer has taken this shard over", zap.String("code", "fenced"), zap.Error(err))
+			return
 		}
+		w.log.Error("nothing is stored now; agents keep what is not durable, the journal what they sent",
+			zap.String("code", "store"), zap.Error(err), zap.Duration("again in", w.retry))
+		err = w.restart(ctx)
 	}
 }
 
 // restart waits for a while and opens again what has failed: the store, or else the journal.
 func (w *writer) restart(ctx context.Context) error {
-	if !w.failed {
-		w.journal.stop() // agents are told at once
+	journalFailed, wait := w.store.Load() != nil, w.retry
+	if journalFailed {
+		w.broker.stop() // agents are told at once
+	}
+	if journalFailed && w.config.Clustered() {
+		wait = min(wait, electionRetry)
 	}
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(w.retry):
+	case <-time.After(wait):
 	}
-	if w.failed {
-		return w.reopen()
+	if !journalFailed {
+		return w.open(ctx)
 	}
 	select {
 	case <-w.doubts: // about the one that was stopped
 	default:
 	}
-	return w.journal.start(ctx)
+	return w.broker.start(ctx)
 }
 
 // write moves batches until something fails or ctx ends; then it commits what it has.
 func (w *writer) write(ctx context.Context) error {
-	w.added = 0
+	w.added, w.changed = 0, map[epochKey]bool{}
 	reading, stop := context.WithCancel(ctx)
 	entries, failure := w.read(reading)
 	var waiting []flush
@@ -131,7 +151,7 @@ func (w *writer) write(ctx context.Context) error {
 		for range entries { // until the reader has ended
 		}
 		for _, f := range waiting {
-			f.done <- errors.New("the store cannot be written now: see the collector's log")
+			f.done <- errNotStored
 		}
 	}()
 	var due <-chan time.Time // set while something waits for a commit
@@ -157,20 +177,11 @@ func (w *writer) write(ctx context.Context) error {
 		if !commit && !slices.ContainsFunc(waiting, reached) {
 			continue
 		}
-		if err := w.commit(ctx); err != nil {
+		if err := w.commit(context.WithoutCancel(ctx), commitTimeout); err != nil { // half a commit is lost work
 			return err
 		}
 		due, waiting = nil, answer(waiting, w.added)
 	}
-}
-
-// reopen opens the store anew after a failed commit, of which nothing counts.
-func (w *writer) reopen() error {
-	old := w.store.Load()
-	if err := w.open(); err != nil {
-		return err
-	}
-	return old.Close()
 }
 
 // answer tells those whose entries are committed, and returns the others.
@@ -190,7 +201,7 @@ func (w *writer) read(ctx context.Context) (<-chan journal.Entry, <-chan error) 
 	entries, failure := make(chan journal.Entry, readAhead), make(chan error, 1)
 	go func() {
 		defer close(entries)
-		for e, err := range w.journal.get().Batches(ctx) {
+		for e, err := range w.broker.journal().Batches(ctx, w.shard) {
 			if err != nil {
 				failure <- err
 				return
@@ -212,34 +223,42 @@ func (w *writer) add(e *journal.Entry) (full bool) {
 	b := store.Batch(e.Batch)
 	full, err := w.store.Load().Add(&b)
 	if err != nil {
-		w.log.Error("a batch in the journal was not stored, or not all of it; what does not come again will show as a gap", zap.Error(err))
+		w.log.Error("a batch in the journal was not stored, or not all of it; what does not come again will show as a gap",
+			zap.String("code", "batch"), zap.Error(err))
 	}
 	w.added = e.Seq
+	w.changed[epochKey{e.Monitor, e.Epoch}] = true
 	return full
 }
 
-// commit makes everything added durable, and then lets the journal forget it.
-func (w *writer) commit(ctx context.Context) error {
+// commit makes everything added durable, tells the receivers, and then lets the journal forget it.
+func (w *writer) commit(ctx context.Context, most time.Duration) error {
 	begin := time.Now()
 	s := w.store.Load()
 	rows := s.Pending()
-	if err := s.Commit(context.WithoutCancel(ctx)); err != nil {
-		w.failed = true
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	if err := s.Commit(ctx); err != nil {
+		w.close()
 		return err
 	}
 	w.log.Debug("committed", zap.Int("records", rows), zap.Duration("took", time.Since(begin)))
 	if w.added == 0 {
 		return nil
 	}
-	return w.journal.get().Discard(ctx, w.added)
+	var marks []mark
+	for key := range w.changed {
+		marks = append(marks, mark{key, s.Watermark(key.monitor, key.epoch)})
+	}
+	clear(w.changed)
+	w.publish(marks)
+	return w.broker.journal().Discard(ctx, w.shard, w.added)
 }
 
 // end commits what was added when the reading has ended.
 func (w *writer) end(ctx context.Context, reason error) error {
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastCommit)
-	defer cancel()
-	if err := w.commit(last); err != nil {
-		w.log.Error("last commit", zap.Error(err))
+	if err := w.commit(context.WithoutCancel(ctx), lastCommit); err != nil {
+		w.log.Error("last commit", zap.String("code", "store"), zap.Error(err))
 		return err
 	}
 	return reason
@@ -247,7 +266,12 @@ func (w *writer) end(ctx context.Context, reason error) error {
 
 // flush returns when everything that the journal holds now is in the store.
 func (w *writer) flush(ctx context.Context) error {
-	st, err := w.journal.get().State(ctx)
+	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
+	defer cancel()
+	if w.store.Load() == nil {
+		return errNotStored
+	}
+	st, err := w.broker.journal().State(ctx, w.shard)
 	if err != nil {
 		return err
 	}

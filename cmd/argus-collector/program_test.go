@@ -72,6 +72,12 @@ func TestMistakesEndWithTwoAndAdvice(t *testing.T) {
 		{"run --advertise host --state " + state, "host:port"},
 		{"run now --state " + state, "no argument"},
 		{"run --config " + filepath.Join(state, "missing.conf"), "missing.conf"},
+		{"receive --state " + state, "--nats"},
+		{"write --nats nats://me:secret@n1:4222", "--nats-creds"},
+		{"write --nats http://n1", "nats://host"},
+		{"receive --nats nats://n1 --proxy-protocol 10.0.0.1", "10.0.0.0/24"},
+		{"receive --nats nats://n1 --nats-creds " + state + "/none", "none"},
+		{"run --keep soon", "90d"},
 		{"token create --expires -1h --state " + state, "above 0"},
 		{"token revoke --state " + state, "token list"},
 		{"hosts approve someone --state " + state, "UUID"},
@@ -116,7 +122,7 @@ func TestConfigFileIsReadAndChecked(t *testing.T) {
 }
 
 func TestHelpTeaches(t *testing.T) {
-	for _, args := range []string{"--help", "run --help", "token --help", "token create --help", "hosts --help", "flows --help"} {
+	for _, args := range []string{"--help", "run --help", "receive --help", "write --help", "token --help", "token create --help", "hosts --help", "flows --help"} {
 		out, errs, code := program(t, strings.Fields(args)...)
 		if code != 0 || errs != "" || !strings.Contains(out, "Usage:") || !strings.Contains(out, "argus-collector") {
 			t.Errorf("%s: exit %d, %q, %q", args, code, out, errs)
@@ -158,12 +164,12 @@ func TestTimes(t *testing.T) {
 
 func TestSizes(t *testing.T) {
 	var s size
-	for in, want := range map[string]size{"0": 0, "512": 512, "64k": 64 << 10, "512M": 512 << 20, "4G": 4 << 30} {
+	for in, want := range map[string]size{"0": 0, "512": 512, "64k": 64 << 10, "512M": 512 << 20, "4G": 4 << 30, "2T": 2 << 40} {
 		if err := s.Set(in); err != nil || s != want {
 			t.Errorf("%q: %d, %v", in, s, err)
 		}
 	}
-	for _, in := range []string{"", "M", "-1", "1T", "1KM", "99999999999"} {
+	for _, in := range []string{"", "M", "-1", "1P", "1KM", "99999999999", "9000000T"} {
 		if err := s.Set(in); err == nil {
 			t.Errorf("%q accepted as %d", in, s)
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -41,6 +42,16 @@ func (c *Cluster) Check() error {
 	}
 	if len(c.URLs) == 0 && (c.Creds != "" || c.CA != "" || c.Cert != "") {
 		return errors.New("--nats-creds, --nats-ca, --nats-cert and --nats-key are for a cluster: name it with --nats")
+	}
+	for _, file := range []string{c.Creds, c.CA, c.Cert, c.Key} {
+		if file == "" {
+			continue
+		}
+		f, err := os.Open(file)
+		if err != nil {
+			return fmt.Errorf("a file for the NATS cluster: %w", err)
+		}
+		f.Close()
 	}
 	return nil
 }

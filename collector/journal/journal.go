@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"iter"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
@@ -20,8 +23,8 @@ const (
 	// dedupeWindow is how long JetStream remembers a batch by its identity. The store's watermark
 	// remembers for ever; this window only saves work.
 	dedupeWindow = 2 * time.Minute
-	// pullBytes bounds what a reader holds in memory ahead of its consumer.
-	pullBytes = 8 << 20
+	// pullBytes bounds what the readers of all shards hold in memory ahead of their consumers, and pullLeast what one of them may.
+	pullBytes, pullLeast = 8 << 20, 2 << 20
 )
 
 // ErrFull means that the journal has reached its size: the batch was not taken and can be sent again later.
@@ -40,42 +43,78 @@ type Batch struct {
 // Entry is a batch at its place in the journal.
 type Entry struct {
 	Batch
-	Seq uint64 // 1, 2, 3 ... in the order of arrival
+	Seq uint64 // 1, 2, 3 ... in the order of arrival in its shard
 }
 
-// Journal is the client of the stream. Its methods may be called from several goroutines.
+// Journal is the client of the streams, one a shard: a monitor's batches are all in one. Its methods may be called from several goroutines.
 type Journal struct {
-	js     jetstream.JetStream
-	stream jetstream.Stream
+	js      jetstream.JetStream
+	streams []jetstream.Stream
 }
 
-// Open makes the stream when there is none, and sets its limit: when maxBytes are kept, Append returns ErrFull.
-func Open(ctx context.Context, nc *nats.Conn, maxBytes int64) (*Journal, error) {
+// MaxShards is the most streams that a journal may have.
+const MaxShards = 64
+
+// Open opens a journal of so many shards. With maxBytes it makes the streams when there are none and sets their limit: when
+// that much is kept in all of them, Append returns ErrFull. With 0 they are only looked for.
+func Open(ctx context.Context, nc *nats.Conn, shards int, maxBytes int64) (*Journal, error) {
 	js, err := jetstream.New(nc)
 	if err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
-	stream, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
-		Name:        streamName,
-		Description: "batches of flow records on their way to the store",
-		Subjects:    []string{subjectPrefix + "*"},
-		Storage:     jetstream.FileStorage,
-		Retention:   jetstream.LimitsPolicy,
-		Discard:     jetstream.DiscardNew,
-		MaxBytes:    maxBytes,
-		Duplicates:  dedupeWindow,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("journal: stream %s: %w", streamName, err)
+	j := &Journal{js: js}
+	for shard := range shards {
+		name, subjects := stream(shard, shards)
+		var s jetstream.Stream
+		if maxBytes == 0 {
+			s, err = js.Stream(ctx, name)
+		} else {
+			s, err = openStream(ctx, js, jetstream.StreamConfig{
+				Name:        name,
+				Description: "batches of flow records on their way to the store",
+				Subjects:    []string{subjects + "*"},
+				Storage:     jetstream.FileStorage,
+				Retention:   jetstream.LimitsPolicy,
+				Discard:     jetstream.DiscardNew,
+				MaxBytes:    maxBytes / int64(shards),
+				Duplicates:  dedupeWindow,
+			})
+		}
+		if err != nil {
+			return nil, fmt.Errorf("journal: stream %s: %w", name, err)
+		}
+		j.streams = append(j.streams, s)
 	}
-	return &Journal{js: js, stream: stream}, nil
+	return j, nil
 }
 
-// Append puts b at the end and returns when it is on the disk. A batch of the same identity within the
+// stream returns the name of a shard's stream, and how its subjects begin; the monitor follows.
+func stream(shard, shards int) (name, subjects string) {
+	if shards == 1 {
+		return streamName, subjectPrefix
+	}
+	return streamName + "-" + strconv.Itoa(shard), subjectPrefix + strconv.Itoa(shard) + "."
+}
+
+// Shards returns how many shards there are.
+func (j *Journal) Shards() int { return len(j.streams) }
+
+// Shard returns the shard that has the batches of a monitor: FNV-1a of its 16 octets.
+func (j *Journal) Shard(monitor uuid.UUID) int {
+	h := fnv.New32a()
+	h.Write(monitor[:])
+	return int(h.Sum32() % uint32(len(j.streams)))
+}
+
+// Replicas returns how many servers keep each entry, as it was when the journal was opened.
+func (j *Journal) Replicas() int { return j.streams[0].CachedInfo().Config.Replicas }
+
+// Append puts b at the end of its shard and returns when it is on the disk, of most replicas. A batch of the same identity within the
 // last two minutes is not stored again, which is no error.
 func (j *Journal) Append(ctx context.Context, b *Batch) error {
 	id := fmt.Sprintf("%s-%s-%d-%d", b.Monitor, b.Epoch, b.First, b.Last)
-	_, err := j.js.PublishMsg(ctx, b.message(), jetstream.WithMsgID(id), jetstream.WithRetryAttempts(0))
+	_, subjects := stream(j.Shard(b.Monitor), len(j.streams))
+	_, err := j.js.PublishMsg(ctx, b.message(subjects), jetstream.WithMsgID(id), jetstream.WithRetryAttempts(0))
 	if apiErr, ok := errors.AsType[*jetstream.APIError](err); ok {
 		const maxBytesExceeded, insufficientResources = 10077, 10023
 		if apiErr.ErrorCode == maxBytesExceeded || apiErr.ErrorCode == insufficientResources ||
@@ -89,21 +128,11 @@ func (j *Journal) Append(ctx context.Context, b *Batch) error {
 	return nil
 }
 
-// Batches yields everything the journal holds and then what arrives, in order, until ctx ends.
+// Batches yields everything that a shard holds and then what arrives, in order, until ctx ends.
 // After an error the iteration is over and the caller may begin another.
-func (j *Journal) Batches(ctx context.Context) iter.Seq2[Entry, error] {
-	return j.read(ctx, jetstream.DeliverAllPolicy, nil)
-}
-
-// Follow yields what arrives from now on until ctx ends. It calls ready when nothing that arrives later
-// can be missed. A reader that is slower than the agents may miss what was discarded meanwhile.
-func (j *Journal) Follow(ctx context.Context, ready func()) iter.Seq2[Entry, error] {
-	return j.read(ctx, jetstream.DeliverNewPolicy, ready)
-}
-
-func (j *Journal) read(ctx context.Context, from jetstream.DeliverPolicy, ready func()) iter.Seq2[Entry, error] {
+func (j *Journal) Batches(ctx context.Context, shard int) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		msgs, err := j.consume(ctx, from)
+		msgs, err := j.consume(ctx, shard, jetstream.DeliverAllPolicy)
 		if err != nil {
 			if ctx.Err() == nil {
 				yield(Entry{}, fmt.Errorf("journal read: %w", err))
@@ -111,51 +140,107 @@ func (j *Journal) read(ctx context.Context, from jetstream.DeliverPolicy, ready 
 			return
 		}
 		defer msgs.Stop()
-		if ready != nil {
-			ready()
-		}
 		for {
-			msg, err := msgs.Next(jetstream.NextContext(ctx))
-			if ctx.Err() != nil {
-				return
-			}
-			if err != nil {
-				yield(Entry{}, fmt.Errorf("journal read: %w", err))
-				return
-			}
-			// Only Append writes to the stream: what does not parse is a foreign message and no batch.
-			if e, err := entryOf(msg); err == nil && !yield(e, nil) {
+			e, err := next(ctx, msgs)
+			if ctx.Err() != nil || !yield(e, err) || err != nil {
 				return
 			}
 		}
 	}
 }
 
-func (j *Journal) consume(ctx context.Context, from jetstream.DeliverPolicy) (jetstream.MessagesContext, error) {
-	consumer, err := j.stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{DeliverPolicy: from})
+// Follow yields what arrives from now on, in any shard, until ctx ends or one cannot be read. It calls ready when nothing that
+// arrives later can be missed. A reader that is slower than the agents may miss what was discarded meanwhile.
+func (j *Journal) Follow(ctx context.Context, ready func()) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		items := make(chan followed)
+		var readers sync.WaitGroup
+		defer readers.Wait()
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
+		for shard := range j.streams {
+			msgs, err := j.consume(ctx, shard, jetstream.DeliverNewPolicy)
+			if err != nil {
+				if ctx.Err() == nil {
+					yield(Entry{}, fmt.Errorf("journal read: %w", err))
+				}
+				return
+			}
+			readers.Go(func() { follow(ctx, msgs, items) })
+		}
+		ready()
+		for {
+			select {
+			case f := <-items:
+				if ctx.Err() != nil || !yield(f.Entry, f.err) || f.err != nil {
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+type followed struct {
+	Entry
+	err error
+}
+
+// follow gives the entries of one shard to items.
+func follow(ctx context.Context, msgs jetstream.MessagesContext, items chan<- followed) {
+	defer msgs.Stop()
+	for {
+		e, err := next(ctx, msgs)
+		select {
+		case items <- followed{e, err}:
+		case <-ctx.Done():
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// next returns the next entry. Only Append writes to the streams: what does not parse is a foreign message and no batch.
+func next(ctx context.Context, msgs jetstream.MessagesContext) (Entry, error) {
+	for {
+		msg, err := msgs.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return Entry{}, fmt.Errorf("journal read: %w", err)
+		}
+		if e, err := entryOf(msg); err == nil {
+			return e, nil
+		}
+	}
+}
+
+func (j *Journal) consume(ctx context.Context, shard int, from jetstream.DeliverPolicy) (jetstream.MessagesContext, error) {
+	consumer, err := j.streams[shard].OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{DeliverPolicy: from})
 	if err != nil {
 		return nil, err
 	}
-	return consumer.Messages(jetstream.PullMaxBytes(pullBytes))
+	return consumer.Messages(jetstream.PullMaxBytes(max(pullLeast, pullBytes/len(j.streams))))
 }
 
-// Discard forgets every entry up to and including seq. It is the acknowledgement of the store.
-func (j *Journal) Discard(ctx context.Context, seq uint64) error {
-	if err := j.stream.Purge(ctx, jetstream.WithPurgeSequence(seq+1)); err != nil {
+// Discard forgets every entry of a shard up to and including seq. It is the acknowledgement of the store.
+func (j *Journal) Discard(ctx context.Context, shard int, seq uint64) error {
+	if err := j.streams[shard].Purge(ctx, jetstream.WithPurgeSequence(seq+1)); err != nil {
 		return fmt.Errorf("journal discard: %w", err)
 	}
 	return nil
 }
 
-// State tells what the journal holds.
+// State tells what a shard holds.
 type State struct {
 	First, Last uint64 // sequences of the oldest and the newest entry; Last < First when it is empty
 	Bytes       uint64 // on the disk
 }
 
 // State asks the server.
-func (j *Journal) State(ctx context.Context) (State, error) {
-	info, err := j.stream.Info(ctx)
+func (j *Journal) State(ctx context.Context, shard int) (State, error) {
+	info, err := j.streams[shard].Info(ctx)
 	if err != nil {
 		return State{}, fmt.Errorf("journal state: %w", err)
 	}

@@ -36,7 +36,7 @@ func open(t testing.TB, dir string, maxBytes int64) (j *Journal, closeAll func()
 	if err != nil {
 		t.Fatal(err)
 	}
-	j, err = Open(t.Context(), nc, maxBytes)
+	j, err = Open(t.Context(), nc, 1, maxBytes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func read(t testing.TB, j *Journal, n int) []Entry {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	var got []Entry
-	for e, err := range j.Batches(ctx) {
+	for e, err := range j.Batches(ctx, 0) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,7 +87,7 @@ func TestBatchesComeBackInOrderAndWhole(t *testing.T) {
 			t.Fatalf("entry %d: got %+v, want %+v", n, e, want)
 		}
 	}
-	if st, err := j.State(t.Context()); err != nil || st.First != 1 || st.Last != 50 {
+	if st, err := j.State(t.Context(), 0); err != nil || st.First != 1 || st.Last != 50 {
 		t.Errorf("state %+v, %v; want 1 to 50", st, err)
 	}
 }
@@ -100,7 +100,7 @@ func TestDiscardForgetsOnlyWhatTheStoreHas(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := j.Discard(t.Context(), 6); err != nil {
+	if err := j.Discard(t.Context(), 0, 6); err != nil {
 		t.Fatal(err)
 	}
 	closeAll()
@@ -109,7 +109,7 @@ func TestDiscardForgetsOnlyWhatTheStoreHas(t *testing.T) {
 	if got := read(t, j, 4); got[0].Seq != 7 || got[3].Seq != 10 {
 		t.Errorf("after Discard(6) the journal holds %d to %d, want 7 to 10", got[0].Seq, got[3].Seq)
 	}
-	if err := j.Discard(t.Context(), 10); err != nil {
+	if err := j.Discard(t.Context(), 0, 10); err != nil {
 		t.Fatal(err)
 	}
 	if err := j.Append(t.Context(), batch(11)); err != nil {
@@ -133,11 +133,11 @@ func TestFullJournalTakesNothingUntilDiscarded(t *testing.T) {
 	if !errors.Is(err, ErrFull) {
 		t.Fatalf("after %d appends of 16 KiB into 256 KiB: error %v, want ErrFull", n, err)
 	}
-	st, err := j.State(t.Context())
+	st, err := j.State(t.Context(), 0)
 	if err != nil || st.First != 1 || st.Last != n-1 {
 		t.Fatalf("state %+v, %v: an acknowledged batch went, or a refused one was kept (%d tried)", st, err, n)
 	}
-	if err := j.Discard(t.Context(), st.Last); err != nil {
+	if err := j.Discard(t.Context(), 0, st.Last); err != nil {
 		t.Fatal(err)
 	}
 	if err := j.Append(t.Context(), batch(n)); err != nil {
@@ -192,7 +192,7 @@ func TestKilledServerKeepsWhatItAcknowledged(t *testing.T) {
 	}
 	j, closeAll := open(t, dir, 1<<30)
 	defer closeAll()
-	st, err := j.State(t.Context())
+	st, err := j.State(t.Context(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}

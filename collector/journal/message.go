@@ -18,9 +18,9 @@ const headerReceived = "Argus-Received"
 // headerBytes is more than the headers of a batch have.
 const headerBytes = 64 << 10
 
-func (b *Batch) message() *nats.Msg {
+func (b *Batch) message(subjects string) *nats.Msg {
 	return &nats.Msg{
-		Subject: subjectPrefix + b.Monitor.String(),
+		Subject: subjects + b.Monitor.String(),
 		Data:    b.Body,
 		Header: nats.Header{
 			wire.HeaderEpoch:   {b.Epoch.String()},
@@ -38,7 +38,7 @@ func entryOf(msg jetstream.Msg) (e Entry, err error) {
 		return e, err
 	}
 	e.Seq, e.Body = meta.Sequence.Stream, msg.Data()
-	if e.Monitor, err = uuid.FromString(strings.TrimPrefix(msg.Subject(), subjectPrefix)); err != nil {
+	if e.Monitor, err = uuid.FromString(msg.Subject()[strings.LastIndexByte(msg.Subject(), '.')+1:]); err != nil {
 		return e, err
 	}
 	h := msg.Headers()

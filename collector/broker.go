@@ -1,0 +1,151 @@
+package collector
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/argus-endpoint/argus-endpoint/collector/journal"
+	"github.com/nats-io/nats.go"
+	"go.uber.org/zap"
+)
+
+// broker is the journal and the way to it: a cluster, or a server inside this process that keeps it in the state folder. After one
+// failed write that server takes nothing more for as long as it runs, whatever room the disk has by then: it must be stopped
+// and started again. A cluster is joined once; its connection recovers by itself.
+type broker struct {
+	config *Config
+	log    *zap.Logger
+	parts  atomic.Pointer[brokerParts]
+}
+
+type brokerParts struct {
+	server  *journal.Server // nil of a cluster
+	conn    *nats.Conn
+	state   *journal.KV // nil without a cluster
+	journal *journal.Journal
+}
+
+// joinRetry is the wait before a cluster that does not answer is tried again.
+const joinRetry = 2 * time.Second
+
+// open opens the journal. A cluster is waited for.
+func (b *broker) open(ctx context.Context) error {
+	if !b.config.Clustered() {
+		return b.start(ctx)
+	}
+	for {
+		p, err := b.config.join(ctx, b.config.Streams, b.config.JournalBytes)
+		if err == nil {
+			if n := p.journal.Replicas(); n < 3 {
+				b.log.Warn("the journal is on fewer than three servers: a server that is lost takes what the store does not have yet; only agents can send it again",
+					zap.String("code", "journal-replicas"), zap.Int("replicas", n))
+			}
+			b.parts.Store(p)
+			return nil
+		}
+		b.log.Error("the cluster cannot be used yet", zap.String("code", "cluster"), zap.Error(err), zap.Duration("again in", joinRetry))
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(joinRetry):
+		}
+	}
+}
+
+// start starts the server inside this process, unless the journal is in a cluster.
+func (b *broker) start(ctx context.Context) error {
+	if b.config.Clustered() {
+		return nil
+	}
+	dir := filepath.Join(b.config.State, journalDir)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	server, err := journal.StartServer(dir, b.config.JournalBytes, b.log)
+	if err != nil {
+		return err
+	}
+	conn, err := server.Connect()
+	if err != nil {
+		server.Close()
+		return err
+	}
+	j, err := journal.Open(ctx, conn, 1, b.config.JournalBytes)
+	if err != nil {
+		conn.Close()
+		server.Close()
+		return err
+	}
+	b.parts.Store(&brokerParts{server: server, conn: conn, journal: j})
+	return nil
+}
+
+// stop stops the server inside this process, if there is one. Until it is started again the journal's methods fail at once;
+// stopping it twice does no harm.
+func (b *broker) stop() {
+	if p := b.parts.Load(); p != nil && p.server != nil {
+		p.conn.Close()
+		p.server.Close()
+	}
+}
+
+// close ends everything.
+func (b *broker) close() error {
+	b.stop()
+	b.parts.Load().conn.Close()
+	return nil
+}
+
+// journal returns the journal as it was last started.
+func (b *broker) journal() *journal.Journal { return b.parts.Load().journal }
+
+// joinTimeout covers an election in the cluster.
+const joinTimeout = 15 * time.Second
+
+// join connects to the cluster of a place. With maxBytes it makes what is not there, with so many shards; without, that is fs.ErrNotExist.
+func (p *Place) join(ctx context.Context, shards int, maxBytes int64) (*brokerParts, error) {
+	conn, err := p.Nats.Connect(ctx, "argus-collector")
+	if err != nil {
+		return nil, err
+	}
+	limited, cancel := context.WithTimeout(ctx, joinTimeout)
+	defer cancel()
+	parts := &brokerParts{conn: conn}
+	if parts.state, err = journal.OpenKV(limited, conn, maxBytes > 0); err == nil {
+		shards, err = sharedShards(parts.state, shards, maxBytes > 0)
+	}
+	if err == nil {
+		parts.journal, err = journal.Open(limited, conn, shards, maxBytes)
+	}
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return parts, nil
+}
+
+// sharedShards returns the number of shards that a cluster has; the first to ask decides.
+func sharedShards(state *journal.KV, want int, create bool) (n int, err error) {
+	const name = "shards"
+	text, _, err := state.Get(name)
+	if errors.Is(err, fs.ErrNotExist) && create {
+		text = fmt.Append(nil, want)
+		if _, err = state.Put(name, text, 0); errors.Is(err, fs.ErrExist) {
+			text, _, err = state.Get(name)
+		}
+	}
+	if err != nil {
+		return 0, err
+	}
+	if err := json.Unmarshal(text, &n); err != nil || n < 1 || n > journal.MaxShards {
+		return 0, fmt.Errorf("the cluster's number of shards is %.20q, not 1 to %d", text, journal.MaxShards)
+	}
+	return n, nil
+}

@@ -1,0 +1,140 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	bucket    = "argus"
+	kvStream  = "KV_" + bucket
+	kvSubject = "$KV." + bucket + "."
+	kvTimeout = 5 * time.Second // of one request
+)
+
+// KV keeps small values by name in the cluster: what all receivers, writers and commands share. A revision is 0 for "not
+// there", and a Put with another revision than the present one is fs.ErrExist. Every answer is the leader's: what one
+// process has put all others get from then on.
+type KV struct {
+	conn   *nats.Conn
+	kv     jetstream.KeyValue
+	stream jetstream.Stream
+}
+
+// OpenKV opens the bucket; create makes it when there is none, which else is fs.ErrNotExist. The connection is the KV's from then on.
+func OpenKV(ctx context.Context, nc *nats.Conn, create bool) (*KV, error) {
+	k := &KV{conn: nc}
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return nil, fmt.Errorf("shared state: %w", err)
+	}
+	if create {
+		k.stream, err = openStream(ctx, js, jetstream.StreamConfig{
+			Name: kvStream, Description: "small state of argus-collector", Subjects: []string{kvSubject + ">"},
+			Storage: jetstream.FileStorage, MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, AllowRollup: true, DenyDelete: true,
+			MaxMsgs: -1, MaxBytes: -1, MaxMsgSize: -1, MaxConsumers: -1,
+			AllowDirect: false, // a replica may be behind: a revocation must not be
+		})
+	} else {
+		k.stream, err = js.Stream(ctx, kvStream)
+	}
+	if err == nil {
+		k.kv, err = js.KeyValue(ctx, bucket)
+	}
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil, fmt.Errorf("shared state: no collector has used this cluster yet: %w", fs.ErrNotExist)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("shared state: %w", err)
+	}
+	return k, nil
+}
+
+// keys maps names to keys and back: a slash divides names, a dot divides keys.
+var keys = strings.NewReplacer("/", ".", ".", "/")
+
+// Get returns a value and its revision. fs.ErrNotExist: there is none.
+func (k *KV) Get(name string) (value []byte, revision uint64, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), kvTimeout)
+	defer cancel()
+	e, err := k.kv.Get(ctx, keys.Replace(name))
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return nil, 0, fmt.Errorf("shared state %s: %w", name, fs.ErrNotExist)
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("shared state %s: %w", name, err)
+	}
+	return e.Value(), e.Revision(), nil
+}
+
+// Put replaces the value that has this revision (0: there is none yet) and returns the new revision. fs.ErrExist: there is
+// another one by now. After any other error the value may be there or not: Get tells.
+func (k *KV) Put(name string, value []byte, revision uint64) (uint64, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), kvTimeout)
+	defer cancel()
+	next, err := k.kv.Update(ctx, keys.Replace(name), value, revision)
+	if apiErr, ok := errors.AsType[*jetstream.APIError](err); ok && (apiErr.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence ||
+		apiErr.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant) {
+		return 0, fmt.Errorf("shared state %s: %w: %w", name, fs.ErrExist, err)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("shared state %s: %w", name, err)
+	}
+	return next, nil
+}
+
+// Remove removes a value, which need not be there.
+func (k *KV) Remove(name string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), kvTimeout)
+	defer cancel()
+	if err := k.stream.Purge(ctx, jetstream.WithPurgeSubject(kvSubject+keys.Replace(name))); err != nil {
+		return fmt.Errorf("shared state %s: %w", name, err)
+	}
+	return nil
+}
+
+// List returns the names that begin with prefix, which ends with a slash, in no order.
+func (k *KV) List(prefix string) ([]string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 4*kvTimeout)
+	defer cancel()
+	info, err := k.stream.Info(ctx, jetstream.WithSubjectFilter(kvSubject+keys.Replace(prefix)+">"))
+	if err != nil {
+		return nil, fmt.Errorf("shared state %s: %w", prefix, err)
+	}
+	var names []string
+	for subject := range info.State.Subjects {
+		names = append(names, keys.Replace(strings.TrimPrefix(subject, kvSubject)))
+	}
+	return names, nil
+}
+
+// Close ends the connection.
+func (k *KV) Close() error {
+	k.conn.Close()
+	return nil
+}
+
+// wantReplicas of every stream are kept in a cluster.
+const wantReplicas = 3
+
+// openStream makes a stream or brings it to c, with three replicas in a cluster and one on a server of its own.
+func openStream(ctx context.Context, js jetstream.JetStream, c jetstream.StreamConfig) (jetstream.Stream, error) {
+	const notClustered, noPeers, insufficient = 10074, 10005, 10023
+	c.Replicas = wantReplicas
+	stream, err := js.CreateOrUpdateStream(ctx, c)
+	apiErr, ok := errors.AsType[*jetstream.APIError](err)
+	if ok && apiErr.ErrorCode == notClustered {
+		c.Replicas = 1
+		stream, err = js.CreateOrUpdateStream(ctx, c)
+	} else if ok && (apiErr.ErrorCode == noPeers || apiErr.ErrorCode == insufficient) {
+		return nil, fmt.Errorf("%w; a cluster needs three servers that are up and have room", err)
+	}
+	return stream, err
+}
