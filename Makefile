@@ -5,6 +5,7 @@
 # make demo-check make run with a connection beside it: what a newcomer sees is there
 # make chaos      every part of a site is killed at random, nothing is lost or doubled (KILLS=500 SEED=7 for a long run; MUTANTS=1 for known defects)
 # make scale      thousands of agents at one collector (AGENTS=10000); records a second of one node and of three
+# make engines    the store in an S3 server and read by DuckDB, and a site with a NATS cluster and a balancer
 # make bench      the table of speed and memory, beside the peers that are installed
 # make soak       100 million hostile frames (SEED for another run)
 # make pgo        the profile that the compiler optimises argus-endpoint by, made anew
@@ -23,7 +24,7 @@ TARGETS  = linux/amd64 linux/arm64 linux/arm darwin/amd64 darwin/arm64 windows/a
 VET     ?= linux/arm darwin/arm64 windows/amd64
 FUZZTIME ?= 30s
 
-.PHONY: build endpoint run test deps format vet staticcheck cross-vet unit judges budgets platforms demo-check chaos scale bench soak pgo fuzz cross clean
+.PHONY: build endpoint run test deps format vet staticcheck cross-vet unit judges budgets platforms demo-check chaos scale engines bench soak pgo fuzz cross clean
 
 build:
 	$(BUILD) -o bin/ $(PROGRAMS:%=./cmd/%)
@@ -79,6 +80,13 @@ demo-check: build
 # Both sites of internal/chaos, or, with MUTANTS, sites with a defect each that must be noticed.
 chaos:
 	ENDTOEND=1 go test -count=1 -v -timeout 60m $(if $(MUTANTS),-run Mutants) ./internal/chaos
+
+# The collector with the engines around it. What no package of Debian brings comes into bin/tools.
+engines: bin/tools/versitygw
+	ENDTOEND=1 go test -count=1 -v -timeout 20m ./internal/engines
+
+bin/tools/versitygw:
+	GOBIN=$(CURDIR)/bin/tools go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 
 scale:
 	ENDTOEND=1 go test -count=1 -v -timeout 60m ./internal/scale

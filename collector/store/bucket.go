@@ -35,11 +35,18 @@ type Object interface {
 
 const s3Scheme = "s3://"
 
-// OpenBucket returns the bucket of a location: a folder, or s3://bucket/prefix?endpoint=host:port&region=name&tls=no. It does no
+// OpenBucket returns the bucket of a location: a folder, or s3://bucket/prefix?endpoint=host:port&region=name&tls=no (docs/store.md). It does no
 // input or output yet: a folder is made by the first Put.
 func OpenBucket(location string) (Bucket, error) {
 	if location == "" {
 		return nil, errors.New("store: the location is empty: give a folder or s3://bucket/prefix")
+	}
+	if strings.HasPrefix(location, s3Scheme) {
+		b, err := openS3(location)
+		if err != nil {
+			return nil, fmt.Errorf("store: location %s...: %w", s3Scheme, err)
+		}
+		return b, nil
 	}
 	if strings.Contains(location, "://") {
 		return nil, fmt.Errorf("store: location %q is neither a folder nor s3://bucket/prefix", location)
