@@ -33,6 +33,20 @@ type Query struct {
 	Only         map[string]bool // the hosts with these names or UUIDs; nil: all
 }
 
+// known fails when a host that q asks for is none.
+func (q *Query) known(hosts map[uuid.UUID]*Host) error {
+	found := map[string]bool{}
+	for _, h := range hosts {
+		found[h.Name], found[h.Monitor.String()] = true, true
+	}
+	for name := range q.Only {
+		if !found[name] {
+			return fmt.Errorf("no host has the name or the UUID %q: see argus-collector hosts", name)
+		}
+	}
+	return nil
+}
+
 // DefaultSilent is for how long a host may say nothing: it reports each minute, and that is in the store another minute later.
 const DefaultSilent = 5 * time.Minute
 

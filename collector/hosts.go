@@ -94,8 +94,12 @@ func Hosts(ctx context.Context, p *Place, q Query) ([]Host, error) {
 	if err != nil {
 		return nil, err
 	}
+	hosts := meet(monitors, b.marks)
+	if err := q.known(hosts); err != nil {
+		return nil, err
+	}
 	var list []Host
-	for id, h := range meet(monitors, b.marks) {
+	for id, h := range hosts {
 		if !q.wants(h) {
 			continue
 		}

@@ -69,9 +69,6 @@ func (o *gapsOptions) run(ctx context.Context, place *collector.Place, names []s
 	if err != nil {
 		return err
 	}
-	if err := known(names, hosts); err != nil {
-		return err
-	}
 	if o.reason != nil {
 		gaps = slices.DeleteFunc(gaps, func(g collector.Gap) bool { return !slices.Contains(o.reason, string(g.Reason)) })
 	}
@@ -100,16 +97,6 @@ func only(names []string) map[string]bool {
 		set[n] = true
 	}
 	return set
-}
-
-// known fails when a host that was asked for is none.
-func known(names []string, hosts []collector.Host) error {
-	for _, n := range names {
-		if !slices.ContainsFunc(hosts, func(h collector.Host) bool { return h.Name == n || h.Monitor.String() == n }) {
-			return cli.Usagef("no host has the name or the UUID %q: see argus-collector hosts", n)
-		}
-	}
-	return nil
 }
 
 func (o *gapsOptions) printJSON(gaps []collector.Gap, hosts []collector.Host) error {

@@ -21,9 +21,13 @@ type spanFlags struct {
 	silent       time.Duration
 }
 
-func (s *spanFlags) add(fs *flag.FlagSet) {
+func (s *spanFlags) addTimes(fs *flag.FlagSet) {
 	fs.StringVar(&s.since, "since", "24h", "look at the time from this `time` on: 15m, 2h or 3d (ago), a date, a time")
 	fs.StringVar(&s.until, "until", "", "and before this `time`; now when left out")
+}
+
+func (s *spanFlags) add(fs *flag.FlagSet) {
+	s.addTimes(fs)
 	fs.DurationVar(&s.silent, "silent", collector.DefaultSilent, "a host that has said nothing for this `time` is silent")
 }
 
