@@ -38,6 +38,7 @@ type order struct {
 type news struct {
 	Up, Rejected    int    // agents in these states
 	Failed, Pending uint64 // attempts, and records that are not durable
+	Answered        uint64 // records that the collector has on its disk
 	Example         string // why an attempt failed
 	First           string // the ID of the first agent
 	FirstRejected   bool   // it is refused
@@ -114,6 +115,7 @@ func newsOf(members []*member) (n news) {
 			n.Example = s.Reason
 		}
 		n.Failed += s.Attempts
+		n.Answered += s.Records
 		n.Pending += m.queue.pending()
 	}
 	return n
@@ -182,6 +184,7 @@ func (c *crowd) now() (all news) {
 		all.Up += n.Up
 		all.Rejected += n.Rejected
 		all.Failed += n.Failed
+		all.Answered += n.Answered
 		all.Pending += n.Pending
 		if n.Example != "" {
 			all.Example = n.Example

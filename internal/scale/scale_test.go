@@ -53,10 +53,11 @@ func TestCrowd(t *testing.T) {
 	const burst = 200
 	before := s.seconds()
 	c.make(burst)
-	took = c.until("all is durable", 10*time.Minute, func(n news) bool { return n.Pending == 0 })
+	took = c.until("all is in the journal", 10*time.Minute, func(got news) bool { return got.Answered >= uint64(n*burst) })
+	durable := took + c.until("all is durable", 10*time.Minute, func(n news) bool { return n.Pending == 0 })
 	_, peak = s.memory()
-	t.Logf("scale: %-30s %8.0f records/s  %d records of all at once durable in %.1f s, collector %.1f s CPU, peak %.0f MB; the agents share the machine", "burst",
-		float64(n*burst)/took.Seconds(), n*burst, took.Seconds(), s.seconds()-before, float64(peak)/1e6)
+	t.Logf("scale: %-30s %8.0f records/s  %d records of all at once journalled in %.1f s and known to be durable in %.1f s, collector %.1f s CPU, peak %.0f MB; the agents share the machine",
+		"burst", float64(n*burst)/took.Seconds(), n*burst, took.Seconds(), durable.Seconds(), s.seconds()-before, float64(peak)/1e6)
 
 	s.kill()
 	c.make(1)
