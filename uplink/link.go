@@ -12,12 +12,12 @@ import (
 const (
 	dialTimeout   = 10 * time.Second
 	answerTimeout = 10 * time.Second
-	pingInterval  = 30 * time.Second
+	pingInterval  = 20 * time.Second // and 10 s for the answer: a dead idle connection ends within 30 s
 	idleTimeout   = 80 * time.Second // below the collector's 90 s
 )
 
 // newTransport returns a transport for one collector. A connection that the peer no longer serves ends within 10 s when
-// something is under way and within 40 s when idle.
+// something is under way and within 30 s when idle.
 func (c *Client) newTransport(config *tls.Config) *http.Transport {
 	// HTTP/2 pings the connection; TCP's own keep-alive twice as often would only wake the host and its meter.
 	d := &net.Dialer{KeepAlive: -1, Control: setUserTimeout}

@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"path/filepath"
@@ -31,6 +32,8 @@ type script struct {
 	paths   []string
 	hosts   []string
 	batches []string // first-last
+	gaps    uint64   // sequences that were told never to come
+	down    string   // a host that does not answer
 }
 
 func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -49,7 +52,13 @@ func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
 		if s.busy && !slices.Contains(s.batches, batch) {
 			status = http.StatusTooManyRequests
 		}
+		if d, err := wire.ParseSequence(r.Header.Get(wire.HeaderDropped)); err == nil && s.err == nil && !slices.Contains(s.batches, batch) {
+			s.gaps += d
+		}
 		s.batches = append(s.batches, batch)
+	}
+	if r.URL.Host == s.down {
+		return nil, errors.New("no route to host")
 	}
 	if s.err != nil {
 		return nil, s.err

@@ -152,6 +152,9 @@ func (c *Client) explain(err error) error {
 		return fmt.Errorf("the collector's certificate is valid from %s to %s and this host's clock says %s: one of the two is wrong: %w",
 			e.Cert.NotBefore.UTC().Format(time.RFC3339), e.Cert.NotAfter.UTC().Format(time.RFC3339), time.Now().UTC().Format(time.RFC3339), err)
 	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return fmt.Errorf("what answers does not speak TLS: a captive portal, or another service: %w", err)
+	}
 	if e, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
 		issuer, other := "unknown", ""
 		if e.Cert != nil {

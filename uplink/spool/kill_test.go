@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -23,7 +25,19 @@ func TestMain(m *testing.M) {
 }
 
 func child(dir string) {
-	s, err := Open(dir, Options{SegmentBytes: 8 << 10})
+	o := Options{SegmentBytes: 8 << 10, MaxFiles: 1 << 20} // nothing is dropped
+	if point := os.Getenv(childEnv + "_POINT"); point != "" {
+		d, err := openDir(dir)
+		if err != nil {
+			fmt.Println("error", err)
+			return
+		}
+		count, _ := strconv.Atoi(os.Getenv(childEnv + "_COUNT"))
+		f := &deadly{osFS: d, point: point}
+		f.left.Store(int32(count))
+		o.fs = f
+	}
+	s, err := Open(dir, o)
 	if err != nil {
 		fmt.Println("error", err)
 		return
@@ -47,42 +61,168 @@ func child(dir string) {
 	}
 }
 
-// TestKill is fault 1 and 3 for the spool: kill -9 at any moment loses nothing that Append took, and doubles nothing.
+// TestKill is fault 1 for the spool: kill -9 at any moment loses nothing that Append took, and doubles nothing.
 func TestKill(t *testing.T) {
 	kills := 20
 	if testing.Short() {
 		kills = 5
 	}
-	dir := filepath.Join(t.TempDir(), "spool")
-	c := newCollector()
-	next := uint64(1)
-	unsaid := map[uint64]bool{}
+	k := newKilled(t)
 	for i := range kills {
-		next = killOnce(t, dir, c, next, 300+i*211)
-		unsaid[next] = true // an append may have been taken that the child did not come to say
-		next++
+		k.once(t, 300+i*211)
 	}
-	s := mustOpen(t, dir, Options{})
+	k.judge(t)
+	t.Logf("%d kills, %d records", kills, k.next-1)
+}
+
+// points are where a deadly folder ends the process, each with a moment of it at which the queue is not empty.
+var points = []string{
+	"before create segment", "after create segment", "inside write header", "inside write frame", "before sync segment", "after sync segment",
+	"before create floor", "inside write floor", "before sync floor", "before rename floor", "after rename floor", "before sync folder", "after sync folder",
+	"before unlink segment", "after unlink segment",
+}
+
+// TestKillAtFailpoints is fault 3: kill -9 inside the roll of a segment, the rename of the floor and the unlink, at the n-th time that the process comes there.
+func TestKillAtFailpoints(t *testing.T) {
+	for _, point := range points {
+		t.Run(point, func(t *testing.T) {
+			k := newKilled(t)
+			for _, count := range []int{1, 2, 3, 7, 20} {
+				k.once(t, -1, childEnv+"_POINT="+point, fmt.Sprintf("%s_COUNT=%d", childEnv, count))
+			}
+			k.judge(t)
+		})
+	}
+}
+
+// deadly is a folder that kills its process at the n-th time a point is reached.
+type deadly struct {
+	*osFS
+	point string
+	left  atomic.Int32
+}
+
+func (d *deadly) at(point string) {
+	if d.due(point) {
+		die()
+	}
+}
+
+func (d *deadly) due(point string) bool { return d.point == point && d.left.Add(-1) == 0 }
+
+func die() {
+	self, _ := os.FindProcess(os.Getpid())
+	self.Kill()
+	select {}
+}
+
+func kindOf(name string) string {
+	if strings.HasPrefix(name, floorName) {
+		return "floor"
+	}
+	return "segment"
+}
+
+func (d *deadly) open(name string, flag int) (file, error) {
+	if flag&os.O_CREATE == 0 {
+		f, err := d.osFS.open(name, flag)
+		return &deadlyFile{f, d, name}, err
+	}
+	d.at("before create " + kindOf(name))
+	f, err := d.osFS.open(name, flag)
+	d.at("after create " + kindOf(name))
+	return &deadlyFile{f, d, name}, err
+}
+
+func (d *deadly) remove(name string) error {
+	d.at("before unlink " + kindOf(name))
+	err := d.osFS.remove(name)
+	d.at("after unlink " + kindOf(name))
+	return err
+}
+
+func (d *deadly) rename(from, to string) error {
+	d.at("before rename " + kindOf(to))
+	err := d.osFS.rename(from, to)
+	d.at("after rename " + kindOf(to))
+	return err
+}
+
+func (d *deadly) syncDir() error {
+	d.at("before sync folder")
+	err := d.osFS.syncDir()
+	d.at("after sync folder")
+	return err
+}
+
+type deadlyFile struct {
+	file
+	d    *deadly
+	name string
+}
+
+func (f *deadlyFile) WriteAt(b []byte, off int64) (int, error) {
+	point := "inside write frame"
+	if kindOf(f.name) == "floor" {
+		point = "inside write floor"
+	} else if off == 0 {
+		point = "inside write header"
+	}
+	if f.d.due(point) {
+		f.file.WriteAt(b[:len(b)/2], off)
+		die()
+	}
+	return f.file.WriteAt(b, off)
+}
+
+func (f *deadlyFile) sync() error {
+	f.d.at("before sync " + kindOf(f.name))
+	err := f.file.sync()
+	f.d.at("after sync " + kindOf(f.name))
+	return err
+}
+
+// killed is a spool whose process is killed time and again, and what its collector has.
+type killed struct {
+	dir    string
+	c      *collector
+	next   uint64
+	unsaid map[uint64]bool
+}
+
+func newKilled(t *testing.T) *killed {
+	return &killed{filepath.Join(t.TempDir(), "spool"), newCollector(), 1, map[uint64]bool{}}
+}
+
+func (k *killed) once(t *testing.T, lines int, env ...string) {
+	t.Helper()
+	k.next = killOnce(t, k.dir, k.c, k.next, lines, env...)
+	k.unsaid[k.next] = true // an append may have been taken that the child did not come to say
+	k.next++
+}
+
+func (k *killed) judge(t *testing.T) {
+	t.Helper()
+	s := mustOpen(t, k.dir, Options{})
 	if !s.Stats().Unclean {
 		t.Error("the kill left no mark")
 	}
-	c.drain(t, s)
+	k.c.drain(t, s)
 	if d := s.Stats().Dropped; d != 0 {
 		t.Errorf("%d dropped", d)
 	}
-	for id := uint64(1); id < next; id++ {
-		if n := c.times[id]; n != 1 && !(n == 0 && unsaid[id]) {
+	for id := uint64(1); id < k.next; id++ {
+		if n := k.c.times[id]; n != 1 && !(n == 0 && k.unsaid[id]) {
 			t.Fatalf("record %d arrived %d times", id, n)
 		}
 	}
-	t.Logf("%d kills, %d records", kills, next-1)
 }
 
-// killOnce runs a child, kills it after some lines and returns the next identity.
-func killOnce(t *testing.T, dir string, c *collector, next uint64, lines int) uint64 {
+// killOnce runs a child, kills it after some lines, unless it is to die by itself (-1), and returns the next identity.
+func killOnce(t *testing.T, dir string, c *collector, next uint64, lines int, env ...string) uint64 {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"="+dir, fmt.Sprintf("%s_ID=%d", childEnv, next))
+	cmd.Env = append(append(os.Environ(), childEnv+"="+dir, fmt.Sprintf("%s_ID=%d", childEnv, next)), env...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
