@@ -1,13 +1,12 @@
 package receive
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
 	"sync/atomic"
 	"time"
-
-	"errors"
 
 	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
 	"go.uber.org/zap"
@@ -29,6 +28,15 @@ type answer struct {
 }
 
 func (a *answer) Error() string { return a.text }
+
+// never tells that a batch with this answer will never be taken.
+func (a *answer) never() bool {
+	switch a.status {
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
+		return true
+	}
+	return false
+}
 
 func reject(status int, format string, args ...any) error {
 	return &answer{status: status, text: fmt.Sprintf(format, args...)}
@@ -91,8 +99,14 @@ type counters struct {
 
 // Stats returns the counters.
 func (h *Handler) Stats() Stats {
-	return Stats{
+	s := Stats{
 		Batches: h.batches.Load(), Records: h.records.Load(), Bytes: h.bytes.Load(),
 		Invalid: h.invalid.Load(), Refused: h.refused.Load(), Busy: h.busy.Load(),
 	}
+	if g := h.gate.Load(); g != nil {
+		g.mu.Lock()
+		s.Connections, s.Strangers, s.TurnedAway = len(g.all), g.strangers+g.waiting, g.turnedAway.Load()
+		g.mu.Unlock()
+	}
+	return s
 }

@@ -3,6 +3,7 @@ package receive
 import (
 	"errors"
 	"net/http"
+	"unicode/utf8"
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
 	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
@@ -65,6 +66,8 @@ func (h *Handler) check(b *Batch) error {
 			return reject(http.StatusRequestEntityTooLarge, "record %d has %d octets, more than %d", next, len(r.Raw), wire.MaxRecord)
 		case r.Sequence != uint32(next):
 			return reject(http.StatusUnprocessableEntity, "record has sequence %d where %d (modulo 2^32) is due", r.Sequence, next)
+		case !utf8.Valid(r.Label), !utf8.Valid(r.Event.Data):
+			return reject(http.StatusUnprocessableEntity, "record %d has a label or an event that is not UTF-8", next)
 		case next > b.Last:
 			return reject(http.StatusUnprocessableEntity, "body has more records than its headers say")
 		}

@@ -8,11 +8,12 @@ import (
 
 	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
 	"github.com/gofrs/uuid/v5"
+	"go.uber.org/zap"
 )
 
 // flows takes a batch.
 func (h *Handler) flows(w http.ResponseWriter, r *http.Request) {
-	monitor, err := h.config.Authority.Verify(peer(r))
+	monitor, err := h.verify(r)
 	if err != nil {
 		h.fail(w, r, err)
 		return
@@ -34,11 +35,12 @@ func (h *Handler) flows(w http.ResponseWriter, r *http.Request) {
 
 // take reads the body of b, checks it and puts it into the journal.
 func (h *Handler) take(w http.ResponseWriter, r *http.Request, b *Batch) (err error) {
-	b.Received = time.Now()
-	if err := h.limit.begin(b.Monitor, int(b.Last-b.First+1), b.Received); err != nil {
+	if err := h.limit.begin(r.Context(), b.Monitor, int(b.Last-b.First+1)); err != nil {
 		return err
 	}
-	defer h.limit.end(b.Monitor)
+	defer func() { h.limit.end(b.Monitor, err != nil && answerTo(err).never()) }()
+	h.bodyDeadline(w) // it may have waited
+	b.Received = time.Now()
 	b.Body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, wire.MaxCompressed))
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return reject(http.StatusRequestEntityTooLarge, "body has more than %d octets", tooLarge.Limit)
@@ -49,7 +51,15 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request, b *Batch) (err er
 	if err := h.check(b); err != nil {
 		return err
 	}
-	return h.config.Append(r.Context(), b)
+	if err := h.config.Append(r.Context(), b); err != nil {
+		return err
+	}
+	if h.limit.begins(b.Monitor, b.Epoch) {
+		if err := h.config.Authority.Delivers(b.Monitor, b.Epoch); err != nil { // the records are safe all the same
+			h.config.Log.Warn("cannot note the epoch of a monitor", zap.String("code", "epoch-not-noted"), zap.Stringer("monitor", b.Monitor), zap.Error(err))
+		}
+	}
+	return nil
 }
 
 // batchOf reads the headers of a batch.

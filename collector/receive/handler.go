@@ -7,8 +7,10 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/netip"
 	"runtime"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
@@ -22,6 +24,8 @@ type Authority interface {
 	Verify(peer []*x509.Certificate) (uuid.UUID, error)
 	Enroll(*wire.EnrollRequest) (*wire.EnrollResponse, error)
 	Renew(peer []*x509.Certificate, req *wire.RenewRequest) (*wire.EnrollResponse, error)
+	Bundle() string                                     // for wire.HeaderCA
+	Delivers(monitor uuid.UUID, epoch wire.Epoch) error // called when a monitor begins with an epoch, or goes back to one
 }
 
 // Batch is a checked batch on its way to the journal.
@@ -41,15 +45,34 @@ type Config struct {
 	Durable   func(monitor uuid.UUID, epoch wire.Epoch) (seq uint64) // the store's watermark
 	Log       *zap.Logger
 
+	Limits
+	TrustProxy []netip.Prefix // balancers that tell the peer's address by the PROXY protocol, and must
+
 	BodyTimeout time.Duration // for the whole of a request's body
 	MaxRequests int           // batches in work at once
 	MaxPerAgent int           // of them, by one monitor
 	Rate, Burst int           // records a second and at once, by one monitor; Rate 0: no limit
 }
 
+// Limits bound the connections. A stranger is one on which no request has shown a certificate that counts.
+type Limits struct {
+	Connections           int // in all
+	ConnectionsPerMonitor int // the oldest ends when there are more
+	Strangers             int
+	StrangersPerAddress   int           // more from there wait for their handshake
+	StrangerTimeout       time.Duration // a stranger's connection ends after this
+}
+
 // DefaultConfig returns the limits of a collector that nobody has configured.
 func DefaultConfig() Config {
 	return Config{
+		Limits: Limits{
+			Connections:           min(openFiles()*3/4, 200_000), // the rest is for the journal and the store
+			ConnectionsPerMonitor: 8,
+			Strangers:             4096,
+			StrangersPerAddress:   1024, // a site behind one address comes back all at once
+			StrangerTimeout:       30 * time.Second,
+		},
 		BodyTimeout: 30 * time.Second,
 		MaxRequests: 256,
 		MaxPerAgent: 4, // an agent has one batch under way, and another after a time-out
@@ -64,6 +87,8 @@ type Stats struct {
 	Invalid                 uint64 // 400, 413, 422
 	Refused                 uint64 // 401, 403
 	Busy                    uint64 // 429, 503
+	Connections, Strangers  int    // now; strangers are among them
+	TurnedAway              uint64 // connections closed before their handshake, or for others
 }
 
 // Handler serves the paths of package wire.
@@ -72,6 +97,7 @@ type Handler struct {
 	mux    *http.ServeMux
 	limit  limiter
 	unzip  chan *unzipper
+	gate   atomic.Pointer[gate] // of the listener being served
 	counters
 }
 
@@ -90,14 +116,28 @@ func NewHandler(c Config) *Handler {
 
 // ServeHTTP serves one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(h.config.BodyTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		h.config.Log.Debug("read deadline", zap.Error(err))
-	}
+	h.bodyDeadline(w)
 	h.mux.ServeHTTP(w, r)
 }
 
-func (h *Handler) durable(w http.ResponseWriter, r *http.Request) {
+// bodyDeadline gives the peer BodyTimeout from now to send its body.
+func (h *Handler) bodyDeadline(w http.ResponseWriter) {
+	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(h.config.BodyTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		h.config.Log.Debug("read deadline", zap.Error(err))
+	}
+}
+
+// verify returns the monitor of a request, whose connection is no stranger's from then on.
+func (h *Handler) verify(r *http.Request) (uuid.UUID, error) {
 	monitor, err := h.config.Authority.Verify(peer(r))
+	if err == nil {
+		connOf(r).belongs(monitor)
+	}
+	return monitor, err
+}
+
+func (h *Handler) durable(w http.ResponseWriter, r *http.Request) {
+	monitor, err := h.verify(r)
 	if err != nil {
 		h.fail(w, r, err)
 		return
@@ -114,6 +154,7 @@ func (h *Handler) durable(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) acknowledge(w http.ResponseWriter, monitor uuid.UUID, epoch wire.Epoch) {
 	mark := wire.Watermark{Epoch: epoch, Sequence: h.config.Durable(monitor, epoch)}
 	w.Header().Set(wire.HeaderDurable, mark.String())
+	w.Header().Set(wire.HeaderCA, h.config.Authority.Bundle())
 	w.WriteHeader(http.StatusNoContent)
 }
 
@@ -128,7 +169,8 @@ func (h *Handler) renew(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) issue(w http.ResponseWriter, r *http.Request, req any, grant func() (*wire.EnrollResponse, error)) {
-	if !h.limit.enroll(time.Now()) {
+	from := addressOfRequest(r)
+	if !h.limit.enroll(from, 1, time.Now()) {
 		h.fail(w, r, busy(http.StatusServiceUnavailable, enrollRetry, "too many enrolments at once"))
 		return
 	}
@@ -142,11 +184,22 @@ func (h *Handler) issue(w http.ResponseWriter, r *http.Request, req any, grant f
 	}
 	resp, err := grant()
 	if err != nil {
+		if answerTo(err).never() {
+			h.limit.enroll(from, refusedEnrolment, time.Now())
+		}
 		h.fail(w, r, err)
 		return
 	}
 	h.config.Log.Info("certificate issued", zap.String("path", r.URL.Path), zap.String("peer", r.RemoteAddr))
 	writeJSON(w, http.StatusOK, resp)
+}
+
+// addressOfRequest returns where a request comes from, as the gate counts it.
+func addressOfRequest(r *http.Request) netip.Addr {
+	if c := connOf(r); c != nil {
+		return c.from
+	}
+	return netip.Addr{}
 }
 
 func peer(r *http.Request) []*x509.Certificate {

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
@@ -39,6 +41,8 @@ func (a authority) Verify([]*x509.Certificate) (uuid.UUID, error) { return monit
 func (a authority) Enroll(*wire.EnrollRequest) (*wire.EnrollResponse, error) {
 	return &wire.EnrollResponse{Certificate: "c"}, a.err
 }
+func (a authority) Bundle() string                       { return "bundle" }
+func (a authority) Delivers(uuid.UUID, wire.Epoch) error { return a.err }
 func (a authority) Renew([]*x509.Certificate, *wire.RenewRequest) (*wire.EnrollResponse, error) {
 	return &wire.EnrollResponse{Certificate: "c"}, a.err
 }
@@ -81,6 +85,20 @@ func stream(t testing.TB, id uuid.UUID, first uint64, n int) []byte {
 	return append(head, b...)
 }
 
+// labelled returns a body of 10 flows with a label.
+func labelled(t testing.TB, label string) []byte {
+	enc := argus.Encoder{Monitor: monitor, Interface: "eth0", Label: []byte(label)}
+	b := enc.AppendManagement(nil, &argus.Management{Cause: flow.CauseStart, Sequence: 1})
+	head := len(b)
+	for i := range 10 {
+		b = enc.AppendFlow(b, record(i))
+	}
+	if _, err := argus.Number(b[head:], 1); err != nil {
+		t.Fatal(err)
+	}
+	return compress(t, b)
+}
+
 func compress(t testing.TB, b []byte) []byte {
 	t.Helper()
 	w, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(wire.MaxWindow))
@@ -113,7 +131,7 @@ func TestBatchIsJournalledAndAnsweredWithTheWatermark(t *testing.T) {
 	body := compress(t, stream(t, monitor, first, 10))
 	for range 2 { // a repeated batch is answered the same
 		w := serve(h, post(body, first, first+9))
-		if w.Code != http.StatusNoContent || w.Header().Get(wire.HeaderDurable) != "0000000000000abc-42" {
+		if w.Code != http.StatusNoContent || w.Header().Get(wire.HeaderDurable) != "0000000000000abc-42" || w.Header().Get(wire.HeaderCA) != "bundle" {
 			t.Fatalf("status %d, %v, %s", w.Code, w.Header(), w.Body)
 		}
 	}
@@ -172,6 +190,7 @@ func TestBatchesThatAreNeverTaken(t *testing.T) {
 		{"torn stream", compress(t, good[:len(good)-4]), nil, 422},
 		{"other monitor", compress(t, stream(t, other, 1, 10)), nil, 403},
 		{"one record of another", compress(t, append(bytes.Clone(good[:128]), stream(t, other, 1, 10)[128:]...)), nil, 403},
+		{"label that is not UTF-8", labelled(t, "{\"p\":\"\xff\"}"), nil, 422},
 		{"no type", nil, func(r *http.Request) { r.Header.Del("Content-Type") }, 400},
 		{"no encoding", nil, func(r *http.Request) { r.Header.Del("Content-Encoding") }, 400},
 		{"no epoch", nil, func(r *http.Request) { r.Header.Del(wire.HeaderEpoch) }, 400},
@@ -261,19 +280,76 @@ func TestEnrolmentIsJSONOfBoundedSize(t *testing.T) {
 	}
 }
 
+// TestOneAgentCannotFlood: beyond its rate an agent is first read more slowly and, when it sends beside that, sent away.
 func TestOneAgentCannotFlood(t *testing.T) {
-	h, _ := newHandler(func(c *Config) { c.Rate, c.Burst = 10, 100 })
-	got := map[int]int{}
-	for n := range uint64(20) {
-		w := serve(h, post(compress(t, stream(t, monitor, n*10+1, 10)), n*10+1, n*10+10))
-		got[w.Code]++
-		if w.Code == 429 && w.Header().Get("Retry-After") == "" {
-			t.Error("429 without Retry-After")
+	synctest.Test(t, func(t *testing.T) {
+		h, _ := newHandler(func(c *Config) { c.Rate, c.Burst = 10, 100 })
+		batch := func(n uint64) *http.Request {
+			return post(compress(t, stream(t, monitor, n*10+1, 10)), n*10+1, n*10+10)
 		}
-	}
-	if got[204] != 10 || got[429] != 10 {
-		t.Errorf("answers %v, want 10 times 204 and then 429", got)
-	}
+		begun := time.Now()
+		for n := range uint64(20) {
+			if w := serve(h, batch(n)); w.Code != http.StatusNoContent {
+				t.Fatalf("batch %d: status %d", n, w.Code)
+			}
+		}
+		if took := time.Since(begun); took < 9*time.Second || took > 11*time.Second {
+			t.Errorf("200 records at 10 a second after the first 100 took %v", took)
+		}
+		answers := make(chan *httptest.ResponseRecorder)
+		for n := range uint64(5) {
+			go func() { answers <- serve(h, batch(20+n)) }()
+		}
+		got := map[int]int{}
+		for range 5 {
+			w := <-answers
+			got[w.Code]++
+			if w.Code == http.StatusTooManyRequests && w.Header().Get("Retry-After") == "" {
+				t.Error("429 without Retry-After")
+			}
+		}
+		if got[204] != 1 || got[429] != 4 {
+			t.Errorf("5 at once are answered %v, want one to wait and 4 to be sent away", got)
+		}
+	})
+}
+
+// TestNonsenseCosts: checking what is never taken is work, which one agent may cause only so often.
+func TestNonsenseCosts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, journal := newHandler(nil)
+		bomb := compress(t, make([]byte, 64<<20))
+		begun, got := time.Now(), map[int]int{}
+		for range 200 {
+			got[serve(h, post(bomb, 1, 1)).Code]++
+		}
+		if took := time.Since(begun); took < 80*time.Second {
+			t.Errorf("200 bombs were looked at within %v: %v", took, got)
+		}
+		if len(*journal) != 0 {
+			t.Error("one was taken")
+		}
+	})
+}
+
+// TestEnrolmentsAreLimited: a site may come all at once; guessing tokens is slow, and of one address only.
+func TestEnrolmentsAreLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, c := range []struct{ status, least, most int }{{200, 2000, 2000}, {202, 2000, 2000}, {403, 50, 100}} {
+			h, _ := newHandler(func(conf *Config) {
+				if c.status != 200 {
+					conf.Authority = authority{refusal(c.status)}
+				}
+			})
+			got := map[int]int{}
+			for range 3000 {
+				got[serve(h, httptest.NewRequest(http.MethodPost, wire.PathEnroll, strings.NewReader("{}"))).Code]++
+			}
+			if n := got[c.status]; n < c.least || n > c.most || got[503] != 3000-n {
+				t.Errorf("3000 enrolments at once are answered %v, want %d to %d times %d", got, c.least, c.most, c.status)
+			}
+		}
+	})
 }
 
 func TestRequestsInWorkAreBounded(t *testing.T) {
@@ -293,28 +369,30 @@ func TestRequestsInWorkAreBounded(t *testing.T) {
 		t.Errorf("first batch: status %d", code)
 	}
 	l := newLimiter(Config{MaxRequests: 1, MaxPerAgent: 9})
-	if err := l.begin(monitor, 1, time.Now()); err != nil {
+	if err := l.begin(t.Context(), monitor, 1); err != nil {
 		t.Fatal(err)
 	}
-	if a := answerTo(l.begin(other, 1, time.Now())); a.status != 503 {
+	if a := answerTo(l.begin(t.Context(), other, 1)); a.status != 503 {
 		t.Errorf("all slots taken: %+v, want 503", a)
 	}
 }
 
 func TestSilentMonitorsAreForgotten(t *testing.T) {
-	l := newLimiter(Config{MaxRequests: 1, MaxPerAgent: 1, Rate: 1, Burst: 1})
-	now := time.Now()
-	for n := range 1000 {
-		id := uuid.NewV5(monitor, strconv.Itoa(n))
-		now = now.Add(time.Second)
-		if err := l.begin(id, 1, now); err != nil {
-			t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimiter(Config{MaxRequests: 1, MaxPerAgent: 1, Rate: 1, Burst: 1})
+		for n := range 1000 {
+			id := uuid.NewV5(monitor, strconv.Itoa(n))
+			time.Sleep(time.Second) // of the bubble
+			if err := l.begin(t.Context(), id, 1); err != nil {
+				t.Fatal(err)
+			}
+			l.end(id, false)
+			l.enroll(netip.AddrFrom4([4]byte{10, 0, byte(n >> 8), byte(n)}), 1, time.Now())
 		}
-		l.end(id)
-	}
-	if len(l.agents) > 200 {
-		t.Errorf("%d monitors remembered", len(l.agents))
-	}
+		if len(l.agents) > 200 || len(l.enrolling) > 200 {
+			t.Errorf("%d monitors and %d addresses remembered", len(l.agents), len(l.enrolling))
+		}
+	})
 }
 
 func TestOtherPathsAndMethods(t *testing.T) {

@@ -14,17 +14,20 @@ import (
 )
 
 const (
-	handshakeTimeout = 30 * time.Second
+	handshakeTimeout = 10 * time.Second // also of the headers of a request
 	idleTimeout      = 90 * time.Second
 	writeTimeout     = 60 * time.Second // covers the reading of the body and the journal
 	shutdownTimeout  = time.Second
 	maxStreams       = 8        // HTTP/2 requests at once on a connection
+	maxFrame         = 16 << 10 // octets of an HTTP/2 frame: a connection keeps a buffer for one
 	maxHeaderBytes   = 16 << 10 // of one request
 )
 
 // Serve answers the connections of ln until ctx ends, and returns when the requests under way are answered
 // or a second has passed. It closes ln.
 func (h *Handler) Serve(ctx context.Context, ln net.Listener, conf *tls.Config) error {
+	gate := newGate(ln, &h.config)
+	h.gate.Store(gate)
 	srv := &http.Server{
 		Handler:           h,
 		TLSConfig:         conf,
@@ -32,10 +35,13 @@ func (h *Handler) Serve(ctx context.Context, ln net.Listener, conf *tls.Config) 
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams, PingTimeout: 15 * time.Second, SendPingTimeout: idleTimeout},
-		ErrorLog:          zap.NewStdLog(h.config.Log.WithOptions(zap.IncreaseLevel(zap.ErrorLevel))),
+		ConnContext:       withConn,
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams, MaxReadFrameSize: maxFrame,
+			PingTimeout: 15 * time.Second, SendPingTimeout: idleTimeout},
+		ErrorLog: zap.NewStdLog(h.config.Log.WithOptions(zap.IncreaseLevel(zap.ErrorLevel))),
 	}
 	var wg sync.WaitGroup
+	wg.Go(func() { gate.run(ctx) })
 	stop := context.AfterFunc(ctx, func() {
 		defer wg.Done()
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
@@ -45,13 +51,31 @@ func (h *Handler) Serve(ctx context.Context, ln net.Listener, conf *tls.Config) 
 		}
 	})
 	wg.Add(1)
-	err := srv.ServeTLS(ln, "", "")
+	err := srv.ServeTLS(gate, "", "")
 	if stop() {
 		wg.Done()
 	}
+	gate.Close()
 	wg.Wait()
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
 	return fmt.Errorf("receive: %w", err)
+}
+
+// connKey is the key of the context's *conn.
+type connKey struct{}
+
+// withConn lets requests find the connection on which they came.
+func withConn(ctx context.Context, nc net.Conn) context.Context {
+	if t, ok := nc.(*tls.Conn); ok {
+		nc = t.NetConn()
+	}
+	return context.WithValue(ctx, connKey{}, nc)
+}
+
+// connOf returns the connection of a request, nil when it did not come through a gate.
+func connOf(r *http.Request) *conn {
+	c, _ := r.Context().Value(connKey{}).(*conn)
+	return c
 }
