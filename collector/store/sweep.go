@@ -14,7 +14,8 @@ const (
 	grace = 10 * time.Minute
 	// cutOff is the age at which what a Put has left behind is of one that has ended, whatever the clocks.
 	cutOff = 24 * time.Hour
-	// forgetAfter is how long an epoch is remembered after its last record has gone.
+	// forgetAfter is by how much the last word of an epoch is older than all that is kept when it is forgotten. Its records are all
+	// gone then: they are in hours that end two hours after that word at the latest.
 	forgetAfter = 7 * 24 * time.Hour
 )
 
@@ -45,11 +46,12 @@ func (m *manifest) retain(ctx context.Context, now time.Time, c *Config) error {
 	for _, f := range files {
 		e.Retired, e.Horizon = append(e.Retired, retired{f.Name, now}), horizon
 	}
-	if c.Keep > 0 {
-		for k, mark := range m.committed.marks {
-			if mark.Last.Before(now.Add(-c.Keep - forgetAfter)) {
-				e.Gone = append(e.Gone, k)
-			}
+	if horizon.IsZero() {
+		horizon = m.committed.horizon
+	}
+	for k, mark := range m.committed.marks {
+		if mark.Last.Before(horizon.Add(-forgetAfter)) { // what comes again would not be there twice
+			e.Gone = append(e.Gone, k)
 		}
 	}
 	if len(e.Retired)+len(e.Gone) == 0 {
