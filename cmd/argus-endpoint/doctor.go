@@ -175,7 +175,11 @@ func (d *doctor) delivery(u *agent.UplinkStatus) {
 	case uplink.StateUp:
 		d.ok("delivery", fmt.Sprintf("to %s, %d records sent", u.Collector, u.Records))
 	default:
-		d.bad("delivery", strings.TrimSpace(u.State+" "+u.Reason), "see the lines about the collector")
+		todo := "see the lines about the collector"
+		if uplink.State(u.State) == uplink.StatePending {
+			todo = "approve this host at the collector, after comparing its key " + u.Key
+		}
+		d.bad("delivery", strings.TrimSpace(u.State+" "+u.Reason), todo)
 	}
 }
 

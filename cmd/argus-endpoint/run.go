@@ -15,7 +15,9 @@ import (
 
 const runHelp = `Without a command, and with nothing configured, the agent meters every interface, keeps the records in its
 spool and delivers them to the collector of its enrolment token: --token, ARGUS_TOKEN, or the file "token"
-in the state folder or beside the configuration file. Without a token it goes on metering into the spool.
+in the state folder or beside the configuration file. Without a token it asks to be approved by the collector of
+--collector, or of the SRV records _argus-collector._tcp in this host's search domains (--discover no: it does not),
+and meters into the spool until an operator has approved it.
 
 Every flag is also a variable of the environment and a line of the configuration file, in the words of argus.conf:
 --flow-status-interval 5 is ARGUS_FLOW_STATUS_INTERVAL=5. The command line goes before the environment, and that
@@ -24,6 +26,7 @@ before the file.
 Examples:
   sudo argus-endpoint                                      meter everything, as a service would
   sudo argus-endpoint --token argus1.AAAA...               enrol at the collector that made the token
+  sudo argus-endpoint --collector siem.example.org:4561    wait to be approved there (argus-collector hosts)
   sudo argus-endpoint --interface eth0,wlan0 --state ./s   two interfaces only, state in a folder of one's own
   sudo argus-endpoint flows                                the flows of this machine as they happen
   argus-endpoint flows -r trace.pcap --json                the flows of a capture file

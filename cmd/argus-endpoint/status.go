@@ -68,9 +68,7 @@ func writeStatus(out io.Writer, s *agent.Status) error {
 		fmt.Fprintf(w, "\tthe state folder came from the host %s: its identity and records were set aside\n", s.ClonedFrom)
 	}
 	fmt.Fprintf(w, "collector\t%s, %d records sent\n", strings.TrimSpace(s.Uplink.State+" "+s.Uplink.Collector), s.Uplink.Records)
-	if s.Uplink.Reason != "" {
-		fmt.Fprintf(w, "\t%s\n", s.Uplink.Reason)
-	}
+	writeUplink(w, &s.Uplink)
 	fmt.Fprintf(w, "spool\t%d records waiting, %s of %s; durable up to %d of %d\n", s.Spool.Pending,
 		octets(s.Spool.Bytes), octets(s.Spool.Limit), s.Spool.Durable, s.Spool.Next-min(s.Spool.Next, 1))
 	if s.Spool.Dropped+s.Spool.Quarantined > 0 {
@@ -85,6 +83,22 @@ func writeStatus(out io.Writer, s *agent.Status) error {
 		return err
 	}
 	return writeInterfaces(out, s)
+}
+
+// writeUplink prints why nothing is delivered, and what an operator compares before approving this host.
+func writeUplink(w io.Writer, u *agent.UplinkStatus) {
+	if u.Reason != "" {
+		fmt.Fprintf(w, "\t%s\n", u.Reason)
+	}
+	if u.Proxy != "" {
+		fmt.Fprintf(w, "\tby the proxy %s\n", u.Proxy)
+	}
+	if u.Key != "" {
+		fmt.Fprintf(w, "key\t%s (in the %s)\n", u.Key, strings.ReplaceAll(u.KeyStore, "tpm", "TPM"))
+	}
+	for ca := range strings.FieldsSeq(u.CA) {
+		fmt.Fprintf(w, "ca\t%s\n", ca)
+	}
 }
 
 func writeInterfaces(out io.Writer, s *agent.Status) error {
