@@ -166,7 +166,7 @@ func TestCrashAnywhereInCompactionStoresOnce(t *testing.T) {
 	s.Close()
 	for at, alive := 1, false; !alive; at++ {
 		for _, after := range []bool{false, true} {
-			dir := t.TempDir()
+			dir := memoryDir(t)
 			if err := os.CopyFS(dir, os.DirFS(origin)); err != nil {
 				t.Fatal(err)
 			}
@@ -257,7 +257,7 @@ func TestDamagedFilesAreLeftAlone(t *testing.T) {
 	s.Close()
 	rnd := rand.New(rand.NewPCG(1, 2))
 	for n := range 60 {
-		dir := t.TempDir()
+		dir := memoryDir(t)
 		if err := os.CopyFS(dir, os.DirFS(origin)); err != nil {
 			t.Fatal(err)
 		}
