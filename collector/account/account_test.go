@@ -225,6 +225,9 @@ func TestEndOfALifeOfTheSpool(t *testing.T) {
 	h.want("1-2  spool-full 20 0")
 	h.minutes(2)
 	h.want("1-2  spool-full 20 0")
+	h.totals["discarded"] = 50 // what was given up and no gap shows had come
+	h.minutes(3)
+	h.want("1-2  spool-full 20 0")
 }
 
 // TestSpoolFullBeforeTheFirstWord: only the agent knows when that began.
@@ -271,6 +274,11 @@ func TestInterfaceNotMetered(t *testing.T) {
 	h.links["eth0"] = map[string]any{"metering": true, "since": h.now.Add(30 * time.Second)}
 	h.minutes(1)
 	h.want("2-5.5 eth0 not-metering 0 0")
+	h.links["eth0"]["metering"] = false // it ends with the agent
+	h.report(flow.CauseStop)
+	if got := h.condition().Blind(); len(h.rows) > 1 || got != nil {
+		t.Errorf("blind at the end: %v, %v", got, h.rows)
+	}
 }
 
 // TestBlindMeter: the network interface counts, the meter sees nothing.

@@ -46,9 +46,8 @@ type Condition struct {
 	discarded, quarantined, lost, ring uint64    // what they said
 	attributed                         uint64    // of ring, by interfaces since then
 	debt                               uint64    // discarded, and no gap has shown it
-	credit                             uint64    // shown by gaps before the agent's start, and not yet among discarded
-	creditSeen                         time.Time
-	broken                             string // the sum that does not close in this report so far
+	turned                             bool      // the epoch is another than that of the totals before
+	broken                             string    // the sum that does not close in this report so far
 
 	held       []held
 	interfaces []netInterface
@@ -110,16 +109,17 @@ func (c *Condition) code(w *coder) {
 	for _, t := range []*string{&c.Version, &c.Broken, &c.Degraded, &c.DecoderOff, &c.broken} {
 		w.text(t)
 	}
-	for _, t := range []*time.Time{&c.First, &c.Last, &c.Received, &c.Started, &c.Stepped, &c.Cloned, &c.left, &c.slept, &c.skewSince, &c.told, &c.creditSeen} {
+	for _, t := range []*time.Time{&c.First, &c.Last, &c.Received, &c.Started, &c.Stepped, &c.Cloned, &c.left, &c.slept, &c.skewSince, &c.told} {
 		w.time(t)
 	}
 	for _, d := range []*time.Duration{&c.Interval, &c.Skew, &c.skewBefore, &c.skewNow} {
 		w.duration(d)
 	}
-	for _, n := range []*uint64{(*uint64)(&c.Epoch), (*uint64)(&c.former), &c.skewKnown, &c.discarded, &c.quarantined, &c.lost, &c.ring, &c.attributed, &c.debt, &c.credit} {
+	for _, n := range []*uint64{(*uint64)(&c.Epoch), (*uint64)(&c.former), &c.skewKnown, &c.discarded, &c.quarantined, &c.lost, &c.ring, &c.attributed, &c.debt} {
 		w.uint(n)
 	}
 	w.flag(&c.Stopped)
+	w.flag(&c.turned)
 	list(w, &c.held, maxHeld, func(h *held) {
 		for _, n := range []*uint64{&h.first, &h.last, &h.reported, &h.unreported} {
 			w.uint(n)

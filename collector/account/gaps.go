@@ -30,7 +30,6 @@ func (f *fold) gap(g *Gap) {
 	}
 	if len(c.held) == maxHeld {
 		f.settle(&c.held[0], SpoolFull)
-		c.credit, c.creditSeen = add(c.credit, c.held[0].reported), c.held[0].seen
 		c.held = c.held[1:]
 	}
 	c.held = append(c.held, h)
@@ -73,17 +72,12 @@ func (f *fold) settle(h *held, reason Reason) {
 	}
 }
 
-// discards holds what the agent has given up against the gaps that showed it. Totals that were made after a gap's batch was sent count
-// it; what they count beside the gaps will never show as one: the end of an old life of the spool.
+// discards holds what the agent has given up against the gaps that showed it: totals that were made after a gap's batch was sent count it.
+// What they count beside that had come, and the agent did not know it yet, unless it is the end of an old life of the spool, which no gap shows.
 func (f *fold) discards(t *totals, now time.Time) {
 	c := &f.c
 	more := rise(&c.discarded, t.Discarded)
-	taken := min(more, c.credit)
-	c.credit -= taken
-	c.debt = add(c.debt, more-taken)
-	if c.credit > 0 && now.After(c.creditSeen) {
-		c.credit = 0
-	}
+	c.debt = add(c.debt, more)
 	reason := SpoolFull
 	if aside := rise(&c.quarantined, t.Quarantined); c.Degraded != "" || aside > 0 && aside == more {
 		reason = Lost
@@ -97,13 +91,15 @@ func (f *fold) discards(t *totals, now time.Time) {
 		f.settle(&h, reason)
 		c.held = c.held[1:]
 	}
-	if len(c.held) > 0 || c.debt == 0 {
+	if len(c.held) > 0 {
 		return
 	}
-	m := Missing{From: c.told, To: now, Records: c.debt}
-	if t.DroppedFrom != nil && t.DroppedTo != nil {
-		m.From, m.To = f.at(*t.DroppedFrom), f.at(*t.DroppedTo)
+	if c.turned && c.debt > 0 {
+		m := Missing{From: c.told, To: now, Records: c.debt}
+		if t.DroppedFrom != nil && t.DroppedTo != nil {
+			m.From, m.To = f.at(*t.DroppedFrom), f.at(*t.DroppedTo)
+		}
+		f.row(m, reason)
 	}
-	f.row(m, reason)
-	c.debt = 0
+	c.debt, c.turned = 0, false
 }

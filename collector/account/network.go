@@ -39,12 +39,12 @@ func (f *fold) network(r *interfaceText, now time.Time, last bool) {
 		f.row(Missing{Interface: r.Name, From: begin, To: now, Packets: dropped}, RingOverrun)
 		c.attributed = add(c.attributed, dropped)
 	}
-	f.watch(i, r, dropped > 0, begin, now)
 	if last {
 		f.close(i, now)
 		c.interfaces = slices.Delete(c.interfaces, at, at+1)
 		return
 	}
+	f.watch(i, r, dropped > 0, begin, now)
 	fresh := c.interfaces[at] // those that are heard of stay
 	c.interfaces = append(slices.Delete(c.interfaces, at, at+1), fresh)
 	if len(c.interfaces) > maxInterfaces {

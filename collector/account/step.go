@@ -91,7 +91,7 @@ func (f *fold) enter() {
 	for i := range c.held {
 		f.settle(&c.held[i], SpoolFull)
 	}
-	f.epoch, c.held = e.Epoch, nil
+	f.epoch, c.held, c.turned = e.Epoch, nil, c.Epoch != 0
 	c.former, c.left, c.Epoch = c.Epoch, c.Last, e.Epoch
 }
 
@@ -182,9 +182,7 @@ func (f *fold) begin(now time.Time) {
 		f.close(&c.interfaces[i], c.Last)
 	}
 	for i := range c.held {
-		h := &c.held[i]
-		f.settle(h, SpoolFull)
-		c.credit, c.creditSeen = add(c.credit, h.reported), h.seen
+		f.settle(&c.held[i], SpoolFull)
 	}
 	c.held, c.interfaces = nil, nil
 	c.Started, c.told = now, now

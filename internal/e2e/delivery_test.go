@@ -58,13 +58,13 @@ func (s *site) token(address string) string {
 func (s *site) agentState(ns string) string { return filepath.Join(s.dir, ns) }
 
 // startAgent starts a host's agent and waits until it meters.
-func (s *site) startAgent(ns, monitor, token string) *process {
+func (s *site) startAgent(ns, monitor, token string, flags ...string) *process {
 	s.t.Helper()
 	args := []string{"run", "--state", s.agentState(ns), "--monitor-id", monitor, "--batch-interval", "1s", "--flow-status-interval", "1"}
 	if token != "" {
 		args = append(args, "--token", token)
 	}
-	p := s.start(ns, "argus-endpoint", args...)
+	p := s.start(ns, "argus-endpoint", append(args, flags...)...)
 	s.awaitMeter(ns, "lan0", 5*time.Second)
 	return p
 }
