@@ -117,6 +117,11 @@ func NewHandler(c Config) *Handler {
 // ServeHTTP serves one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.bodyDeadline(w)
+	if len(r.TransferEncoding) > 0 { // net/http takes it even beside a Content-Length, which others would go by
+		w.Header().Set("Connection", "close")
+		h.fail(w, r, reject(http.StatusBadRequest, "a body in HTTP/1.1 must have a Content-Length and no Transfer-Encoding"))
+		return
+	}
 	h.mux.ServeHTTP(w, r)
 }
 
