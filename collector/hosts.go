@@ -190,12 +190,12 @@ func (h *Host) judge(m *pki.Monitor, c *account.Condition, q *Query) {
 	case c.Broken != "":
 		h.State, h.Why = HostInconsistent, "does not close: "+c.Broken
 	default:
-		h.State, h.Why = HostUp, notes(h, c)
+		h.State, h.Why = HostUp, notes(h, c, q.Now)
 	}
 }
 
 // notes tells what is worth knowing of a host that is up.
-func notes(h *Host, c *account.Condition) string {
+func notes(h *Host, c *account.Condition, now time.Time) string {
 	var list []string
 	if h.Last.IsZero() {
 		list = append(list, "has sent nothing yet")
@@ -203,7 +203,7 @@ func notes(h *Host, c *account.Condition) string {
 	if c.Degraded != "" {
 		list = append(list, "spool in memory: "+c.Degraded)
 	}
-	if c.DecoderOff != "" {
+	if c.DecoderOff != "" && now.Before(c.OffUntil) {
 		list = append(list, "decoder off: "+c.DecoderOff)
 	}
 	switch {

@@ -33,6 +33,7 @@ type Condition struct {
 	Broken     string        // the sum that does not close in the last report
 	Degraded   string        // why the spool is in memory
 	DecoderOff string        // what the agent does not decode after crashes
+	OffUntil   time.Time     // then it tries again
 
 	former     wire.Epoch // the epoch before, left at Last = left
 	left       time.Time
@@ -109,7 +110,7 @@ func (c *Condition) code(w *coder) {
 	for _, t := range []*string{&c.Version, &c.Broken, &c.Degraded, &c.DecoderOff, &c.broken} {
 		w.text(t)
 	}
-	for _, t := range []*time.Time{&c.First, &c.Last, &c.Received, &c.Started, &c.Stepped, &c.Cloned, &c.left, &c.slept, &c.skewSince, &c.told} {
+	for _, t := range []*time.Time{&c.First, &c.Last, &c.Received, &c.Started, &c.Stepped, &c.Cloned, &c.left, &c.slept, &c.skewSince, &c.told, &c.OffUntil} {
 		w.time(t)
 	}
 	for _, d := range []*time.Duration{&c.Interval, &c.Skew, &c.skewBefore, &c.skewNow} {

@@ -161,6 +161,10 @@ func (f *fold) happened(e *eventText) {
 	case "spool-recovered":
 		c.Degraded = ""
 	case "decoder-off":
+		c.OffUntil = e.To // some time to come
+		if late := f.e.Received.Add(maxBehind); c.OffUntil.After(late) || c.OffUntil.Before(c.First) {
+			c.OffUntil = late
+		}
 		if c.DecoderOff = clip(e.Text, maxText); c.DecoderOff == "" {
 			c.DecoderOff = e.Kind
 		}
