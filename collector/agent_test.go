@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -76,19 +77,30 @@ func newAgent(t testing.TB, text string) *agent {
 	return a
 }
 
-// pinned accepts a chain that ends in the certificate that the token names, for the name dialled.
+// pinned accepts a chain that shows the authority that the token names and leads to it, for the name dialled.
 func pinned(ca [sha256.Size]byte, addr string) func(tls.ConnectionState) error {
 	return func(c tls.ConnectionState) error {
-		last := c.PeerCertificates[len(c.PeerCertificates)-1]
-		if sha256.Sum256(last.Raw) != ca {
-			return errors.New("another collector")
+		for _, cert := range c.PeerCertificates {
+			if sha256.Sum256(cert.Raw) == ca {
+				roots := x509.NewCertPool()
+				roots.AddCert(cert)
+				return leadsTo(roots, c, addr)
+			}
 		}
-		roots := x509.NewCertPool()
-		roots.AddCert(last)
-		host, _, _ := bytes.Cut([]byte(addr), []byte(":"))
-		_, err := c.PeerCertificates[0].Verify(x509.VerifyOptions{DNSName: string(host), Roots: roots})
-		return err
+		return errors.New("another collector")
 	}
+}
+
+func leadsTo(roots *x509.CertPool, c tls.ConnectionState, addr string) error {
+	between := x509.NewCertPool()
+	for _, cert := range c.PeerCertificates[1:] {
+		between.AddCert(cert)
+	}
+	host, _, err := net.SplitHostPort(addr)
+	if err == nil {
+		_, err = c.PeerCertificates[0].Verify(x509.VerifyOptions{DNSName: host, Roots: roots, Intermediates: between})
+	}
+	return err
 }
 
 // dial forgets the connection, as after a restart.

@@ -14,6 +14,7 @@ import (
 // These tests are for Linux: every address of 127.0.0.0/8 is there without being set up.
 
 func TestHalfOpenConnectionsAreBounded(t *testing.T) {
+	t.Parallel()
 	l := newLive(t, func(c *Config) { c.Strangers, c.StrangersPerAddress, c.StrangerTimeout = 8, 4, 300*time.Millisecond })
 	open := l.silent(t, "", 40)
 	until(t, "all have arrived", func() bool { s := l.Stats(); return s.Strangers+int(s.TurnedAway) > 0 && s.Connections <= 40 })

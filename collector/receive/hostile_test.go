@@ -106,6 +106,7 @@ func TestReplayIsAnsweredAsBefore(t *testing.T) {
 
 // TestSlowBodies: a body that trickles is not waited for, in either protocol.
 func TestSlowBodies(t *testing.T) {
+	t.Parallel()
 	l := newLive(t, func(c *Config) { c.BodyTimeout = 300 * time.Millisecond })
 	for _, proto := range []string{"h2", "http/1.1"} {
 		t.Run(proto, func(t *testing.T) {
@@ -137,6 +138,7 @@ func TestSlowBodies(t *testing.T) {
 
 // TestSlowHeaders: those who send their headers octet by octet end with the time of a stranger.
 func TestSlowHeaders(t *testing.T) {
+	t.Parallel()
 	l := newLive(t, func(c *Config) { c.StrangerTimeout = 500 * time.Millisecond })
 	for _, proto := range []string{"h2", "http/1.1"} {
 		c := l.agent(t, "").dial(proto)
@@ -154,6 +156,7 @@ func TestSlowHeaders(t *testing.T) {
 
 // TestSmuggledRequests: what one reader takes for a body and another for a request is refused, and nothing of it is served.
 func TestSmuggledRequests(t *testing.T) {
+	t.Parallel()
 	l := newLive(t, nil)
 	a := l.agent(t, "")
 	inner := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: x\r\n%s: %s\r\n\r\n", wire.PathDurable, wire.HeaderEpoch, epoch)
@@ -198,6 +201,7 @@ func TestSmuggledRequests(t *testing.T) {
 }
 
 func TestHeadersAreBounded(t *testing.T) {
+	t.Parallel()
 	l := newLive(t, nil)
 	for _, proto := range []string{"h2", "http/1.1"} {
 		a := l.agent(t, "")
@@ -327,6 +331,7 @@ func TestContinuationFlood(t *testing.T) {
 
 // TestFramesThatLie: frames longer than the server allows end the connection before they are read.
 func TestFramesThatLie(t *testing.T) {
+	t.Parallel()
 	l := newLive(t, nil)
 	for name, head := range map[string]string{
 		"16 MiB of data":         "\xff\xff\xff\x00\x00\x00\x00\x00\x01",
