@@ -4,11 +4,11 @@ package store
 // describes each. Numbers are signed or at most 32 bits wide where that loses nothing, because some engines have no others;
 // times are microseconds since 1970, UTC. The encodings are those that came out smallest on real flows.
 type Row struct {
-	Monitor   string `parquet:"monitor,dict"`                          // UUID
-	Interface string `parquet:"interface,dict"`                        // at most four characters
-	Epoch     string `parquet:"epoch,dict"`                            // 16 hexadecimal digits
-	Sequence  int64  `parquet:"sequence,delta"`                        // of the record in its epoch
-	Received  int64  `parquet:"received,timestamp(microsecond),delta"` // by the collector's clock
+	Monitor   string `parquet:"monitor,dict"`                    // UUID
+	Interface string `parquet:"interface,dict"`                  // at most four characters
+	Epoch     string `parquet:"epoch,dict"`                      // 16 hexadecimal digits
+	Sequence  int64  `parquet:"sequence,delta"`                  // of the record in its epoch
+	Received  int64  `parquet:"received,timestamp(microsecond)"` // by the collector's clock
 
 	STime int64 `parquet:"stime,timestamp(microsecond),delta"` // first packet of the interval
 	LTime int64 `parquet:"ltime,timestamp(microsecond),delta"` // last packet of the interval
@@ -16,7 +16,7 @@ type Row struct {
 	SrcAfter  int64 `parquet:"safter"`
 	SrcBefore int64 `parquet:"sbefore"`
 	DstAfter  int64 `parquet:"dafter"`
-	DstBefore int64 `parquet:"dbefore"`
+	DstBefore int64 `parquet:"dbefore,dict"`
 	Age       int64 `parquet:"age"` // from the flow's first packet to STime, microseconds
 
 	Family uint8  `parquet:"family,dict"` // 1 IPv4, 2 IPv6, 3 Ethernet, 4 ARP, 5 RARP
@@ -29,7 +29,7 @@ type Row struct {
 
 	SPkts     int64 `parquet:"spkts"`
 	DPkts     int64 `parquet:"dpkts"`
-	SBytes    int64 `parquet:"sbytes"` // frames
+	SBytes    int64 `parquet:"sbytes,dict"` // frames
 	DBytes    int64 `parquet:"dbytes"`
 	SL2More   int64 `parquet:"sl2more,dict"` // sbytes - 14 * spkts - sl2more are the octets of IP
 	DL2More   int64 `parquet:"dl2more,dict"`
@@ -42,7 +42,7 @@ type Row struct {
 	Cause     uint8  `parquet:"cause,dict"`
 	End       uint8  `parquet:"endreason,dict"` // IPFIX flowEndReason, 0: goes on
 	Initiator uint8  `parquet:"initiator,dict"` // flow.Initiator
-	FlowID    uint64 `parquet:"flowid,delta"`
+	FlowID    uint64 `parquet:"flowid"`
 	Label     string `parquet:"label,dict"`
 
 	SMAC      string `parquet:"smac,dict"`
@@ -101,7 +101,7 @@ type Row struct {
 	DDupAcks   uint32 `parquet:"ddupack,dict"`
 	SUnseen    uint32 `parquet:"sunseen,dict"` // octets acknowledged that nobody saw
 	DUnseen    uint32 `parquet:"dunseen,dict"`
-	STurns     uint32 `parquet:"sturns"` // acknowledgements that moved the other side's window
+	STurns     uint32 `parquet:"sturns,dict"` // acknowledgements that moved the other side's window
 	DTurns     uint32 `parquet:"dturns,dict"`
 	SStrokes   uint32 `parquet:"snstroke,dict"`
 	DStrokes   uint32 `parquet:"dnstroke,dict"`
@@ -128,17 +128,17 @@ type Row struct {
 	SIdlJit   uint32 `parquet:"sjitidl"`
 	SIdlMin   uint32 `parquet:"sintpktidlmin"`
 	SIdlMax   uint32 `parquet:"sintpktidlmax"`
-	SIdlDist  uint32 `parquet:"sintdistidl"`
+	SIdlDist  uint32 `parquet:"sintdistidl,dict"`
 	DActMean  uint32 `parquet:"dintpktact"`
 	DActJit   uint32 `parquet:"djitact"`
-	DActMin   uint32 `parquet:"dintpktactmin"`
+	DActMin   uint32 `parquet:"dintpktactmin,dict"`
 	DActMax   uint32 `parquet:"dintpktactmax"`
 	DActDist  uint32 `parquet:"dintdistact,dict"`
 	DIdlMean  uint32 `parquet:"dintpktidl"`
 	DIdlJit   uint32 `parquet:"djitidl"`
 	DIdlMin   uint32 `parquet:"dintpktidlmin"`
 	DIdlMax   uint32 `parquet:"dintpktidlmax"`
-	DIdlDist  uint32 `parquet:"dintdistidl"`
+	DIdlDist  uint32 `parquet:"dintdistidl,dict"`
 
 	Hash  uint32 `parquet:"hash,dict"` // of the tuple, when the sensor reckons it
 	SData []byte `parquet:"suser"`     // the first octets of the payload, when the sensor keeps them
