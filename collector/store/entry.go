@@ -39,12 +39,12 @@ type Mark struct {
 
 // Gap is a run of sequences that never came.
 type Gap struct {
-	Monitor  uuid.UUID  `json:"monitor"`
-	Epoch    wire.Epoch `json:"epoch"`
-	First    uint64     `json:"first"`
-	Last     uint64     `json:"last"`
-	Reported uint64     `json:"reported"` // of them, those that the agent said it had to drop
-	Noticed  time.Time  `json:"noticed"`  // when the batch after it was received
+	Monitor  uuid.UUID
+	Epoch    wire.Epoch
+	First    uint64
+	Last     uint64
+	Reported uint64    // of them, those that the agent said it had to drop
+	Noticed  time.Time // when the batch after it was received
 }
 
 // heard is the account of a monitor (Config.Account).
@@ -59,37 +59,36 @@ type retired struct {
 	At   time.Time `json:"at"`
 }
 
-// entry is what a commit adds to the state; a snapshot is one entry or more that say all of it.
+// entry is what a commit adds to the state, or, a snapshot, all of it.
 type entry struct {
 	Writer  uuid.UUID  `json:"writer,omitzero"` // who committed, so that no two commits are the same
 	Files   []File     `json:"files,omitempty"`
 	Retired []retired  `json:"retired,omitempty"`
 	Marks   []Mark     `json:"marks,omitempty"`
 	Gone    []epochKey `json:"gone,omitempty"` // epochs that are forgotten
-	Gaps    []Gap      `json:"gaps,omitempty"`
 	Heard   []heard    `json:"heard,omitempty"`
 	Horizon time.Time  `json:"horizon,omitzero"` // View.Horizon
 }
 
 var errDamaged = errors.New("the object is damaged")
 
-// encodeEntries writes entries as zstd of one line of JSON each. The sum that ends a frame of zstd guards them.
-func encodeEntries(w io.Writer, entries ...*entry) error {
+// encode writes e as zstd of lines of JSON. The sum that ends a frame of zstd guards them.
+func (e *entry) encode(w io.Writer) error {
 	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true))
 	if err != nil {
 		return err
 	}
 	lines := json.NewEncoder(z)
-	for _, e := range entries {
-		if err := lines.Encode(e); err != nil {
+	for _, part := range e.split() {
+		if err := lines.Encode(part); err != nil {
 			return errors.Join(err, z.Close())
 		}
 	}
 	return z.Close()
 }
 
-// decodeEntries gives what encodeEntries wrote to apply, one by one, and fails with errDamaged when that is not all of it.
-func decodeEntries(r io.Reader, apply func(*entry)) error {
+// decodeEntry gives what encode wrote to apply, line by line, and fails with errDamaged when that is not all of it.
+func decodeEntry(r io.Reader, apply func(*entry)) error {
 	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(1<<20))
 	if err != nil {
 		return err

@@ -105,7 +105,7 @@ func readSnapshot(ctx context.Context, b Bucket, shard int, n uint64, st *state)
 		return err
 	}
 	defer o.Close()
-	return decodeEntries(io.NewSectionReader(o, 0, 1<<62), st.apply)
+	return decodeEntry(io.NewSectionReader(o, 0, 1<<62), st.apply)
 }
 
 // readCommits applies commits in their order.
@@ -125,7 +125,7 @@ func (l *loaded) readCommits(ctx context.Context, b Bucket, shard int, commits [
 				l.damaged = append(l.damaged, numbered(commitsDir, shard, n-1))
 			}
 			var list []*entry
-			if decodeEntries(bytes.NewReader(data[i]), func(e *entry) { list = append(list, e) }) != nil {
+			if decodeEntry(bytes.NewReader(data[i]), func(e *entry) { list = append(list, e) }) != nil {
 				l.damaged = append(l.damaged, numbered(commitsDir, shard, n))
 			} else {
 				for _, e := range list {
@@ -232,7 +232,7 @@ func (m *manifest) commitLocked(ctx context.Context, e *entry) error {
 	}
 	e.Writer = m.writer
 	var b bytes.Buffer
-	err := encodeEntries(&b, e)
+	err := e.encode(&b)
 	if err == nil {
 		err = m.put(ctx, m.number+1, b.Bytes())
 	}

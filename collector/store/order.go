@@ -38,7 +38,6 @@ func (s *Store) skip(key epochKey, mark *Mark, b *Batch, e Evidence) {
 	if gap.First <= gap.Last {
 		gap.Reported = min(b.Dropped, gap.Last-gap.First+1)
 		mark.Lost += gap.Last - gap.First + 1
-		s.pending.gaps[key] = append(s.pending.gaps[key], gap)
 		e.Gap = &gap
 		s.account(&e)
 	}

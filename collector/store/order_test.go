@@ -41,7 +41,7 @@ func TestEpochsAreApart(t *testing.T) {
 
 func TestGapsAreKept(t *testing.T) {
 	dir := t.TempDir()
-	s := open(t, dir)
+	s := openWith(t, dir, Config{Account: accountGaps})
 	h := newHost(t, 1)
 	add(t, s, h.batch(t, 10, 0))
 	reported := h.batch(t, 10, 5)
@@ -60,10 +60,10 @@ func TestGapsAreKept(t *testing.T) {
 	}
 	commit(t, s)
 	s.Close()
-	s = open(t, dir)
+	s = openWith(t, dir, Config{Account: accountGaps})
 	defer s.Close()
-	gaps := view(t, dir).Gaps(h.id, h.epoch)
-	if len(gaps) != 2 || gaps[0].First != 11 || gaps[0].Last != 15 || gaps[0].Reported != 5 || gaps[1].First != 26 || gaps[1].Last != 32 || gaps[1].Reported != 2 {
+	gaps := intervals(t, dir, h.id)
+	if len(gaps) != 2 || gaps[0].First != 11 || gaps[0].Last != 15 || gaps[0].Records != 5 || gaps[1].First != 26 || gaps[1].Last != 32 || gaps[1].Records != 2 {
 		t.Errorf("gaps %+v", gaps)
 	}
 	if m := s.Marks()[0]; m.Lost != 12 || m.Sequence != 42 || s.Watermark(h.id, h.epoch) != 42 {
@@ -74,7 +74,7 @@ func TestGapsAreKept(t *testing.T) {
 	late.next = 1000
 	add(t, s, late.batch(t, 10, 0))
 	commit(t, s)
-	if gaps := view(t, dir).Gaps(late.id, late.epoch); len(gaps) != 0 {
+	if gaps := intervals(t, dir, late.id); len(gaps) != 0 {
 		t.Errorf("gaps before the first batch: %+v", gaps)
 	}
 }

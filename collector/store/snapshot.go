@@ -18,7 +18,7 @@ func (m *manifest) writeSnapshot(ctx context.Context, n uint64, e *entry) (size 
 	encoded := make(chan struct{})
 	go func() {
 		defer close(encoded)
-		to.CloseWithError(encodeEntries(count, e.split()...))
+		to.CloseWithError(e.encode(count))
 	}()
 	err = m.bucket.Put(ctx, numbered(snapshotsDir, m.shard, n), -1, from)
 	from.CloseWithError(err)

@@ -11,12 +11,8 @@ import (
 	"github.com/gofrs/uuid/v5"
 )
 
-const (
-	// maxGaps bounds the gaps kept of one epoch, the latest: Mark.Lost goes on counting, and the table gaps has all.
-	maxGaps = 100
-	// chunk is how many things of a kind one line of a snapshot has.
-	chunk = 1000
-)
+// chunk is how many things of a kind one line of a commit or a snapshot has.
+const chunk = 1000
 
 type epochKey struct {
 	Monitor uuid.UUID  `json:"monitor"`
@@ -28,13 +24,12 @@ type state struct {
 	files   []File
 	retired map[string]retired
 	marks   map[epochKey]Mark
-	gaps    map[epochKey][]Gap
 	heard   map[uuid.UUID][]byte
 	horizon time.Time // of retention
 }
 
 func newState() state {
-	return state{retired: map[string]retired{}, marks: map[epochKey]Mark{}, gaps: map[epochKey][]Gap{}, heard: map[uuid.UUID][]byte{}}
+	return state{retired: map[string]retired{}, marks: map[epochKey]Mark{}, heard: map[uuid.UUID][]byte{}}
 }
 
 func (s *state) apply(e *entry) {
@@ -54,11 +49,6 @@ func (s *state) apply(e *entry) {
 	for _, m := range e.Marks {
 		s.marks[epochKey{m.Monitor, m.Epoch}] = m
 	}
-	for _, g := range e.Gaps {
-		k := epochKey{g.Monitor, g.Epoch}
-		s.gaps[k] = append(s.gaps[k], g)
-		s.gaps[k] = s.gaps[k][max(0, len(s.gaps[k])-maxGaps):]
-	}
 	for _, h := range e.Heard {
 		s.heard[h.Monitor] = h.State
 	}
@@ -74,7 +64,6 @@ func (s *state) apply(e *entry) {
 func (s *state) forget(epochs []epochKey) {
 	for _, k := range epochs {
 		delete(s.marks, k)
-		delete(s.gaps, k)
 	}
 	known := map[uuid.UUID]bool{}
 	for k := range s.marks {
@@ -86,26 +75,22 @@ func (s *state) forget(epochs []epochKey) {
 // entry returns all of s.
 func (s *state) entry() *entry {
 	e := &entry{Horizon: s.horizon, Files: s.files, Retired: slices.Collect(maps.Values(s.retired)), Marks: slices.Collect(maps.Values(s.marks))}
-	for _, g := range s.gaps {
-		e.Gaps = append(e.Gaps, g...)
-	}
 	for m, h := range s.heard {
 		e.Heard = append(e.Heard, heard{m, h})
 	}
 	return e
 }
 
-// split returns entries of bounded size that say the same as e, which is of a state.
+// split returns entries of bounded size that say the same as e.
 func (e *entry) split() []*entry {
-	list := []*entry{{Retired: e.Retired, Horizon: e.Horizon}}
+	rest := *e
+	rest.Files, rest.Marks, rest.Heard = nil, nil, nil
+	list := []*entry{&rest}
 	for part := range slices.Chunk(e.Files, chunk) {
 		list = append(list, &entry{Files: part})
 	}
 	for part := range slices.Chunk(e.Marks, chunk) {
 		list = append(list, &entry{Marks: part})
-	}
-	for part := range slices.Chunk(e.Gaps, chunk) {
-		list = append(list, &entry{Gaps: part})
 	}
 	for part := range slices.Chunk(e.Heard, chunk) {
 		list = append(list, &entry{Heard: part})

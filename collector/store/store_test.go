@@ -17,7 +17,12 @@ import (
 
 func open(t testing.TB, dir string) *Store {
 	t.Helper()
-	s, _, err := Open(t.Context(), folder(dir), 0, Config{})
+	return openWith(t, dir, Config{})
+}
+
+func openWith(t testing.TB, dir string, c Config) *Store {
+	t.Helper()
+	s, _, err := Open(t.Context(), folder(dir), 0, c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"slices"
 	"time"
+
+	"github.com/gofrs/uuid/v5"
 )
 
 const (
@@ -17,6 +19,9 @@ const (
 	// forgetAfter is by how much the last word of an epoch is older than all that is kept when it is forgotten. Its records are all
 	// gone then: they are in hours that end two hours after that word at the latest.
 	forgetAfter = 7 * 24 * time.Hour
+	// maxEpochs bounds the epochs of a monitor, of which an honest one has a few a year: those that were silent for longest are
+	// forgotten, and what it sends again of them may be there twice.
+	maxEpochs = 1000
 )
 
 // Sweep does what need not be done with every commit: it writes snapshots of the manifest, retires the hours that Config does not
@@ -49,15 +54,39 @@ func (m *manifest) retain(ctx context.Context, now time.Time, c *Config) error {
 	if horizon.IsZero() {
 		horizon = m.committed.horizon
 	}
-	for k, mark := range m.committed.marks {
-		if mark.Last.Before(horizon.Add(-forgetAfter)) { // what comes again would not be there twice
-			e.Gone = append(e.Gone, k)
-		}
-	}
+	e.Gone = m.committed.outlived(horizon.Add(-forgetAfter))
 	if len(e.Retired)+len(e.Gone) == 0 {
 		return nil
 	}
 	return m.commitLocked(ctx, e)
+}
+
+// outlived returns the epochs whose last word was before a time, and those of a monitor that has too many.
+func (s *state) outlived(before time.Time) (gone []epochKey) {
+	epochs := map[uuid.UUID]int{}
+	for k, mark := range s.marks {
+		if mark.Last.Before(before) { // what comes again would not be there twice
+			gone = append(gone, k)
+		} else {
+			epochs[k.Monitor]++
+		}
+	}
+	for monitor, n := range epochs {
+		if n <= maxEpochs {
+			continue
+		}
+		var marks []Mark
+		for k, mark := range s.marks {
+			if k.Monitor == monitor {
+				marks = append(marks, mark)
+			}
+		}
+		slices.SortFunc(marks, func(a, b Mark) int { return b.Last.Compare(a.Last) })
+		for _, mark := range marks[maxEpochs:] {
+			gone = append(gone, epochKey{mark.Monitor, mark.Epoch})
+		}
+	}
+	return gone
 }
 
 // outdated returns the files of the hours that go, and the first hour that stays.

@@ -27,7 +27,7 @@ func hours(t *testing.T, s *Store, n int) (list []*Batch) {
 	return list
 }
 
-func sweep(t *testing.T, s *Store, now time.Time) {
+func sweep(t testing.TB, s *Store, now time.Time) {
 	t.Helper()
 	if err := s.Sweep(t.Context(), now); err != nil {
 		t.Fatal(err)
@@ -126,6 +126,23 @@ func TestEpochsAreForgottenAfterTheirRecords(t *testing.T) {
 	sweep(t, s, start.Add(10000*time.Hour))
 	if n := len(s.Marks()); n != 1 {
 		t.Error("what is kept for ever is forgotten")
+	}
+}
+
+// TestMonitorHasSoManyEpochs: one that makes a new epoch with every batch does not fill the memory.
+func TestMonitorHasSoManyEpochs(t *testing.T) {
+	s := openWith(t, memoryDir(t), Config{Keep: time.Hour})
+	honest, hostile := newHost(t, 1), newHost(t, 2)
+	add(t, s, honest.batch(t, 1, 0))
+	for range maxEpochs + 5 {
+		hostile.epoch++
+		add(t, s, hostile.batch(t, 1, 0))
+	}
+	commit(t, s)
+	sweep(t, s, start)
+	marks := s.Marks()
+	if len(marks) != 1+maxEpochs || marks[0].Monitor != honest.id || marks[1].Epoch != epoch+6 {
+		t.Errorf("%d epochs are known, want %d: the honest one's and the latest of the other", len(marks), 1+maxEpochs)
 	}
 }
 

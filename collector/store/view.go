@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
 	"github.com/gofrs/uuid/v5"
 )
 
@@ -80,7 +79,7 @@ func (s *state) merge(o *state) {
 	s.files = append(s.files, o.files...)
 	for k, m := range o.marks {
 		if m.Sequence >= s.marks[k].Sequence {
-			s.marks[k], s.gaps[k] = m, o.gaps[k]
+			s.marks[k] = m
 		}
 	}
 	maps.Copy(s.heard, o.heard)
@@ -94,11 +93,6 @@ func (v *View) Files() []File { return v.files }
 
 // Marks returns all watermarks, by monitor and then by the time of the first batch.
 func (v *View) Marks() []Mark { return v.sortedMarks() }
-
-// Gaps returns the runs of sequences that are missing in an epoch, the latest hundred.
-func (v *View) Gaps(monitor uuid.UUID, epoch wire.Epoch) []Gap {
-	return v.gaps[epochKey{monitor, epoch}]
-}
 
 // Horizon returns the beginning of what retention has left: before it little or nothing is there. It is zero when retention has
 // never removed anything.
