@@ -62,6 +62,7 @@ func (s *site) harm(kills int) tally {
 		mends = nil
 	}
 	defer mend()
+	var deck []int // each is killed once before any is killed again
 	for n := 0; n < kills; {
 		switch k := s.rng.IntN(12); {
 		case k == 0 && len(mends) == 0:
@@ -76,7 +77,11 @@ func (s *site) harm(kills int) tally {
 		case k < 5:
 			mend()
 		default:
-			p := s.victims[s.rng.IntN(len(s.victims))]
+			if len(deck) == 0 {
+				deck = s.rng.Perm(len(s.victims))
+			}
+			p := s.victims[deck[0]]
+			deck = deck[1:]
 			if !p.kill() {
 				err, _ := p.ended(0)
 				s.t.Fatalf("%s on %s had ended by itself: %v", p.kind, p.host, err)
@@ -86,7 +91,7 @@ func (s *site) harm(kills int) tally {
 			s.within(0, time.Second)
 			p.restart()
 		}
-		s.within(200*time.Millisecond, 1500*time.Millisecond)
+		s.within(100*time.Millisecond, 1200*time.Millisecond)
 	}
 	return done
 }
@@ -165,7 +170,7 @@ func oneNode(t *testing.T, bin string, seed uint64) *site {
 	})
 	s.sender(token, 500)
 	s.sender(token, 1000)
-	s.victims = append(s.victims, c, c) // as often as a sender
+	s.victims = append(s.victims, c)
 	s.wreck = func() string {
 		c.kill()
 		if err := os.RemoveAll(filepath.Join(state, "journal")); err != nil {
@@ -179,6 +184,7 @@ func oneNode(t *testing.T, bin string, seed uint64) *site {
 
 // TestOneNode harms a collector that is all in one, whose journal is lost now and then: the agents still have what was in it.
 func TestOneNode(t *testing.T) {
+	t.Parallel()
 	seed := number(t, "SEED", 1)
 	s := oneNode(t, build(t, ""), seed)
 	v, line := s.ordeal("one node", int(number(t, "KILLS", 40))/3)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -48,6 +49,8 @@ type proc struct {
 	starts  int
 }
 
+var labs atomic.Int32
+
 // newLab makes a lab for programs in bin. Its random choices follow from the seed.
 func newLab(t *testing.T, bin string, seed uint64) *lab {
 	t.Helper()
@@ -56,7 +59,7 @@ func newLab(t *testing.T, bin string, seed uint64) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &lab{t: t, dir: dir, bin: bin, name: fmt.Sprintf("ch%d", os.Getpid()), rng: rand.New(rand.NewPCG(seed, 0)), hosts: map[string]int{}}
+	l := &lab{t: t, dir: dir, bin: bin, name: fmt.Sprintf("ch%d%c", os.Getpid(), 'a'+labs.Add(1)), rng: rand.New(rand.NewPCG(seed, 0)), hosts: map[string]int{}}
 	t.Cleanup(func() {
 		for _, p := range l.procs {
 			p.kill()

@@ -73,6 +73,7 @@ func TestMutants(t *testing.T) {
 	}
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
 			s := oneNode(t, build(t, m.overlay(t)), number(t, "SEED", 1))
 			v, line := s.ordeal("mutant", int(number(t, "MUTANT_KILLS", 15)))
 			t.Logf("chaos: %s: %s", m.name, line)
