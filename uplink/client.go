@@ -74,11 +74,10 @@ func (c *Client) Run(ctx context.Context) error {
 	defer c.hangUp()
 	c.id = id
 	c.describe()
-	wait := time.Duration(0)
 	if c.c.Spread > 0 {
-		wait = rand.N(c.c.Spread)
+		pause(ctx, rand.N(c.c.Spread)) // whatever the network does: what makes a fleet start at once gives it its network at once too
 	}
-	begun := time.Time{}
+	wait, begun := time.Duration(0), time.Time{}
 	for c.sleep(ctx, wait) && pause(ctx, c.c.gap-time.Since(begun)) {
 		begun = time.Now()
 		attempt, cancel := context.WithCancel(ctx)

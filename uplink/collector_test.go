@@ -111,6 +111,7 @@ type testCollector struct {
 
 	mu          sync.Mutex
 	before      func(w http.ResponseWriter, r *http.Request) bool // true: it has answered
+	asks        bool                                              // for client certificates, and does not judge them
 	open        bool                                              // no token is needed
 	bundle      string                                            // wire.EnrollResponse.CA; the CA if empty
 	after       func(w http.ResponseWriter) bool                  // instead of the 204 to a batch that was taken
@@ -150,6 +151,9 @@ func (c *testCollector) start(cert tls.Certificate, address string) {
 	pool := x509.NewCertPool()
 	pool.AddCert(c.ca.cert)
 	c.srv.TLS = &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{cert}, ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: pool}
+	if c.asks {
+		c.srv.TLS.ClientAuth = tls.RequestClientCert
+	}
 	c.srv.EnableHTTP2 = true
 	c.srv.Config.ErrorLog = log.New(io.Discard, "", 0)
 	c.srv.StartTLS()

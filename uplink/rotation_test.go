@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -99,5 +100,63 @@ func TestRotationIsSpread(t *testing.T) {
 	}
 	if slices.Max(after) > time.Hour+2*time.Minute || slices.Max(after)-slices.Min(after) < 10*time.Minute {
 		t.Errorf("fetched after %v", after)
+	}
+}
+
+// TestCertificateOverWhileAway: a laptop comes back after its certificate has ended. Up to 90 days it renews with the key that it has, and needs neither a
+// token nor an operator; later it asks to enrol, with the same key and without showing the old certificate.
+func TestCertificateOverWhileAway(t *testing.T) {
+	for _, days := range []int{30, 100} {
+		col := newTestCollector(t)
+		approve, _ := approvals(col)
+		approve()
+		r := newRig(t, func(c *Config) { c.Collectors = []string{col.address()} })
+		r.add(10)
+		r.all(col)
+		key := r.c.Stats().Key
+		r.stop()
+		id, err := openIdentity(filepath.Join(r.dir, "identity"), storeFile, r.monitor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		csr, _ := id.request("host")
+		ended := time.Now().Add(-time.Duration(days) * 24 * time.Hour)
+		old, err := col.ca.client(csr, ended.Add(-90*24*time.Hour), ended)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := id.accept(wire.EnrollResponse{Certificate: old, CA: col.ca.pem()}, nil, ""); err != nil {
+			t.Fatal(err)
+		}
+		id.root.Close()
+		address := col.address()
+		col.srv.CloseClientConnections()
+		col.srv.Close()
+		col.asks = true // as the collector, it looks at the certificate's times itself
+		col.start(col.srv.TLS.Certificates[0], address)
+		enrolments := col.enrolled
+		col.set(func() {
+			col.before = func(w http.ResponseWriter, q *http.Request) bool {
+				over := time.Duration(0)
+				if p := q.TLS.PeerCertificates; len(p) > 0 {
+					over = time.Since(p[0].NotAfter)
+				}
+				switch {
+				case q.URL.Path == wire.PathEnroll && len(q.TLS.PeerCertificates) > 0:
+					t.Error("enrols with the old certificate")
+				case q.URL.Path == wire.PathRenew && over < wire.RenewLate || over <= 0:
+					return false
+				}
+				refuse(w, http.StatusForbidden, "the certificate is over")
+				return true
+			}
+		})
+		r.start(func(c *Config) { c.Collectors = []string{address} })
+		r.add(10)
+		r.all(col)
+		again, late := col.enrolled-enrolments, days > 90
+		if late != (again == 1) || late == (col.renewed > 0) || r.c.Stats().Key != key {
+			t.Errorf("after %d days: enrolled %d times, renewed %d times, %+v", days, again, col.renewed, r.c.Stats())
+		}
 	}
 }

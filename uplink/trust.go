@@ -92,7 +92,7 @@ func (c *Client) enrolling() *tls.Config {
 	case c.c.CA != [sha256.Size]byte{}:
 		return pinned(host, c.c.CA)
 	case c.id.roots != nil:
-		return c.trusted()
+		return &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: c.id.roots}
 	}
 	return c.firstUse(host)
 }
