@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -35,8 +34,10 @@ type Agent struct {
 	mar       reporter
 	ledger    ledger
 	reporting sync.Mutex // one account after the other
-	memory    int64      // what the Go runtime is to stay within, octets
-	flows     int        // how many may be open
+	server    *server
+	degraded  time.Time // since when the spool cannot write, zero while it can
+	memory    int64     // what the Go runtime is to stay within, octets
+	flows     int       // how many may be open
 
 	readClocks func() platform.Instant                              // tests have clocks of their own
 	local      func(a netip.Addr, port uint16) (here, listens bool) // and more to say of an end
@@ -100,6 +101,11 @@ func (a *Agent) identify() (err error) {
 			return err
 		}
 	}
+	if a.config.BadFile != "" {
+		a.log.Error("the configuration file is bad: the last good one is used", zap.String("code", "config-bad"), zap.String("error", a.config.BadFile))
+	} else if err := a.config.keepGood(a.state.root); err != nil {
+		a.log.Warn("a bad configuration file would find no good one", zap.String("code", "config"), zap.Error(err))
+	}
 	a.log.Info("agent starts", zap.String("version", a.version), zap.Stringer("monitor", a.host.ID),
 		zap.String("origin", a.host.Origin), zap.String("state", a.config.State))
 	return nil
@@ -132,10 +138,7 @@ func (a *Agent) prepare() {
 func (a *Agent) work(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	srv, err := listenLocal(a.state, a.handler())
-	if err != nil {
-		a.log.Warn("status and flows cannot be read locally", zap.String("code", "local-socket"), zap.Error(err))
-	}
+	a.listen()
 	var wg sync.WaitGroup
 	var once sync.Once
 	var failure error // of the part that could not go on
@@ -158,54 +161,34 @@ func (a *Agent) work(ctx context.Context) error {
 	stopSpooling()
 	spoolDone.Wait()
 	a.live.close()
-	if srv != nil {
-		srv.close()
-	}
+	a.unlisten()
 	return failure
 }
+
+// releaseEvery is after how many status records the agent gives back what it holds of its program: after the first one, when
+// the start is over, and again when connections have come and gone.
+const releaseEvery = 10
 
 func (a *Agent) reportRegularly(ctx context.Context) error {
 	t := time.NewTicker(a.config.MARInterval)
 	defer t.Stop()
-	for {
+	for n := 0; ; n++ {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-t.C:
 			a.clocks.now()
+			if err := a.lookAfterState(); err != nil {
+				return err
+			}
 			a.report(time.Now(), flow.CauseStatus)
 			a.meters.ends.look(a.meters.log)
 			a.uplink.look()
+			if n%releaseEvery == 0 {
+				platform.ReleaseProgram()
+			}
 		}
 	}
-}
-
-// watchClock notices at once that the clock was set or that the system has slept, where the system tells of it. Elsewhere the
-// next frame, change of the network or status record shows it.
-func (a *Agent) watchClock(ctx context.Context) error {
-	for range platform.WatchClock(ctx) {
-		a.clocks.now()
-	}
-	return nil
-}
-
-// decoderOff records that something is switched off because it crashed.
-func (a *Agent) decoderOff(off crash, text string) {
-	text = strings.TrimSuffix(off.Path+" is off for a day: three crashes in ten minutes: "+text, ": ")
-	a.log.Error(text, zap.String("code", "decoder-off"))
-	a.event(event{Kind: "decoder-off", From: off.At, To: off.At.Add(offFor), Text: text})
-}
-
-// clockChanged records that the system was asleep or its clock was set, and makes everything go on from there.
-func (a *Agent) clockChanged(kind string, from, to time.Time) {
-	text := "the system slept for " + to.Sub(from).Round(time.Second).String()
-	if kind == "clock-step" {
-		text = "the clock was set"
-	}
-	a.log.Warn(text, zap.String("code", kind), zap.Time("from", from), zap.Time("to", to))
-	a.event(event{Kind: kind, From: from, To: to, Text: text})
-	a.meters.interrupt()
-	a.uplink.wake(true)
 }
 
 func (a *Agent) status() *Status {
@@ -214,7 +197,7 @@ func (a *Agent) status() *Status {
 	sp := a.spool.Stats()
 	s := &Status{
 		Version: a.version, PID: os.Getpid(), Monitor: a.host.ID, MonitorOrigin: a.host.Origin, Host: a.host.Name,
-		Started: a.began, Now: time.Now(), UncleanRestart: a.state.unclean, State: a.config.State,
+		BadConfig: a.config.BadFile, Started: a.began, Now: time.Now(), UncleanRestart: a.state.unclean, State: a.config.State,
 		Interfaces: a.meters.inOrder(each), Totals: total, FlowLimit: a.flows, MemoryLimit: a.memory, Uplink: a.uplink.status(),
 		Spool: SpoolStatus{
 			Epoch: fmt.Sprintf("%016x", sp.Epoch), Next: sp.Next, Durable: sp.Durable, Pending: sp.Pending, Bytes: sp.Bytes,

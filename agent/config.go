@@ -23,6 +23,7 @@ type Config struct {
 	KeyStore   string   // where the monitor's key is made: "file", "tpm", "tpm:DEVICE"
 	State      string   // the state folder
 	File       string   // the configuration file that was read, "" for none
+	BadFile    string   // what is wrong with it, when the last good one was used instead
 	MonitorID  string   // ARGUS_MONITOR_ID; empty: the host's own UUID
 
 	StatusInterval time.Duration // an active flow reports this often

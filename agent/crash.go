@@ -155,6 +155,13 @@ func (c *crashes) has(path string) bool {
 	return slices.ContainsFunc(c.record.Off, func(x crash) bool { return x.Path == path })
 }
 
+// moved tells of another folder to keep the record in.
+func (c *crashes) moved(root *os.Root) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.root = root
+}
+
 func (c *crashes) isOff(path string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

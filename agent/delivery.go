@@ -115,4 +115,4 @@ func (d *delivery) status() UplinkStatus {
 }
 
 // sent returns how many records a collector has answered for.
-func (d *delivery) sent() uint64 { return d.client.Stats().Records }
+func (d *delivery) sent() uint64 { return d.client.Stats().Sent }

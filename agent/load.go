@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"fmt"
@@ -60,7 +61,8 @@ func (c *Config) StateFlags(set *flag.FlagSet) {
 }
 
 // Load fills what the parsed command line left unset from the environment (ARGUS_...), then from the configuration file,
-// and checks the whole. Settings of the file that have no flag in set go to warn.
+// and checks the whole. Settings of the file that have no flag in set go to warn. A service whose file has become bad goes on
+// with the last good one, and Config.BadFile says why.
 func (c *Config) Load(set *flag.FlagSet, warn func(message string)) error {
 	named := false
 	set.Visit(func(f *flag.Flag) { named = named || f.Name == "config" })
@@ -76,7 +78,13 @@ func (c *Config) Load(set *flag.FlagSet, warn func(message string)) error {
 		return cli.Usagef("%w", err)
 	}
 	if c.File != "" {
-		err := ff.Parse(set, nil, ff.WithConfigFile(c.File), ff.WithConfigFileParser(cli.ConfFile(set, warn)))
+		file := c.File
+		if good := filepath.Join(c.State, goodConfig); platform.Service() {
+			if err := tryFile(file); err != nil && tryFile(good) == nil {
+				c.BadFile, file = err.Error(), good
+			}
+		}
+		err := ff.Parse(set, nil, ff.WithConfigFile(file), ff.WithConfigFileParser(cli.ConfFile(set, warn)))
 		if err != nil {
 			return cli.Usagef("%w", err)
 		}
@@ -85,6 +93,35 @@ func (c *Config) Load(set *flag.FlagSet, warn func(message string)) error {
 		return cli.Usagef("%w", err)
 	}
 	return nil
+}
+
+// goodConfig is a copy in the state folder of the configuration file with which the agent last started.
+const goodConfig = "config.good"
+
+// tryFile tells what is wrong with a configuration file.
+func tryFile(path string) error {
+	c := DefaultConfig()
+	set := flag.NewFlagSet("", flag.ContinueOnError)
+	c.Flags(set)
+	if err := ff.Parse(set, nil, ff.WithConfigFile(path), ff.WithConfigFileParser(cli.ConfFile(set, func(string) {}))); err != nil {
+		return err
+	}
+	return c.check()
+}
+
+// keepGood keeps the configuration file for the day when it is bad.
+func (c *Config) keepGood(state *os.Root) error {
+	if c.File == "" || c.BadFile != "" {
+		return nil
+	}
+	b, err := os.ReadFile(c.File)
+	if err != nil {
+		return fmt.Errorf("keep the configuration: %w", err)
+	}
+	if old, err := state.ReadFile(goodConfig); err == nil && bytes.Equal(old, b) {
+		return nil
+	}
+	return platform.WriteFile(state, goodConfig, b, 0o600)
 }
 
 // list is a flag that may be repeated and takes commas. The first use replaces the default.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -167,4 +168,58 @@ func FuzzLoad(f *testing.F) {
 			t.Errorf("%+v", c)
 		}
 	})
+}
+
+// Fault 12: a bad file ends a program that a person started, with the line; a service goes on with the last good one, loudly.
+func TestServiceUsesTheLastGoodConfiguration(t *testing.T) {
+	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
+		t.Skip("who starts a process is told otherwise here")
+	}
+	state, path := t.TempDir(), filepath.Join(t.TempDir(), "argus.conf")
+	root, err := os.OpenRoot(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	read := func(text string) (Config, []string, error) {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c := DefaultConfig()
+		set := flag.NewFlagSet("test", flag.ContinueOnError)
+		c.Flags(set)
+		if err := set.Parse([]string{"--config", path, "--state", state, "--log-level", "debug"}); err != nil {
+			t.Fatal(err)
+		}
+		var warnings []string
+		err := c.Load(set, func(w string) { warnings = append(warnings, w) })
+		return c, warnings, err
+	}
+	t.Setenv("INVOCATION_ID", "")
+	if _, _, err := read("ARGUS_SPOOL_SIZE=32M\nARGUS_FLOW_STATUS_INTERVAL=soon\n"); err == nil || !strings.Contains(err.Error(), "argus.conf:2:") || exitCode(err) != cli.ExitUsage {
+		t.Errorf("started by hand: %v", err)
+	}
+	t.Setenv("INVOCATION_ID", "0123456789abcdef")
+	if _, _, err := read("ARGUS_FLOW_STATUS_INTERVAL=soon\n"); err == nil {
+		t.Error("a service without a good file started with a bad one")
+	}
+	good, warnings, err := read("ARGUS_SPOOL_SIZE=32M\nARGUS_NOVELTY=1\n")
+	if err != nil || good.SpoolSize != 32<<20 || len(warnings) != 1 {
+		t.Fatalf("%+v %v %v", good, warnings, err)
+	}
+	if err := good.keepGood(root); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"ARGUS_SPOOL_SIZE=64M\nARGUS_FLOW_STATUS_INTERVAL=soon\n", "no equals sign", "ARGUS_SPOOL_SIZE=1\n", "\x00\x01"} {
+		c, _, err := read(text)
+		if err != nil || c.SpoolSize != 32<<20 || c.BadFile == "" || c.LogLevel != "debug" {
+			t.Errorf("%q: %+v, %v", text, c, err)
+		}
+		if err := c.keepGood(root); err != nil {
+			t.Error(err)
+		}
+	}
+	if c, _, err := read("ARGUS_SPOOL_SIZE=64M\n"); err != nil || c.SpoolSize != 64<<20 || c.BadFile != "" {
+		t.Errorf("corrected: %+v, %v", c, err)
+	}
 }

@@ -25,6 +25,8 @@ const (
 	statePerm   = 0o750 // the service's group reaches the socket
 )
 
+var errAnother = errors.New("another agent")
+
 // state is the agent's folder, owned by this process alone.
 type state struct {
 	root    *os.Root
@@ -38,11 +40,22 @@ func openState(dir string) (*state, error) {
 	if err := os.MkdirAll(dir, statePerm); err != nil {
 		return nil, fmt.Errorf("create the state folder: %w (run as root, or give a folder of your own with --state)", err)
 	}
+	info, err := os.Lstat(dir)
+	if err == nil {
+		err = platform.CheckFolder(info)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the state folder %s: %w", dir, err)
+	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open the state folder: %w", err)
 	}
 	s := &state{root: root}
+	if opened, err := root.Stat("."); err != nil || !os.SameFile(info, opened) {
+		s.close(false)
+		return nil, fmt.Errorf("the state folder %s is another one than a moment ago (%v)", dir, err)
+	}
 	if err := s.own(); err != nil {
 		s.close(false)
 		return nil, err
@@ -50,14 +63,17 @@ func openState(dir string) (*state, error) {
 	return s, nil
 }
 
-func (s *state) own() (err error) {
-	info, err := s.root.Stat(".")
-	if err == nil {
-		err = platform.CheckFolder(info)
-	}
+// vanished tells whether the folder was deleted, or another one put in its place.
+func (s *state) vanished() bool {
+	ours, err := s.root.Stat(".")
 	if err != nil {
-		return fmt.Errorf("the state folder %s: %w", s.root.Name(), err)
+		return false // who can tell?
 	}
+	now, err := os.Lstat(s.root.Name())
+	return errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(ours, now)
+}
+
+func (s *state) own() (err error) {
 	s.lock, err = s.root.OpenFile(lockFile, os.O_RDWR|os.O_CREATE, 0o640)
 	if err != nil {
 		return fmt.Errorf("open the lock of the state folder: %w (run as root, or give a folder of your own with --state)", err)
@@ -65,8 +81,8 @@ func (s *state) own() (err error) {
 	switch err := platform.TryLock(s.lock); {
 	case errors.Is(err, platform.ErrLocked):
 		pid, _ := io.ReadAll(io.LimitReader(s.lock, 32))
-		return cli.Exit(cli.ExitRunning, fmt.Errorf("another agent, pid %s, owns the state folder %s: stop it, or give this one another folder with --state",
-			strings.TrimSpace(string(pid)), s.root.Name()))
+		return cli.Exit(cli.ExitRunning, fmt.Errorf("%w, pid %s, owns the state folder %s: stop it, or give this one another folder with --state",
+			errAnother, strings.TrimSpace(string(pid)), s.root.Name()))
 	case err != nil:
 		return fmt.Errorf("lock the state folder: %w", err)
 	}
@@ -111,6 +127,20 @@ func (s *state) setAside(h *platform.Host) error {
 }
 
 func (s *state) path(name string) string { return filepath.Join(s.root.Name(), name) }
+
+// renew takes the folder anew that was deleted. Who this host is stays what it was.
+func (s *state) renew(h *platform.Host) error {
+	dir := s.root.Name()
+	fresh, err := openState(dir)
+	if err != nil {
+		return err
+	}
+	_ = s.lock.Close()
+	_ = s.root.Close()
+	s.root, s.lock = fresh.root, fresh.lock
+	_ = os.Chmod(dir, statePerm) // the spool may have been first
+	return h.Adopt(s.root)
+}
 
 // close gives the folder back; in order means that nothing was left undone.
 func (s *state) close(inOrder bool) {

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -8,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/gofrs/uuid/v5"
+	"go.uber.org/zap"
 
 	"github.com/argus-endpoint/argus-endpoint/platform"
 )
@@ -72,6 +74,63 @@ func TestStateFolderOfEverybodyIsRefused(t *testing.T) {
 	}
 	if left, _ := os.ReadDir(dir); len(left) != 0 {
 		t.Errorf("%v was made in it", left)
+	}
+}
+
+// Fault 10: what somebody else could have prepared is refused, with the reason, and nothing is made in it.
+func TestStateFolderOfOthersIsRefused(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no owner in a mode")
+	}
+	at := func() string { return filepath.Join(t.TempDir(), "state") }
+	for _, c := range []struct {
+		reason string
+		make   func(dir string) error
+	}{
+		{"everybody may write", func(dir string) error { return errors.Join(os.Mkdir(dir, 0o777), os.Chmod(dir, 0o777)) }},
+		{"symbolic link", func(dir string) error { return os.Symlink(t.TempDir(), dir) }},
+		{"not a directory", func(dir string) error { return os.WriteFile(dir, nil, 0o600) }},
+		{"belongs to user 12345", func(dir string) error {
+			if os.Geteuid() != 0 {
+				return errors.ErrUnsupported
+			}
+			return errors.Join(os.Mkdir(dir, 0o700), os.Chown(dir, 12345, -1))
+		}},
+	} {
+		dir := at()
+		if err := c.make(dir); errors.Is(err, errors.ErrUnsupported) {
+			continue // only root can give a folder away
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if s, err := openState(dir); err == nil || !strings.Contains(err.Error(), c.reason) {
+			t.Errorf("%s: %v", c.reason, err)
+			if err == nil {
+				s.close(true)
+			}
+		}
+		if left, _ := os.ReadDir(dir); len(left) != 0 {
+			t.Errorf("%s: %v was made in it", c.reason, left)
+		}
+	}
+	// The spool, inside a folder that is as it should be.
+	for reason, spoil := range map[string]func(spool string) error{
+		"may be written by others": func(d string) error { return os.Chmod(d, 0o777) },
+		"symbolic link":            func(d string) error { return errors.Join(os.Remove(d), os.Symlink(t.TempDir(), d)) },
+	} {
+		c := DefaultConfig()
+		c.State = at()
+		s, err := openState(c.State)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.close(true)
+		if err := spoil(filepath.Join(c.State, spoolDir)); err != nil {
+			t.Fatal(err)
+		}
+		if err := New(c, "test", zap.NewNop()).Run(t.Context()); err == nil || !strings.Contains(err.Error(), reason) {
+			t.Errorf("a spool that %s: %v", reason, err)
+		}
 	}
 }
 

@@ -21,6 +21,7 @@ type Status struct {
 	Now            time.Time         `json:"now"`
 	UncleanRestart bool              `json:"unclean_restart"` // the last run did not end in order
 	State          string            `json:"state_folder"`
+	BadConfig      string            `json:"bad_configuration,omitempty"` // what is wrong with the file; the last good one is used
 	Interfaces     []InterfaceStatus `json:"interfaces"`
 	Totals         Totals            `json:"totals"`
 	FlowLimit      int               `json:"flow_limit"`   // how many flows may be open, of all interfaces together

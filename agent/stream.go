@@ -57,6 +57,7 @@ func (s *Stream) Live(ctx context.Context, log *zap.Logger) error {
 			return err
 		},
 	}
+	ms.local = ms.ends.local
 	if err := ms.run(ctx); err != nil {
 		return err
 	}

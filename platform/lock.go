@@ -17,11 +17,17 @@ func TryLock(f *os.File) error { return lock(f, false) }
 // Lock waits until nobody else holds the exclusive lock of f and takes it. Closing f gives it back.
 func Lock(f *os.File) error { return lock(f, true) }
 
-// CheckFolder refuses a folder of state in which anybody could put files of his own. On Windows it trusts the access
-// list, which comes from the folder above.
+// CheckFolder refuses a folder of state in which somebody else could put files of his own: one that belongs to another user (but root) or
+// that everybody may write to. A symbolic link (of os.Lstat) and what is no folder are refused too. On Windows it trusts the
+// access list, which comes from the folder above.
 func CheckFolder(info fs.FileInfo) error {
-	if perm := info.Mode().Perm(); modesTell && perm&0o002 != 0 {
+	switch perm := info.Mode().Perm(); {
+	case info.Mode()&fs.ModeSymlink != 0:
+		return errors.New("it is a symbolic link; name the folder itself")
+	case !info.IsDir():
+		return errors.New("it is not a folder; move it away, or name another one")
+	case modesTell && perm&0o002 != 0:
 		return fmt.Errorf("everybody may write to it (mode %04o); chmod 0750 it after looking at what is in it", perm)
 	}
-	return nil
+	return checkOwner(info)
 }

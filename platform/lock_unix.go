@@ -4,12 +4,22 @@ package platform
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
 const modesTell = true
+
+func checkOwner(info fs.FileInfo) error {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Uid != 0 && int(st.Uid) != os.Geteuid() {
+		return fmt.Errorf("it belongs to user %d and not to user %d who runs this; chown it after looking at what is in it, or name another folder", st.Uid, os.Geteuid())
+	}
+	return nil
+}
 
 func lock(f *os.File, wait bool) error {
 	how := unix.LOCK_EX
