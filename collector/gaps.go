@@ -136,9 +136,11 @@ func readBooks(ctx context.Context, p *Place, q *Query) (*books, error) {
 	defer v.Close()
 	b.marks, b.horizon = v.Marks(), v.Horizon()
 	for id, state := range v.Heard() {
-		if b.conditions[id], err = account.Read(state); err != nil {
-			return nil, fmt.Errorf("host %s: %w", id, err)
+		c, err := account.Read(state)
+		if err != nil {
+			c.Broken = "the account that was kept of it cannot be read" // until its next word, which begins a new one
 		}
+		b.conditions[id] = c
 	}
 	for m, err := range v.Missing(q.Since, q.Until, uuid.Nil) {
 		if err != nil {
@@ -152,20 +154,24 @@ func readBooks(ctx context.Context, p *Place, q *Query) (*books, error) {
 // gapsOf returns what is missing of a host in the span, and how complete it is for that.
 func (b *books) gapsOf(h *Host, q *Query) ([]Gap, Completeness) {
 	c := b.conditions[h.Monitor]
-	lasting := c.Lasting(h.Monitor, q.Now, h.quiet)
+	end, rows := q.Now, b.missing[h.Monitor]
+	if h.State == HostRevoked { // it has nothing more to say
+		end = c.Last
+	} else {
+		rows = append(rows, c.Lasting(h.Monitor, q.Now, h.quiet)...)
+	}
 	since, until := q.Since, q.Until
 	for _, t := range []time.Time{c.First, b.horizon} {
 		if t.After(since) {
 			since = t
 		}
 	}
-	if until.After(q.Now) {
-		until = q.Now
+	if until.After(end) {
+		until = end
 	}
 	if c.First.IsZero() || since.After(until) {
 		since = until
 	}
-	rows := append(b.missing[h.Monitor], lasting...)
 	sum := account.Measure(since, until, rows)
 	var gaps []Gap
 	for _, m := range rows {

@@ -64,7 +64,7 @@ type Host struct {
 	Complete    Completeness `json:"complete"`
 	Epochs      []HostEpoch  `json:"epochs,omitempty"`
 
-	quiet bool // for longer than it may
+	quiet bool // no report of it has been stored for longer than it may
 	gaps  []Gap
 }
 
@@ -167,7 +167,7 @@ func (h *Host) add(m *store.Mark) {
 // judge finds the state of a host. m is nil when the authority does not know it.
 func (h *Host) judge(m *pki.Monitor, c *account.Condition, q *Query) {
 	limit := c.Quiet(q.Silent)
-	h.quiet = q.Now.Sub(latest(h.Heard, h.Enrolled)) > limit
+	h.quiet = q.Now.Sub(c.Received) > limit
 	switch {
 	case m == nil:
 		h.State, h.Why = HostUnknown, "it has no certificate of this authority"
@@ -181,7 +181,7 @@ func (h *Host) judge(m *pki.Monitor, c *account.Condition, q *Query) {
 		h.State, h.Why = HostCloned, "two spools deliver in turn under this identity"
 	case c.Stopped:
 		h.State, h.Why = HostStopped, "since "+Ago(q.Now, c.Last)
-	case h.quiet:
+	case q.Now.Sub(latest(h.Heard, h.Enrolled)) > limit:
 		h.State, h.Why = HostSilent, "for "+Ago(q.Now, latest(h.Heard, h.Enrolled))
 	case !h.Last.IsZero() && q.Now.Sub(h.Last) > limit:
 		h.State, h.Why = HostBlind, "it asks, and nothing of it has been stored for "+Ago(q.Now, h.Last)

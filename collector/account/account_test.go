@@ -197,6 +197,16 @@ func TestQuarantineIsLost(t *testing.T) {
 	h.totals["discarded"], h.totals["quarantined"] = 5, 5
 	h.minutes(3)
 	h.want("1-2  lost 5 0")
+
+	h = started(t)
+	h.event("spool-degraded", h.now, h.now, "read-only file system") // and what was in memory went with the process
+	h.minutes(1)
+	h.hole(10, 14, 5)
+	h.report(flow.CauseStart)
+	h.want("1-1.0166666666666666  stopped 0 0", "1-1.0166666666666666  lost 5 0")
+	if h.condition().Degraded != "" {
+		t.Error("degraded after the start")
+	}
 }
 
 // TestRestartBehindAGap: what was given up before the start is told by the gap alone, or by the start's totals too.
@@ -327,7 +337,7 @@ func TestHalfBlindMeter(t *testing.T) {
 			l["nic"] = map[string]any{"rx_bytes": (i + 1) * c.rx << 20, "tx_bytes": (i + 1) * c.tx << 20, "rx_packets": 1}
 			l["captured"], l["metered"] = i+10, i+10
 			if l["captured_bytes"] = (i + 1) * c.seen << 20; i == 3 {
-				l["captured_bytes"] = 1 << 40
+				l["captured_bytes"] = int64(1 << 40)
 			}
 			h.minutes(1)
 		}

@@ -17,7 +17,6 @@ func (f *fold) gap(g *Gap) {
 	h.seen = f.at(h.seen)
 	if f.late() { // of an old life: nothing more will be told
 		h.from, h.to = f.e.Previous, f.e.Received
-		f.arrivedNever(&h)
 		f.settle(&h, SpoolFull)
 		return
 	}
@@ -29,7 +28,7 @@ func (f *fold) gap(g *Gap) {
 		return
 	}
 	if len(c.held) == maxHeld {
-		f.settle(&c.held[0], SpoolFull)
+		f.settle(&c.held[0], c.gaveUp())
 		c.held = c.held[1:]
 	}
 	c.held = append(c.held, h)
@@ -72,14 +71,22 @@ func (f *fold) settle(h *held, reason Reason) {
 	}
 }
 
+// gaveUp is why the agent gives records up now.
+func (c *Condition) gaveUp() Reason {
+	if c.Degraded != "" {
+		return Lost
+	}
+	return SpoolFull
+}
+
 // discards holds what the agent has given up against the gaps that showed it: totals that were made after a gap's batch was sent count it.
 // What they count beside that had come, and the agent did not know it yet, unless it is the end of an old life of the spool, which no gap shows.
 func (f *fold) discards(t *totals, now time.Time) {
 	c := &f.c
 	more := rise(&c.discarded, t.Discarded)
 	c.debt = add(c.debt, more)
-	reason := SpoolFull
-	if aside := rise(&c.quarantined, t.Quarantined); c.Degraded != "" || aside > 0 && aside == more {
+	reason := c.gaveUp()
+	if aside := rise(&c.quarantined, t.Quarantined); aside > 0 && aside == more {
 		reason = Lost
 	}
 	for len(c.held) > 0 && !c.held[0].to.IsZero() && (c.debt >= c.held[0].reported || now.After(c.held[0].seen)) {

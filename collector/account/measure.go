@@ -112,7 +112,7 @@ func (c *Condition) Lasting(monitor uuid.UUID, now time.Time, silent bool) (rows
 		}
 		if h.reported > 0 {
 			m.Records = h.reported
-			row(h.from, to, m, SpoolFull)
+			row(h.from, to, m, c.gaveUp())
 		}
 		if h.unreported > 0 {
 			m.Records = h.unreported

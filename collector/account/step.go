@@ -17,6 +17,8 @@ const (
 	maxAhead, maxBehind = time.Hour, 400 * 24 * time.Hour
 	// defaultInterval is that between the status records of an agent of which none has come.
 	defaultInterval = time.Minute
+	// leastInterval keeps an agent that reports each second and is busy for three from counting as frozen.
+	leastInterval = 10 * time.Second
 	// skewWindow has batches enough that one of them came at once.
 	skewWindow = 10 * time.Minute
 	// maxJitter is how far a clock that nobody sets may go back.
@@ -89,7 +91,7 @@ func (f *fold) enter() {
 	}
 	f.epoch = c.Epoch
 	for i := range c.held {
-		f.settle(&c.held[i], SpoolFull)
+		f.settle(&c.held[i], c.gaveUp())
 	}
 	f.epoch, c.held, c.turned = e.Epoch, nil, c.Epoch != 0
 	c.former, c.left, c.Epoch = c.Epoch, c.Last, e.Epoch
@@ -163,7 +165,7 @@ func (f *fold) pause(now time.Time) {
 	switch gone := now.Sub(c.Last); {
 	case gone < -maxJitter:
 		c.Stepped, c.slept = f.e.Received, time.Time{}
-	case gone > 3*f.c.interval() && !f.cut() && !c.slept.After(c.Last):
+	case gone > 3*max(c.interval(), leastInterval) && !f.cut() && !c.slept.After(c.Last):
 		f.row(Missing{From: c.Last, To: now}, Asleep)
 	}
 }
@@ -182,7 +184,7 @@ func (f *fold) begin(now time.Time) {
 		f.close(&c.interfaces[i], c.Last)
 	}
 	for i := range c.held {
-		f.settle(&c.held[i], SpoolFull)
+		f.settle(&c.held[i], c.gaveUp())
 	}
 	c.held, c.interfaces = nil, nil
 	c.Started, c.told = now, now
