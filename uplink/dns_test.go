@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -162,6 +163,7 @@ func TestDiscovery(t *testing.T) {
 // TestDNSComesLate is fault 13: names cannot be looked up when the host starts, because nobody answers or the server is broken. Within 5 s of DNS working
 // the collector has what was waiting, whether it is found in DNS or only looked up there.
 func TestDNSComesLate(t *testing.T) {
+	t.Parallel() // it waits most of its time; no other parallel test looks up names
 	for _, broken := range []bool{false, true} {
 		for _, discover := range []bool{false, true} {
 			t.Run(fmt.Sprintf("broken %v discover %v", broken, discover), func(t *testing.T) {
@@ -226,15 +228,15 @@ func TestImpatience(t *testing.T) {
 	defer dead.Close()
 	dns := newResponder(t)
 	dns.set(func() { dns.hosts["collector.a.test."] = [4]byte{192, 0, 2, 1} })
-	asked := 0
+	var asked atomic.Int32
 	resolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		if asked++; asked <= 2 { // A and AAAA
+		if asked.Add(1) <= 2 { // A and AAAA
 			return askServer(ctx, "udp", dead.LocalAddr().String())
 		}
 		return askServer(ctx, "udp", dns.conn.LocalAddr().String())
 	}}
 	found, err := lookup(t.Context(), "collector.a.test")
-	if err != nil || len(found) != 1 || asked < 3 {
-		t.Errorf("%v, %v after %d questions", found, err, asked)
+	if err != nil || len(found) != 1 || asked.Load() < 3 {
+		t.Errorf("%v, %v after %d questions", found, err, asked.Load())
 	}
 }

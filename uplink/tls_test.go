@@ -182,6 +182,7 @@ func TestCollectorThatDoesNotTalk(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes 10 s")
 	}
+	t.Parallel()
 	col := newTestCollector(t)
 	r := newRig(t, func(c *Config) { c.Token = col.token() })
 	r.add(10)
