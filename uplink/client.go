@@ -237,7 +237,7 @@ func (c *Client) failed(err error) time.Duration {
 	if c.at++; c.at%len(c.addresses) != 0 && !answered {
 		return backoff(0) // another collector may work
 	}
-	if outage > dnsOften {
+	if outage > c.c.moved {
 		c.suspect()
 	}
 	wait := backoff(outage)

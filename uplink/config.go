@@ -59,6 +59,7 @@ type Config struct {
 	Log   *zap.Logger
 
 	renewals  time.Duration                          // least time between two renewals, and other CA certificates are fetched within it: 1 h
+	moved     time.Duration                          // collectors that are away for longer may have moved, 10 min
 	gap       time.Duration                          // least time between attempts, 1 s: a network may change many times a second
 	transport func(address string) http.RoundTripper // tests answer themselves
 }
@@ -89,6 +90,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.renewals <= 0 {
 		c.renewals = time.Hour
+	}
+	if c.moved <= 0 {
+		c.moved = 10 * time.Minute
 	}
 	if c.gap <= 0 {
 		c.gap = time.Second

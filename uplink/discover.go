@@ -105,7 +105,7 @@ func (c *Client) search(ctx context.Context) error {
 func (c *Client) unknown(err error) time.Duration {
 	c.look = true
 	switch {
-	case c.id.cert != nil: // DNS was asked because the collectors of the certificate have been away for long: now these again
+	case len(c.id.collectors()) > 0: // DNS was asked because the collectors of the certificate have been away for long: now these again
 		return backoff(c.outage())
 	case c.c.Domains == nil:
 		c.enter(StateNoCollector, err.Error())

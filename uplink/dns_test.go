@@ -240,3 +240,28 @@ func TestImpatience(t *testing.T) {
 		t.Errorf("%v, %v after %d questions", found, err, asked.Load())
 	}
 }
+
+// TestCollectorMoves: what an agent found in DNS it looks for there again when it has been away for long.
+func TestCollectorMoves(t *testing.T) {
+	dns := newResponder(t)
+	col, port := named(t, dns)
+	approve, _ := approvals(col)
+	approve()
+	dns.set(func() { dns.srv[service+"a.test."] = []dnsmessage.SRVResource{srv(0, 0, "collector.a.test.", port)} })
+	config := func(c *Config) { c.Domains = func() []string { return []string{"a.test"} } }
+	r := newRig(t, config)
+	r.add(10)
+	r.all(col)
+	r.stop()
+	col.srv.CloseClientConnections()
+	col.srv.Close()
+	col.start(col.srv.TLS.Certificates[0], "127.0.0.1:0")
+	_, port, _ = net.SplitHostPort(col.address())
+	dns.set(func() { dns.srv[service+"a.test."] = []dnsmessage.SRVResource{srv(0, 0, "collector.a.test.", port)} })
+	r.start(func(c *Config) { config(c); c.moved = 100 * time.Millisecond })
+	r.add(10)
+	r.wait("delivery where it is now", false, func() bool { return r.s.Stats().Pending == 0 })
+	if n := col.enrolled; n != 1 {
+		t.Errorf("enrolled %d times", n)
+	}
+}
