@@ -78,13 +78,14 @@ func (row *Row) record(r *argus.Record, parts Parts) {
 		row.rest(r)
 	}
 	row.key(r)
-	f, s, d := &r.Flow, &r.Flow.Side[0], &r.Flow.Side[1]
-	s.Packets, s.Bytes, s.Payload = uint64(row.SPkts), uint64(row.SBytes), uint64(row.SAppBytes)
-	d.Packets, d.Bytes, d.Payload = uint64(row.DPkts), uint64(row.DBytes), uint64(row.DAppBytes)
-	s.IPBytes, d.IPBytes = uint64(row.SBytes-row.SL2More-linkHeader*row.SPkts), uint64(row.DBytes-row.DL2More-linkHeader*row.DPkts)
-	f.Start = (row.STime - row.Age) * 1000
-	s.First, s.Last, d.First, d.Last = 0, 0, 0, 0
-	row.times(s, d)
+	f := &r.Flow
+	if parts == 0 || parts&PartCounts != 0 {
+		row.counts(&f.Side[0], &f.Side[1])
+	}
+	if parts == 0 || parts&PartTimes != 0 {
+		f.Start = (row.STime - row.Age) * 1000
+		row.times(&f.Side[0], &f.Side[1])
+	}
 	if parts == 0 {
 		row.sizes(f)
 		row.intervals(f)
@@ -92,6 +93,12 @@ func (row *Row) record(r *argus.Record, parts Parts) {
 			row.tcp(&f.TCP)
 		}
 	}
+}
+
+func (row *Row) counts(s, d *flow.Side) {
+	s.Packets, s.Bytes, s.Payload = uint64(row.SPkts), uint64(row.SBytes), uint64(row.SAppBytes)
+	d.Packets, d.Bytes, d.Payload = uint64(row.DPkts), uint64(row.DBytes), uint64(row.DAppBytes)
+	s.IPBytes, d.IPBytes = uint64(row.SBytes-row.SL2More-linkHeader*row.SPkts), uint64(row.DBytes-row.DL2More-linkHeader*row.DPkts)
 }
 
 // key gives back who sent the record, and what flow it is about.

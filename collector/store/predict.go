@@ -33,6 +33,8 @@ func (row *Row) fillTimes(s, d *flow.Side) {
 }
 
 func (row *Row) times(s, d *flow.Side) {
+	s.First, s.Last, d.First, d.Last = 0, 0, 0, 0
+	s.Packets, d.Packets = uint64(row.SPkts), uint64(row.DPkts)
 	if s.Packets > 0 || d.Packets == 0 {
 		s.First, s.Last = (row.STime+row.SrcAfter)*1000, (row.LTime-row.SrcBefore-row.srcBefore())*1000
 	}

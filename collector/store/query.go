@@ -27,7 +27,7 @@ type Parts uint8
 
 const (
 	PartKey    Parts = 1 << iota // flow.Key: addresses, protocol, ports, type; which is the source
-	PartTimes                    // the first and the last packet, of each side and of the flow
+	PartTimes                    // the first and the last packet, of each side and of the flow; how many there were
 	PartCounts                   // packets, octets of frames, of IP and of payload, of each side
 )
 

@@ -1,0 +1,177 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"reflect"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/argus-endpoint/argus-endpoint/argus"
+	"github.com/argus-endpoint/argus-endpoint/flow"
+)
+
+// metered is a bucket that counts what is read of its data files.
+type metered struct {
+	Bucket
+	files, octets atomic.Int64
+}
+
+func (m *metered) Open(ctx context.Context, name string) (Object, error) {
+	o, err := m.Bucket.Open(ctx, name)
+	m.files.Add(1)
+	return &meteredObject{o, m}, err
+}
+
+type meteredObject struct {
+	Object
+	m *metered
+}
+
+func (o *meteredObject) ReadAt(b []byte, at int64) (n int, err error) {
+	n, err = o.Object.ReadAt(b, at)
+	o.m.octets.Add(int64(n))
+	return n, err
+}
+
+// TestQueriesChooseAsMatchDoes asks for the same by what is pushed down to the files and by looking at every record.
+func TestQueriesChooseAsMatchDoes(t *testing.T) {
+	dir := memoryDir(t)
+	s, _ := fleet(t, folder(dir), 4, 6)
+	defer s.Close()
+	at := func(seconds int) time.Time { return start.Add(time.Duration(seconds) * time.Second) }
+	in := func(p netip.Prefix, r *argus.Record) bool {
+		return p.Contains(r.Flow.SrcAddr()) || p.Contains(r.Flow.DstAddr())
+	}
+	one, net, nowhere := netip.MustParsePrefix("10.1.0.53/32"), netip.MustParsePrefix("10.1.0.2/31"), netip.MustParsePrefix("203.0.113.9/32")
+	queries := map[string]struct {
+		Query
+		match func(*argus.Record) bool
+	}{
+		"address":  {Query{Hosts: []netip.Prefix{one}}, func(r *argus.Record) bool { return in(one, r) }},
+		"network":  {Query{Hosts: []netip.Prefix{net, nowhere}}, func(r *argus.Record) bool { return in(net, r) }},
+		"nowhere":  {Query{Hosts: []netip.Prefix{nowhere}}, func(r *argus.Record) bool { return false }},
+		"port":     {Query{Ports: []uint16{22, 53}}, func(r *argus.Record) bool { return slices.Contains([]uint16{22, 53}, r.Flow.DstPort) }},
+		"protocol": {Query{Protos: []uint8{1}}, func(r *argus.Record) bool { return r.Flow.Proto == flow.ProtoICMP }},
+		"time": {Query{Since: at(3), Until: at(6)}, func(r *argus.Record) bool {
+			first, last := r.Flow.Span()
+			return last >= at(3).UnixNano() && first < at(6).UnixNano()
+		}},
+		"all": {Query{Since: at(2), Hosts: []netip.Prefix{net}, Protos: []uint8{6, 17}, Ports: []uint16{443}, Monitor: newHost(t, 2).id}, func(r *argus.Record) bool {
+			_, last := r.Flow.Span()
+			id, _ := r.Monitor.UUID()
+			return last >= at(2).UnixNano() && in(net, r) && r.Flow.DstPort == 443 && r.Flow.Proto != 1 && id == newHost(t, 2).id
+		}},
+	}
+	for _, files := range []string{"fresh", "merged"} {
+		for name, q := range queries {
+			got, want := scanned(t, view(t, dir), q.Query), scanned(t, view(t, dir), Query{Match: q.match})
+			if len(got) != len(want) || len(want) == 0 && name != "nowhere" {
+				t.Fatalf("%s, %s: %d records, want %d", files, name, len(got), len(want))
+			}
+			for i := range got {
+				if fmt.Sprint(got[i]) != fmt.Sprint(want[i]) {
+					t.Fatalf("%s, %s: %v, want %v", files, name, got[i], want[i])
+				}
+			}
+		}
+		compactAll(t, s)
+	}
+}
+
+// TestPartsAreThoseOfTheWhole: what a query asks for of a record is as in the whole record, and the rest is zero.
+func TestPartsAreThoseOfTheWhole(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := fleet(t, folder(dir), 2, 2)
+	defer s.Close()
+	whole := scanned(t, view(t, dir), Query{})
+	for parts := Parts(1); parts < 8; parts++ {
+		for i, got := range scanned(t, view(t, dir), Query{Parts: parts}) {
+			want := part(&whole[i], parts)
+			if parts&PartKey == 0 { // a query may need it to choose
+				got.Flow.Key, got.Interface, got.Flow.Initiator = want.Flow.Key, want.Interface, want.Flow.Initiator
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Fatalf("parts %d, record %d:\n%+v, want\n%+v", parts, i, got, want)
+			}
+		}
+	}
+}
+
+// part returns what a query for parts has to give of r.
+func part(r *argus.Record, parts Parts) (p argus.Record) {
+	p = argus.Record{Kind: r.Kind, Version: r.Version, Cause: r.Cause, Sequence: r.Sequence, Monitor: r.Monitor}
+	p.Flow.Cause, p.Flow.End, p.Flow.ID = r.Flow.Cause, r.Flow.End, r.Flow.ID
+	if parts&PartKey != 0 {
+		p.Interface, p.Flow.Key, p.Flow.Initiator = r.Interface, r.Flow.Key, r.Flow.Initiator
+	}
+	if parts&PartTimes != 0 {
+		p.Flow.Start = r.Flow.Start
+	}
+	for i := range r.Flow.Side {
+		from, to := &r.Flow.Side[i], &p.Flow.Side[i]
+		if parts&PartTimes != 0 {
+			to.First, to.Last, to.Packets = from.First, from.Last, from.Packets
+		}
+		if parts&PartCounts != 0 {
+			to.Packets, to.Bytes, to.IPBytes, to.Payload = from.Packets, from.Bytes, from.IPBytes, from.Payload
+		}
+	}
+	return p
+}
+
+// TestQueriesReadLittle: of a host only its pages are read, of a projection only its columns, and nothing where the filters say no.
+func TestQueriesReadLittle(t *testing.T) {
+	dir := memoryDir(t)
+	s := open(t, dir)
+	defer s.Close()
+	for n := range 100 {
+		h := newHost(t, n)
+		for range 4 {
+			add(t, s, h.batch(t, 250, 0))
+		}
+		if n%20 == 19 {
+			commit(t, s)
+		}
+	}
+	compactAll(t, s)
+	var size int64
+	for _, f := range s.files() {
+		if !f.Events {
+			size += f.Bytes
+		}
+	}
+	for name, q := range map[string]struct {
+		Query
+		rows   int
+		atMost float64 // of the octets of the files
+	}{
+		"everything": {Query{}, 99_600, 1.3},
+		"a host":     {Query{Monitor: newHost(t, 42).id}, 996, 0.25},
+		"no host":    {Query{Monitor: newHost(t, 4200).id}, 0, 0.001},
+		"no address": {Query{Hosts: []netip.Prefix{netip.MustParsePrefix("203.0.113.77/32")}}, 0, 0.02},
+		"counts":     {Query{Parts: PartKey | PartCounts}, 99_600, 0.5},
+	} {
+		m := &metered{Bucket: folder(dir)}
+		v, err := OpenView(t.Context(), m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.octets.Store(0)
+		rows := 0
+		for _, err := range v.Scan(q.Query) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows++
+		}
+		share := float64(m.octets.Load()) / float64(size)
+		t.Logf("%s: %d rows, %.2f %% of the octets", name, rows, share*100)
+		if rows != q.rows || share > q.atMost {
+			t.Errorf("%s: %d rows, %.4f of the octets, want %d and at most %.4f", name, rows, share, q.rows, q.atMost)
+		}
+	}
+}
