@@ -71,10 +71,10 @@ func (s *site) harm(kills int) tally {
 		case k == 1 && len(mends) == 0:
 			mends = append(mends, s.slow(s.links[s.rng.IntN(len(s.links))]))
 			done["links slowed"]++
-		case k == 2 && s.wreck != nil:
+		case k <= 4 && s.wreck != nil:
 			done[s.wreck()]++
 			n++
-		case k < 5:
+		case k <= 5:
 			mend()
 		default:
 			if len(deck) == 0 {

@@ -19,8 +19,8 @@ type mutant struct {
 // a kill leaves the kernel's memory whole.
 var mutants = []mutant{
 	{"the receiver acknowledges before it writes", "collector/receive/flows.go",
-		"return h.config.Append(r.Context(), b)",
-		"go func() { _ = h.config.Append(context.WithoutCancel(r.Context()), b) }(); return nil"},
+		"if err := h.config.Append(r.Context(), b); err != nil {",
+		"go func() { _ = h.config.Append(context.WithoutCancel(r.Context()), b) }(); if err := error(nil); err != nil {"},
 	{"the agent ignores the watermark", "uplink/deliver.go",
 		"c.c.Queue.Commit(epoch, w.Sequence)",
 		"c.c.Queue.Commit(epoch, c.sent)"},
