@@ -1,8 +1,11 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -12,6 +15,7 @@ import (
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
 	"github.com/argus-endpoint/argus-endpoint/flow"
+	"github.com/parquet-go/parquet-go"
 )
 
 // metered is a bucket that counts what is read of its data files.
@@ -172,6 +176,129 @@ func TestQueriesReadLittle(t *testing.T) {
 		t.Logf("%s: %d rows, %.2f %% of the octets", name, rows, share*100)
 		if rows != q.rows || share > q.atMost {
 			t.Errorf("%s: %d rows, %.4f of the octets, want %d and at most %.4f", name, rows, share, q.rows, q.atMost)
+		}
+	}
+}
+
+// TestABusyHostComesInTheOrderOfTime: its rows are more than are held at once, and stand in the file by protocol.
+func TestABusyHostComesInTheOrderOfTime(t *testing.T) {
+	dir := memoryDir(t)
+	s := open(t, dir)
+	defer s.Close()
+	h, quiet := newHost(t, 1), newHost(t, 2)
+	const batches = 90
+	for range batches {
+		full, err := s.Add(h.batch(t, 1000, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if full {
+			add(t, s, quiet.batch(t, 100, 0))
+			commit(t, s)
+		}
+	}
+	commit(t, s)
+	compactAll(t, s)
+	hours := map[time.Time]bool{}
+	last, rows := int64(0), 0
+	for r, err := range view(t, dir).Scan(Query{Monitor: h.id, Protos: []uint8{6, 17}}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, _ := r.Flow.Span()
+		if first < last {
+			t.Fatalf("row %d is before the one that it follows", rows)
+		}
+		last = first
+		hours[time.Unix(0, first).Truncate(time.Hour)] = true
+		rows++
+	}
+	if want := len(scanned(t, view(t, dir), Query{Monitor: h.id, Match: func(r *argus.Record) bool { return r.Flow.Proto != 1 }})); rows != want || rows < 2*MaxPending {
+		t.Errorf("%d rows, want %d", rows, want)
+	}
+	if largest := slices.MaxFunc(s.files(), func(a, b File) int { return int(a.Rows - b.Rows) }); len(hours) > 2 || largest.Rows < MaxPending {
+		t.Errorf("%d hours, %d rows in the largest file: the test does not test", len(hours), largest.Rows)
+	}
+}
+
+// TestWindows: they have every row once, are in the order of time, and not too large.
+func TestWindows(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(7, 8))
+	for name, next := range map[string]func(i int) int64{
+		"protocols": func(i int) int64 { return int64(i % 60_000) },
+		"one time":  func(int) int64 { return 7 },
+		"falling":   func(i int) int64 { return int64(-i) },
+		"any":       func(int) int64 { return rnd.Int64N(1000) },
+	} {
+		var rows []stimeRow
+		for i := range 150_000 {
+			rows = append(rows, stimeRow{next(i)})
+		}
+		var b bytes.Buffer
+		if err := parquet.Write(&b, rows, parquet.MaxRowsPerRowGroup(40_000)); err != nil {
+			t.Fatal(err)
+		}
+		f, err := parquet.OpenFile(bytes.NewReader(b.Bytes()), int64(b.Len()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		const from = 10
+		seen, last := make([]bool, len(rows)), int64(math.MinInt64)
+		for spans, err := range (run{span: span{from, int64(len(rows))}}).windows(f) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			n, latest := 0, last
+			for _, p := range spans {
+				for i := p.from; i < p.to; i++ {
+					if seen[i] || rows[i].STime < last {
+						t.Fatalf("%s: row %d again, or too late", name, i)
+					}
+					seen[i], latest = true, max(latest, rows[i].STime)
+					n++
+				}
+			}
+			if last = latest; name == "any" || name == "one time" { // many have the last time of a window
+				last--
+			}
+			if n > 2*MaxPending {
+				t.Errorf("%s: %d rows at once", name, n)
+			}
+		}
+		if slices.Index(seen[from:], false) >= 0 || slices.Contains(seen[:from], true) {
+			t.Errorf("%s: a row is missing, or too many", name)
+		}
+	}
+}
+
+// TestARunGoesOnInTheNextGroup: the rows of a monitor are one run, wherever the groups of the file end.
+func TestARunGoesOnInTheNextGroup(t *testing.T) {
+	var rows []monitorRow
+	want := []run{{newHost(t, 0).id.String(), span{0, 25}}, {newHost(t, 1).id.String(), span{25, 26}}, {newHost(t, 2).id.String(), span{26, 60}}}
+	for _, r := range want {
+		for range r.to - r.from {
+			rows = append(rows, monitorRow{r.monitor})
+		}
+	}
+	var b bytes.Buffer
+	if err := parquet.Write(&b, rows, parquet.MaxRowsPerRowGroup(10)); err != nil {
+		t.Fatal(err)
+	}
+	f, err := parquet.OpenFile(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range []Query{{}, {Monitor: newHost(t, 2).id}, {Monitor: newHost(t, 3).id}} {
+		var got []run
+		for r, err := range q.runs(f) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, r)
+		}
+		of := slices.DeleteFunc(slices.Clone(want), func(r run) bool { return !q.Monitor.IsNil() && r.monitor != q.Monitor.String() })
+		if !slices.Equal(got, of) {
+			t.Errorf("monitor %v: %v, want %v", q.Monitor, got, of)
 		}
 	}
 }

@@ -58,7 +58,7 @@ func (s *scan) file(v *View, f *File) (more bool, err error) {
 // openOptions leave the indexes and filters of the columns that nobody asks for where they are.
 var openOptions = []parquet.FileOption{parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true)}
 
-// fileScan is a scan of one file, in steps of the rows of one monitor, MaxPending at most.
+// fileScan is a scan of one file, in steps of the rows of one monitor.
 type fileScan[T any] struct {
 	*scan
 	today        func(*T) *Row // makes a row of the file one of today
@@ -67,10 +67,11 @@ type fileScan[T any] struct {
 	chosen       []chosen
 }
 
-// chosen is a row that the query has chosen, and its place in the memory.
+// chosen is a row that the query has chosen, and its place in the memory and in the file.
 type chosen struct {
 	*Row
-	at int
+	at   int
+	file int64
 }
 
 // scanFile lends the rows of f that s chooses.
@@ -83,35 +84,44 @@ func scanFile[T any](s *scan, f *parquet.File, rows *[]T, today func(*T) *Row, a
 	defer part.choose.close()
 	defer part.fill.close()
 	for run, err := range s.query.runs(f) {
-		for at := run.from; err == nil && at < run.to; at += MaxPending {
-			more, err = part.lend(run.monitor, at, min(run.to-at, MaxPending))
-			if err == nil && !more {
-				return false, nil
-			}
-		}
 		if err != nil {
 			return false, err
+		}
+		for spans, err := range run.windows(f) {
+			if err == nil {
+				more, err = part.lend(run.monitor, spans)
+			}
+			if err != nil || !more {
+				return false, err
+			}
 		}
 	}
 	return true, nil
 }
 
-// lend lends n rows of a monitor in the order of time.
-func (s *fileScan[T]) lend(monitor string, first, n int64) (more bool, err error) {
+// lend lends the rows of a monitor in spans in the order of time.
+func (s *fileScan[T]) lend(monitor string, spans []span) (more bool, err error) {
+	n := int64(0)
+	for _, p := range spans {
+		n += p.to - p.from
+	}
 	if int(n) > len(*s.rows) {
 		*s.rows = make([]T, n)
 	}
-	rows := (*s.rows)[:n]
-	if err := s.choose.read(first, rows); err != nil {
-		return false, err
-	}
 	s.chosen = s.chosen[:0]
-	for i := range rows {
-		if row := s.today(&rows[i]); s.query.chooses(row) {
-			s.chosen = append(s.chosen, chosen{row, i})
+	rows, at := (*s.rows)[:n], 0
+	for _, p := range spans {
+		if err := s.choose.read(p.from, rows[at:at+int(p.to-p.from)]); err != nil {
+			return false, err
+		}
+		for file := p.from; file < p.to; file++ {
+			if row := s.today(&rows[at]); s.query.chooses(row) {
+				s.chosen = append(s.chosen, chosen{row, at, file})
+			}
+			at++
 		}
 	}
-	if err := s.fillRows(first, rows); err != nil {
+	if err := s.fillRows(rows); err != nil {
 		return false, err
 	}
 	slices.SortFunc(s.chosen, func(a, b chosen) int { return cmp.Or(cmp.Compare(a.STime, b.STime), cmp.Compare(a.at, b.at)) })
@@ -126,119 +136,16 @@ func (s *fileScan[T]) lend(monitor string, first, n int64) (more bool, err error
 }
 
 // fillRows reads the other columns of the chosen rows, and of those between them that stand near.
-func (s *fileScan[T]) fillRows(first int64, rows []T) error {
+func (s *fileScan[T]) fillRows(rows []T) error {
 	for c := s.chosen; len(c) > 0; {
 		n := 1
-		for n < len(c) && c[n].at < c[0].at+rowChunk {
+		for n < len(c) && c[n].at < c[0].at+rowChunk && c[n].file-c[0].file == int64(c[n].at-c[0].at) {
 			n++
 		}
-		from := c[0].at
-		if err := s.fill.read(first+int64(from), rows[from:c[n-1].at+1]); err != nil {
+		if err := s.fill.read(c[0].file, rows[c[0].at:c[n-1].at+1]); err != nil {
 			return err
 		}
 		c = c[n:]
 	}
 	return nil
-}
-
-// run is the rows of a file that are of one monitor.
-type run struct {
-	monitor  string
-	from, to int64
-}
-
-// monitorRow is the first column alone.
-type monitorRow struct {
-	Monitor string `parquet:"monitor"`
-}
-
-// runs finds where the rows of each monitor are that q asks for.
-func (q *Query) runs(f *parquet.File) iter.Seq2[run, error] {
-	return func(yield func(run, error) bool) {
-		r := newRowReader[monitorRow](f, func(string) bool { return true })
-		defer r.close()
-		at := int64(0)
-		for _, group := range f.RowGroups() {
-			from, to, err := q.rowsOf(group)
-			if err != nil {
-				yield(run{}, err)
-				return
-			}
-			for found, err := range runsIn(r, at+from, at+to) {
-				if err == nil && !q.Monitor.IsNil() && found.monitor != q.Monitor.String() {
-					continue
-				}
-				if !yield(found, err) {
-					return
-				}
-			}
-			at += group.NumRows()
-		}
-	}
-}
-
-// runsIn divides the rows from first up to last by monitor.
-func runsIn(r *rowReader[monitorRow], first, last int64) iter.Seq2[run, error] {
-	return func(yield func(run, error) bool) {
-		rows := make([]monitorRow, rowChunk)
-		now := run{from: first, to: first}
-		for now.to < last {
-			part := rows[:min(last-now.to, rowChunk)]
-			if err := r.read(now.to, part); err != nil {
-				yield(run{}, err)
-				return
-			}
-			for i := range part {
-				if m := part[i].Monitor; m != now.monitor {
-					if now.from < now.to && !yield(now, nil) {
-						return
-					}
-					now.monitor, now.from = m, now.to
-				}
-				now.to++
-			}
-		}
-		if now.from < now.to {
-			yield(now, nil)
-		}
-	}
-}
-
-// rowsOf returns a range of rows of a group outside of which q asks for none, by the filters and the page index.
-func (q *Query) rowsOf(group parquet.RowGroup) (first, last int64, err error) {
-	wanted, err := q.wantsGroup(group)
-	if err != nil || !wanted {
-		return 0, 0, err
-	}
-	if q.Monitor.IsNil() {
-		return 0, group.NumRows(), nil
-	}
-	column := group.ColumnChunks()[0] // rows are sorted by it
-	want := parquet.ValueOf(q.Monitor.String())
-	index, err := column.ColumnIndex()
-	if err != nil {
-		return 0, 0, err
-	}
-	offsets, err := column.OffsetIndex()
-	if err != nil {
-		return 0, 0, err
-	}
-	compare := column.Type().Compare
-	pages := index.NumPages()
-	for page := range pages {
-		if compare(index.MaxValue(page), want) < 0 {
-			continue
-		}
-		if compare(index.MinValue(page), want) > 0 {
-			break
-		}
-		if last == 0 {
-			first = offsets.FirstRowIndex(page)
-		}
-		last = group.NumRows()
-		if page+1 < pages {
-			last = offsets.FirstRowIndex(page + 1)
-		}
-	}
-	return first, last, nil
 }
