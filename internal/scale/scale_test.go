@@ -26,7 +26,7 @@ func agents(t *testing.T) int {
 
 // TestJoin is a thousand agents that enrol at once.
 func TestJoin(t *testing.T) {
-	s := newSite(t, "/dev/shm")
+	s := newSite(t, "/dev/shm").one()
 	c := newCrowd(t, s.dir, s.run("token", "create", "--uses", "1000"), 1000, 0)
 	took := c.up(time.Minute)
 	n := c.now()
@@ -41,7 +41,7 @@ func TestJoin(t *testing.T) {
 // TestCrowd is a fleet at one receiver: connected and idle, bursting, coming back all at once, one of them revoked.
 func TestCrowd(t *testing.T) {
 	n := agents(t)
-	s := newSite(t, "/dev/shm")
+	s := newSite(t, "/dev/shm").one()
 	empty, _ := s.memory()
 	c := newCrowd(t, s.dir, s.run("token", "create"), n, time.Duration(n)*10*time.Millisecond)
 	took := c.up(10 * time.Minute)
@@ -59,11 +59,11 @@ func TestCrowd(t *testing.T) {
 	t.Logf("scale: %-30s %8.0f records/s  %d records of all at once journalled in %.1f s and known to be durable in %.1f s, collector %.1f s CPU, peak %.0f MB; the agents share the machine",
 		"burst", float64(n*burst)/took.Seconds(), n*burst, took.Seconds(), durable.Seconds(), s.seconds()-before, float64(peak)/1e6)
 
-	s.kill()
+	s.programs[0].kill()
 	c.make(1)
 	c.until("all have noticed", 2*time.Minute, func(n news) bool { return n.Up == 0 })
 	failed = c.now().Failed
-	s.start()
+	s.restart(s.programs[0])
 	took = c.up(10 * time.Minute)
 	_, peak = s.memory()
 	t.Logf("scale: %-30s %8.1f s          after kill -9: all %d up again, %d attempts failed, collector %.1f s CPU, peak %.0f MB", "reconnect storm",
@@ -78,4 +78,30 @@ func TestCrowd(t *testing.T) {
 	if took > 5*time.Second {
 		t.Errorf("a revocation took %v", took)
 	}
+}
+
+// throughput lets 20 agents send what they can, and tells what becomes of it. Everything is on a disk.
+func throughput(t *testing.T, s *site, name, token string) {
+	const agents, each = 20, 50_000
+	c := newCrowd(t, s.dir, token, agents, 0)
+	c.up(time.Minute)
+	before := s.seconds()
+	c.make(each)
+	took := c.until("all is in the journal", 5*time.Minute, func(n news) bool { return n.Answered >= agents*each })
+	durable := took + c.until("all is durable", 5*time.Minute, func(n news) bool { return n.Pending == 0 })
+	_, peak := s.memory()
+	t.Logf("scale: %-30s %8.0f records/s  journalled; known to be durable after %.1f s; %.2f s CPU a million records, all processes' peaks %.0f MB; 20 agents share the machine", name,
+		agents*each/took.Seconds(), durable.Seconds(), (s.seconds()-before)/(agents*each/1e6), float64(peak)/1e6)
+}
+
+// TestOneNode is P11's set-up under real uplinks, which make and compress the records meanwhile.
+func TestOneNode(t *testing.T) {
+	s := newSite(t, "").one()
+	throughput(t, s, "one node, sync always", s.run("token", "create"))
+}
+
+// TestThreeNodes is a cluster on one machine: every record is synced to two or three journals on the same disk.
+func TestThreeNodes(t *testing.T) {
+	s := newSite(t, "").three()
+	throughput(t, s, "three nodes, R=3, sync always", s.run(append([]string{"token", "create", "--address", s.address}, s.nats...)...))
 }
