@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -73,7 +74,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	a.report(a.began, flow.CauseStart)
 	if a.state.unclean {
 		a.log.Warn("the last run did not end in order", zap.String("code", "unclean-restart"))
-		a.event(event{Kind: "unclean-restart", To: a.began, Text: "the agent's last run did not end in order"})
+		a.event(Event{Kind: "unclean-restart", To: a.began, Text: "the agent's last run did not end in order"})
 	}
 	a.crashes.tell()
 	err = a.work(ctx)
@@ -204,6 +205,9 @@ func (a *Agent) status() *Status {
 			Limit: a.config.SpoolSize, Dropped: sp.Dropped, Quarantined: sp.Quarantined, Degraded: sp.Degraded,
 		},
 	}
+	a.ledger.mu.Lock()
+	s.Events = slices.Clone(a.ledger.events)
+	a.ledger.mu.Unlock()
 	for _, x := range a.crashes.off() {
 		s.SwitchedOff = append(s.SwitchedOff, SwitchedOff{Path: x.Path, Since: x.At, Until: x.At.Add(offFor)})
 	}

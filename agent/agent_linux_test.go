@@ -31,7 +31,7 @@ type running struct {
 	done chan error
 
 	reports  []kept  // from the spool, once spooled was called
-	events   []event // likewise
+	events   []Event // likewise
 	loose    bool    // the spool's numbers may begin anywhere
 	received uint64  // the sum of its management records
 }

@@ -46,10 +46,10 @@ func (a *Agent) lookAfterState() error {
 	case why != "" && a.degraded.IsZero():
 		a.degraded = time.Now()
 		a.log.Error("the spool cannot be written: records wait in memory", zap.String("code", "spool-degraded"), zap.String("error", why))
-		a.event(event{Kind: "spool-degraded", From: a.degraded, Text: why})
+		a.event(Event{Kind: "spool-degraded", From: a.degraded, Text: why})
 	case why == "" && !a.degraded.IsZero():
 		a.log.Info("the spool can be written again", zap.String("code", "spool-recovered"))
-		a.event(event{Kind: "spool-recovered", From: a.degraded, To: time.Now()})
+		a.event(Event{Kind: "spool-recovered", From: a.degraded, To: time.Now()})
 		a.degraded = time.Time{}
 	}
 	return nil
@@ -68,7 +68,7 @@ func (a *Agent) watchClock(ctx context.Context) error {
 func (a *Agent) decoderOff(off crash, text string) {
 	text = strings.TrimSuffix(off.Path+" is off for a day: three crashes in ten minutes: "+text, ": ")
 	a.log.Error(text, zap.String("code", "decoder-off"))
-	a.event(event{Kind: "decoder-off", From: off.At, To: off.At.Add(offFor), Text: text})
+	a.event(Event{Kind: "decoder-off", From: off.At, To: off.At.Add(offFor), Text: text})
 }
 
 // clockChanged records that the system was asleep or its clock was set, and makes everything go on from there.
@@ -78,7 +78,7 @@ func (a *Agent) clockChanged(kind string, from, to time.Time) {
 		text = "the clock was set"
 	}
 	a.log.Warn(text, zap.String("code", kind), zap.Time("from", from), zap.Time("to", to))
-	a.event(event{Kind: kind, From: from, To: to, Text: text})
+	a.event(Event{Kind: kind, From: from, To: to, Text: text})
 	a.meters.interrupt()
 	a.uplink.wake(true)
 }

@@ -30,11 +30,11 @@ type report struct {
 	Started   time.Time        `json:"started"`
 	Interface *InterfaceStatus `json:"interface,omitempty"` // either one interface
 	Totals    *Totals          `json:"totals,omitempty"`    // or all of them
-	Event     *event           `json:"event,omitempty"`     // or what happened
+	Event     *Event           `json:"event,omitempty"`     // or what happened
 }
 
-// event is something that happened to the agent.
-type event struct {
+// Event is something that happened to the agent.
+type Event struct {
 	Kind string    `json:"kind"` // unclean-restart, asleep, clock-step, spool-degraded, spool-recovered, decoder-off
 	From time.Time `json:"from,omitzero"`
 	To   time.Time `json:"to,omitzero"`
@@ -45,7 +45,10 @@ type event struct {
 type ledger struct {
 	mu             sync.Mutex // held while the spool takes records: what is read with it fits the spool's own counters
 	flows, reports uint64
+	events         []Event // the last few
 }
+
+const recentEvents = 16
 
 // text returns what the record says. It has room in the 4 KiB that a collector takes, whatever the counters and names are.
 func (r *report) text() []byte {
@@ -138,9 +141,12 @@ func (a *Agent) interfaceText(st *InterfaceStatus) []byte {
 }
 
 // event keeps what happened beside the flows.
-func (a *Agent) event(e event) {
+func (a *Agent) event(e Event) {
 	now := time.Now()
 	e.Text = clip(e.Text, longText)
+	a.ledger.mu.Lock()
+	a.ledger.events = append(a.ledger.events[max(len(a.ledger.events)+1-recentEvents, 0):], e)
+	a.ledger.mu.Unlock()
 	r := report{Version: a.version, Started: a.began, Event: &e}
 	a.keepReport(appendEvent(nil, &argus.Encoder{Monitor: a.host.ID}, now, now, flow.CauseStatus, r.text()), 1)
 }

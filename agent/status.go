@@ -31,6 +31,12 @@ type Status struct {
 	Readers        int               `json:"readers"` // local readers of live flows
 	SlowReaders    uint64            `json:"slow_readers_dropped"`
 	SwitchedOff    []SwitchedOff     `json:"switched_off,omitempty"`
+	Events         []Event           `json:"events,omitempty"` // the last few
+}
+
+// Missing returns what the sums of the records leave unexplained: 0 when they close.
+func (t *Totals) Missing() int64 {
+	return int64(t.Inherited+t.Spooled+t.Reports) - int64(t.Durable+t.Discarded+t.Pending)
 }
 
 // SwitchedOff is a part of the agent that crashed three times in ten minutes: the setting that stands for it, "interface NAME",

@@ -157,6 +157,7 @@ func (d *doctor) agent(s *agent.Status, err error) {
 		d.bad("ring", fmt.Sprintf("%d frames were lost for want of CPU time, beside %d captured", n, s.Totals.Captured), "give the agent more CPU time (CPUWeight)")
 	}
 	d.delivery(&s.Uplink)
+	d.truth(s)
 	sp := &s.Spool
 	switch {
 	case sp.Degraded != "":
@@ -165,6 +166,22 @@ func (d *doctor) agent(s *agent.Status, err error) {
 		d.bad("spool", fmt.Sprintf("%d records were given up for want of room", sp.Dropped), "give it more with --spool-size, or let the collector be reached")
 	default:
 		d.ok("spool", fmt.Sprintf("%d records wait, %s of %s", sp.Pending, octets(sp.Bytes), octets(sp.Limit)))
+	}
+}
+
+// truth looks at what the agent says of itself.
+func (d *doctor) truth(s *agent.Status) {
+	if s.BadConfig != "" {
+		d.bad("configuration", s.BadConfig, "correct it: the last good one is in use")
+	}
+	for _, x := range s.SwitchedOff {
+		d.bad("crashes", x.Path+" is off until "+x.Until.UTC().Format(time.RFC3339), "report it, with the log's lines of code meter-ended and decoder-off; another version tries again at once")
+	}
+	t := &s.Totals
+	if n := t.Missing(); n != 0 || t.Captured != t.Metered+t.Unmetered {
+		d.bad("accounts", fmt.Sprintf("the sums do not close: %d records, %d frames", n, int64(t.Captured)-int64(t.Metered+t.Unmetered)), "report it, with argus-endpoint status --json")
+	} else {
+		d.ok("accounts", fmt.Sprintf("%d records: %d durable, %d waiting, %d given up", t.Inherited+t.Spooled+t.Reports, t.Durable, t.Pending, t.Discarded))
 	}
 }
 

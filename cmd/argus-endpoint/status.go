@@ -77,12 +77,41 @@ func writeStatus(out io.Writer, s *agent.Status) error {
 	if s.Spool.Degraded != "" {
 		fmt.Fprintf(w, "\tin memory only: %s\n", s.Spool.Degraded)
 	}
+	t := &s.Totals
+	fmt.Fprintf(w, "records\t%d of flows, %d of the agent's own, %d from before: %d durable, %d waiting, %d given up\n",
+		t.Spooled, t.Reports, t.Inherited, t.Durable, t.Pending, t.Discarded)
+	if n := t.Missing(); n != 0 {
+		fmt.Fprintf(w, "\tthe sums do not close: %+d\n", n)
+	}
 	fmt.Fprintf(w, "flows\t%d of %d open, %d had to go because all were; Go's memory limit %s\n", s.Totals.FlowsOpen, s.FlowLimit,
 		s.Totals.Evicted, octets(s.MemoryLimit))
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	return writeInterfaces(out, s)
+	if err := writeInterfaces(out, s); err != nil {
+		return err
+	}
+	return writeTroubles(out, s)
+}
+
+// writeTroubles prints what is not as it should be, and what happened lately.
+func writeTroubles(out io.Writer, s *agent.Status) error {
+	if s.BadConfig != "" {
+		fmt.Fprintf(out, "the configuration file is bad, the last good one is used: %s\n", s.BadConfig)
+	}
+	for _, x := range s.SwitchedOff {
+		fmt.Fprintf(out, "off until %s: %s, after three crashes in ten minutes\n", x.Until.Format(time.DateTime), x.Path)
+	}
+	for _, e := range s.Events {
+		at := e.To
+		if at.IsZero() {
+			at = e.From
+		}
+		if _, err := fmt.Fprintf(out, "%s  %s: %s\n", at.Format(time.DateTime), e.Kind, cmp.Or(e.Text, "since "+e.From.Format(time.DateTime))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // writeUplink prints why nothing is delivered, and what an operator compares before approving this host.

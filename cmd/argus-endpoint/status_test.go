@@ -25,6 +25,19 @@ func TestStatusOfAnAgentThatStarts(t *testing.T) {
 		!strings.Contains(out.String(), "not metered: no permission") {
 		t.Errorf("%v: %s", err, &out)
 	}
+	s.SwitchedOff = []agent.SwitchedOff{{Path: "tunnel-parsing"}}
+	s.BadConfig = "argus.conf:3: bad value"
+	s.Events = []agent.Event{{Kind: "asleep", Text: "the system slept for 8h0m0s"}}
+	s.Totals.Spooled, s.Totals.Durable = 5, 3
+	out.Reset()
+	if err := writeStatus(&out, s); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"tunnel-parsing, after three crashes", "argus.conf:3", "asleep: the system slept", "do not close: +2"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, &out)
+		}
+	}
 	var column []int
 	for line := range strings.Lines(out.String()) {
 		if i := max(strings.Index(line, "metered "), strings.Index(line, "123456")); i > 0 && !strings.Contains(line, ":") {
