@@ -392,6 +392,11 @@ func TestSkew(t *testing.T) {
 	if got := h.condition().Skew; got != 7*time.Second {
 		t.Errorf("skew %v, want 7s", got)
 	}
+	h.ahead = 3 * time.Hour // its clock is behind
+	h.minutes(30)
+	if rows := h.condition().Lasting(monitor, h.now.Add(h.ahead+10*time.Minute), true); len(rows) != 1 || rows[0].To.Sub(rows[0].From) != 10*time.Minute {
+		t.Errorf("silent for ten minutes: %+v", rows)
+	}
 	h.ahead = -20 * time.Second
 	h.minutes(1)
 	if got := h.condition().Skew; got != -20*time.Second {

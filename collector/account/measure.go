@@ -90,15 +90,15 @@ func (c *Condition) Lasting(monitor uuid.UUID, now time.Time, silent bool) (rows
 		}
 		rows = append(rows, m)
 	}
-	until := now
+	last, until := c.last(), now
 	switch {
 	case c.First.IsZero():
 	case c.Stopped:
-		row(c.Last, now, Missing{}, Stopped)
-		until = c.Last
+		row(last, now, Missing{}, Stopped)
+		until = last
 	case silent:
-		row(c.Last, now, Missing{}, Silent)
-		until = c.Last
+		row(last, now, Missing{}, Silent)
+		until = last
 	}
 	for _, i := range c.interfaces {
 		if !i.open.IsZero() {
@@ -120,6 +120,17 @@ func (c *Condition) Lasting(monitor uuid.UUID, now time.Time, silent bool) (rows
 		}
 	}
 	return rows
+}
+
+// last returns when the last report was made, by the collector's clock.
+func (c *Condition) last() time.Time {
+	if c.Skew.Abs() < maxJitter {
+		return c.Last // they are the same, but for the way
+	}
+	if t := c.Last.Add(c.Skew); t.Before(c.Received) {
+		return t
+	}
+	return c.Received
 }
 
 // Blind returns the interfaces that are to be metered and are not.
