@@ -4,6 +4,8 @@
 # make platforms  vets all platforms; argus-endpoint is under its size limit on each
 # make demo-check make run with a connection beside it: what a newcomer sees is there
 # make chaos      every part of a site is killed at random, nothing is lost or doubled (KILLS=500 SEED=7 for a long run; MUTANTS=1 for known defects)
+# make powercut   the power is taken away from a disk hundreds of times: spool and store on ext4 and XFS, and in memory (CUTS=500, LIVES=100000)
+# make faults     every fault of docs/reliability.md, and what happens then
 # make scale      thousands of agents at one collector (AGENTS=10000); records a second of one node and of three
 # make engines    the store in an S3 server and read by DuckDB, and a site with a NATS cluster and a balancer
 # make bench      the table of speed and memory, beside the peers that are installed
@@ -24,7 +26,7 @@ TARGETS  = linux/amd64 linux/arm64 linux/arm darwin/amd64 darwin/arm64 windows/a
 VET     ?= linux/arm darwin/arm64 windows/amd64
 FUZZTIME ?= 30s
 
-.PHONY: build endpoint run test deps format vet staticcheck cross-vet unit judges budgets platforms demo-check chaos scale engines bench soak pgo fuzz cross clean
+.PHONY: build endpoint run test deps format vet staticcheck cross-vet unit judges budgets platforms demo-check chaos powercut faults scale engines bench soak pgo fuzz cross clean
 
 build:
 	$(BUILD) -o bin/ $(PROGRAMS:%=./cmd/%)
@@ -80,6 +82,14 @@ demo-check: build
 # Both sites of internal/chaos, or, with MUTANTS, sites with a defect each that must be noticed.
 chaos:
 	ENDTOEND=1 go test -count=1 -v -timeout 60m $(if $(MUTANTS),-run Mutants) ./internal/chaos
+
+# On disks whose pictures are taken under load, each with the known defects after it; and on a disk in memory that forgets and reorders.
+powercut:
+	LIVES=$${LIVES:-4000} go test -count=1 -v -run PowerCuts ./uplink/spool
+	ENDTOEND=1 go test -count=1 -v -timeout 60m ./internal/powercut
+
+faults:
+	ENDTOEND=1 go test -count=1 -v -timeout 60m ./internal/faults
 
 # The collector with the engines around it. What no package of Debian brings comes into bin/tools.
 engines: bin/tools/versitygw bin/tools/duckdb/node_modules

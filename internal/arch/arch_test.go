@@ -34,7 +34,7 @@ var layers = map[string]int{
 
 	"internal/arch": 5, "internal/e2e": 5, "internal/bench": 5, "internal/judge": 5, "internal/netns": 5, // only tests import them
 	"internal/chaos": 5, "internal/faults": 5, "internal/powercut": 5, "internal/scale": 5, "internal/engines": 5,
-	"internal/chaos/sender": 6, "internal/scale/crowd": 6, // programs of the tests
+	"internal/chaos/sender": 6, "internal/scale/crowd": 6, "internal/powercut/writer": 6, // programs of the tests
 }
 
 // file is one parsed Go file of the repository.

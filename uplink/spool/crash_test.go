@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"testing"
+	"time"
 )
 
 // life is a spool with its collector through any number of power cuts.
@@ -143,7 +146,10 @@ func TestPowerCuts(t *testing.T) {
 	if testing.Short() {
 		lives = 50
 	}
-	cuts := 0
+	if n, err := strconv.Atoi(os.Getenv("LIVES")); err == nil {
+		lives = n
+	}
+	cuts, begin := 0, time.Now()
 	for seed := range lives {
 		l := newLife(uint64(seed), Options{SegmentBytes: 2 << 10, Host: "h"})
 		if err := l.run(300); err != nil {
@@ -151,7 +157,8 @@ func TestPowerCuts(t *testing.T) {
 		}
 		cuts += l.cut
 	}
-	t.Logf("%d power cuts", cuts)
+	took := time.Since(begin).Seconds()
+	t.Logf("powercut: spool in memory: %d lives, %d states after a crash opened and compared, %.0f a second, 0 lost, 0 doubled", lives, cuts, float64(cuts)/took)
 }
 
 // TestPowerCutsFindASpoolThatDoesNotSync shows that the test above can fail.
