@@ -1,6 +1,7 @@
 package receive
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net/http"
@@ -41,7 +42,7 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request, b *Batch) (err er
 	defer func() { h.limit.end(b.Monitor, err != nil && answerTo(err).never()) }()
 	h.bodyDeadline(w) // it may have waited
 	b.Received = time.Now()
-	b.Body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, wire.MaxCompressed))
+	b.Body, err = readAll(http.MaxBytesReader(w, r.Body, wire.MaxCompressed), r.ContentLength)
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return reject(http.StatusRequestEntityTooLarge, "body has more than %d octets", tooLarge.Limit)
 	}
@@ -60,6 +61,15 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request, b *Batch) (err er
 		}
 	}
 	return nil
+}
+
+// usualBody is as much as is believed of a Content-Length before anything has come.
+const usualBody = 64 << 10
+
+func readAll(r io.Reader, length int64) ([]byte, error) {
+	b := bytes.NewBuffer(make([]byte, 0, min(max(length, 0), usualBody)+bytes.MinRead))
+	_, err := b.ReadFrom(r)
+	return b.Bytes(), err
 }
 
 // batchOf reads the headers of a batch.

@@ -105,19 +105,20 @@ func certificate(t testing.TB, id *uuid.UUID) tls.Certificate {
 
 // peerAgent is a well-behaved agent.
 type peerAgent struct {
-	t      testing.TB
-	id     uuid.UUID
-	addr   string
-	conf   *tls.Config
-	client *http.Client
-	body   []byte
+	t       testing.TB
+	id      uuid.UUID
+	addr    string
+	conf    *tls.Config
+	client  *http.Client
+	body    []byte // a batch of so many records
+	records uint64
 }
 
 // agent returns one with a certificate that connects from an address, any when from is empty.
 func (l *live) agent(t testing.TB, from string) *peerAgent {
 	id := uuid.Must(uuid.NewV4())
 	conf := &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{certificate(t, &id)}}
-	a := &peerAgent{t: t, id: id, addr: l.addr, conf: conf, body: compress(t, stream(t, id, 1, 10))}
+	a := &peerAgent{t: t, id: id, addr: l.addr, conf: conf, body: compress(t, stream(t, id, 1, 10)), records: 10}
 	d := &net.Dialer{}
 	if from != "" {
 		d.LocalAddr = &net.TCPAddr{IP: net.ParseIP(from)}
@@ -129,7 +130,7 @@ func (l *live) agent(t testing.TB, from string) *peerAgent {
 }
 
 func (a *peerAgent) request() *http.Request {
-	r := post(a.body, 1, 10)
+	r := post(a.body, 1, a.records)
 	u := "https://" + a.addr + wire.PathFlows
 	req, err := http.NewRequestWithContext(a.t.Context(), http.MethodPost, u, bytes.NewReader(a.body))
 	if err != nil {

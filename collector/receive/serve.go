@@ -18,9 +18,10 @@ const (
 	idleTimeout      = 90 * time.Second
 	writeTimeout     = 60 * time.Second // covers the reading of the body and the journal
 	shutdownTimeout  = time.Second
-	maxStreams       = 8        // HTTP/2 requests at once on a connection
-	maxFrame         = 16 << 10 // octets of an HTTP/2 frame: a connection keeps a buffer for one
-	maxHeaderBytes   = 16 << 10 // of one request
+	maxStreams       = 8         // HTTP/2 requests at once on a connection
+	maxFrame         = 16 << 10  // octets of an HTTP/2 frame: a connection keeps a buffer for one
+	maxUnread        = 256 << 10 // octets of an HTTP/2 connection that the peer may send before they are read
+	maxHeaderBytes   = 16 << 10  // of one request
 )
 
 // Serve answers the connections of ln until ctx ends, and returns when the requests under way are answered
@@ -37,6 +38,7 @@ func (h *Handler) Serve(ctx context.Context, ln net.Listener, conf *tls.Config) 
 		MaxHeaderBytes:    maxHeaderBytes,
 		ConnContext:       withConn,
 		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams, MaxReadFrameSize: maxFrame,
+			MaxReceiveBufferPerConnection: maxUnread, MaxReceiveBufferPerStream: maxUnread,
 			PingTimeout: 15 * time.Second, SendPingTimeout: idleTimeout},
 		ErrorLog: zap.NewStdLog(h.config.Log.WithOptions(zap.IncreaseLevel(zap.ErrorLevel))),
 	}
