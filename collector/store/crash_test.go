@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -20,12 +21,15 @@ var errCrash = errors.New("crash")
 // mortal is a bucket of a process that dies at one of the changes that it makes: before it, or after.
 type mortal struct {
 	Bucket
+	mu    sync.Mutex
 	left  int // changes until then
 	after bool
 	dead  bool
 }
 
 func (m *mortal) change(do func() error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.dead {
 		return errCrash
 	}

@@ -12,33 +12,58 @@ import (
 	"github.com/gofrs/uuid/v5"
 )
 
+// putsAtOnce data files are on their way to the bucket at a time: those of many hours come together when agents return.
+const putsAtOnce = 8
+
+// put is a data file on its way.
+type put struct {
+	done chan struct{}
+	err  error // once done is closed
+}
+
 // create makes a data file of a table of what encode writes, which goes to the bucket as it comes, and notes its name, hour and
-// octets in f. It counts when a commit names it; until then, abandon takes it back.
+// octets in f. It returns when all is encoded; commit, replace and abandon wait until the bucket has it.
 func (m *manifest) create(ctx context.Context, f *File, table string, hour int64, encode func(io.Writer) error) error {
 	dir, at := partition(table, hour)
 	f.Name, f.Hour = path.Join(dir, fmt.Sprintf("%04d-%s.parquet", m.shard, uuid.Must(uuid.NewV7()))), at
+	name, p := f.Name, &put{done: make(chan struct{})}
 	m.mu.Lock()
-	m.writing[f.Name] = true
+	m.writing[name] = p
 	m.mu.Unlock()
 	from, to := io.Pipe()
-	encoded := make(chan error, 1)
+	m.slots <- struct{}{}
+	m.puts.Go(func() {
+		p.err = m.bucket.Put(ctx, name, -1, from)
+		from.CloseWithError(p.err) // the writer ends, whatever Put has read
+		<-m.slots
+		close(p.done)
+	})
 	count := &counter{w: to}
-	go func() {
-		err := encode(count)
-		to.CloseWithError(err)
-		encoded <- err
-	}()
-	err := m.bucket.Put(ctx, f.Name, -1, from)
-	from.CloseWithError(err) // the writer ends, whatever Put has read
-	if e := <-encoded; err == nil {
-		err = e
-	}
+	err := encode(count)
+	to.CloseWithError(err)
 	f.Bytes = count.n
 	return err
 }
 
+// landed returns when the bucket has the data files, or one of them has failed.
+func (m *manifest) landed(files []File) error {
+	for _, f := range files {
+		m.mu.RLock()
+		p := m.writing[f.Name]
+		m.mu.RUnlock()
+		if p == nil {
+			continue
+		}
+		if <-p.done; p.err != nil {
+			return p.err
+		}
+	}
+	return nil
+}
+
 // abandon removes data files that no commit will name.
 func (m *manifest) abandon(ctx context.Context, files []File) error {
+	_ = m.landed(files) // those that are not there need no removing
 	for _, f := range files {
 		if err := m.bucket.Remove(ctx, f.Name); err != nil {
 			return err

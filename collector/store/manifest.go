@@ -153,7 +153,10 @@ type manifest struct {
 
 	mu        sync.RWMutex // guards what follows; committed is changed only by who holds committing
 	committed state
-	writing   map[string]bool // data files that no commit names yet
+	writing   map[string]*put // data files that no commit names yet
+
+	puts  sync.WaitGroup
+	slots chan struct{} // one for each of puts
 
 	swept time.Time // when strays were removed
 }
@@ -165,7 +168,7 @@ func openManifest(ctx context.Context, b Bucket, shard int) (m *manifest, damage
 		return nil, len(l.damaged), err
 	}
 	m = &manifest{bucket: b, shard: shard, writer: uuid.Must(uuid.NewV4()), every: snapshotCommits, number: l.number, snapshot: l.snapshot, bytes: l.bytes,
-		committed: l.state, writing: map[string]bool{}}
+		committed: l.state, writing: map[string]*put{}, slots: make(chan struct{}, putsAtOnce)}
 	if l.number == 0 && shard == 0 {
 		lines, err := m.takeOver(ctx)
 		if err != nil {
@@ -221,6 +224,9 @@ func (m *manifest) probe(ctx context.Context) error {
 
 // commit makes e durable and part of the state.
 func (m *manifest) commit(ctx context.Context, e *entry) error {
+	if err := m.landed(e.Files); err != nil {
+		return err
+	}
 	m.committing.Lock()
 	defer m.committing.Unlock()
 	return m.commitLocked(ctx, e)
@@ -272,6 +278,9 @@ func (m *manifest) put(ctx context.Context, n uint64, data []byte) error {
 
 // replace makes added files count instead of removed ones, in one commit. errGone: one of these no longer counts, and added do not.
 func (m *manifest) replace(ctx context.Context, removed, added []File, now time.Time) error {
+	if err := m.landed(added); err != nil {
+		return err
+	}
 	m.committing.Lock()
 	defer m.committing.Unlock()
 	there := map[string]bool{}

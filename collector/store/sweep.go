@@ -182,7 +182,7 @@ func (m *manifest) strays(ctx context.Context, names []string) (list []string, e
 	}
 	for _, name := range names {
 		_, isRetired := m.committed.retired[name]
-		if shardOf(name) == m.shard && !known[name] && !isRetired && !m.writing[name] {
+		if shardOf(name) == m.shard && !known[name] && !isRetired && m.writing[name] == nil {
 			list = append(list, name)
 		}
 	}
