@@ -65,6 +65,9 @@ func (s *Spool) load() error {
 		s.next = fl.Next
 	}
 	newest, whole := s.loadSegments(files)
+	if known {
+		s.forget(fl.Accounted)
+	}
 	if n := len(s.segs); n > 0 && s.segs[n-1].next > s.next {
 		s.next = s.segs[n-1].next
 	}
@@ -172,6 +175,17 @@ func (s *Spool) copyOut(f file, from int64, info fs.FileInfo) {
 	}
 	out.WriteAt(rest, 0)
 	out.Close()
+}
+
+// forget removes what was freed before a power cut that took the unlink back.
+func (s *Spool) forget(accounted uint64) {
+	s.segs = slices.DeleteFunc(s.segs, func(g *segment) bool {
+		if g.next > accounted {
+			return false
+		}
+		s.fs.remove(g.name())
+		return true
+	})
 }
 
 // account works out what is durable, what is missing and what is inherited.
