@@ -50,14 +50,19 @@ func (s *spanFlags) query(now time.Time) (q collector.Query, err error) {
 	return q, nil
 }
 
+type hostsOptions struct {
+	span        spanFlags
+	json, worst bool
+	only        list
+}
+
 func hostsList() *ffcli.Command {
 	fs, place := placeFlags("list")
-	var span spanFlags
-	span.add(fs)
-	asJSON := fs.Bool("json", false, "print one JSON object a line")
-	worst := fs.Bool("worst", false, "the worst first, instead of by name")
-	var only list
-	fs.Var(&only, "only", "only hosts in these `states`, separated by commas")
+	var o hostsOptions
+	o.span.add(fs)
+	fs.BoolVar(&o.json, "json", false, "print one JSON object a line")
+	fs.BoolVar(&o.worst, "worst", false, "the worst first, instead of by name")
+	fs.Var(&o.only, "only", "only hosts in these `states`, separated by commas")
 	return &ffcli.Command{
 		Name:       "list",
 		ShortUsage: "argus-collector hosts list [flags]",
@@ -67,31 +72,35 @@ func hostsList() *ffcli.Command {
 			if len(args) > 0 {
 				return cli.Usagef("hosts knows list, approve, reject and revoke, not %q", args[0])
 			}
-			for _, s := range only {
-				if !slices.Contains(collector.HostStates(), collector.HostState(s)) {
-					return cli.Usagef("--only %q is no state of a host: they are %s", s, joined(collector.HostStates()))
-				}
-			}
-			q, err := span.query(time.Now())
-			if err != nil {
-				return err
-			}
-			hosts, err := collector.Hosts(ctx, place, q)
-			if err != nil {
-				return err
-			}
-			if only != nil {
-				hosts = slices.DeleteFunc(hosts, func(h collector.Host) bool { return !slices.Contains(only, string(h.State)) })
-			}
-			if *worst {
-				slices.SortStableFunc(hosts, worse)
-			}
-			if *asJSON {
-				return printJSON(hosts)
-			}
-			return printHosts(hosts, q.Now, screenWidth())
+			return o.run(ctx, place)
 		},
 	}
+}
+
+func (o *hostsOptions) run(ctx context.Context, place *collector.Place) error {
+	for _, s := range o.only {
+		if !slices.Contains(collector.HostStates(), collector.HostState(s)) {
+			return cli.Usagef("--only %q is no state of a host: they are %s", s, joined(collector.HostStates()))
+		}
+	}
+	q, err := o.span.query(time.Now())
+	if err != nil {
+		return err
+	}
+	hosts, err := collector.Hosts(ctx, place, q)
+	if err != nil {
+		return err
+	}
+	if o.only != nil {
+		hosts = slices.DeleteFunc(hosts, func(h collector.Host) bool { return !slices.Contains(o.only, string(h.State)) })
+	}
+	if o.worst {
+		slices.SortStableFunc(hosts, worse)
+	}
+	if o.json {
+		return printJSON(hosts)
+	}
+	return printHosts(hosts, q.Now, screenWidth())
 }
 
 func joined[T ~string](list []T) string {
