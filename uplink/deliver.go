@@ -32,7 +32,9 @@ func (c *Client) deliver(ctx context.Context) error {
 			c.renewTry = now.Add(c.c.renewals)
 			if err := c.renew(ctx); err != nil {
 				c.c.Log.Warn("certificate was not renewed", zap.String("code", "uplink-renew"), zap.Time("until", c.id.cert.Leaf.NotAfter), zap.Error(err))
-				return err
+				if ctx.Err() != nil || now.After(c.id.cert.Leaf.NotAfter) {
+					return err
+				} // else there is time: delivery goes on
 			}
 		}
 		b, epoch, err := c.nextWork(ctx)

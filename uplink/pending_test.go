@@ -2,7 +2,10 @@ package uplink
 
 import (
 	"crypto/sha256"
+	"crypto/tls"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -112,7 +115,7 @@ func TestConfiguredCA(t *testing.T) {
 // TestNoEnrolmentLoop: who was revoked and has no token renews in vain and does not ask to be approved again.
 func TestNoEnrolmentLoop(t *testing.T) {
 	col := newTestCollector(t)
-	approve, asked := approvals(col)
+	approve, _ := approvals(col)
 	approve()
 	r := newRig(t, func(c *Config) { c.Collectors = []string{col.address()} })
 	r.add(10)
@@ -130,7 +133,6 @@ func TestNoEnrolmentLoop(t *testing.T) {
 			return true
 		}
 	})
-	_ = asked
 	r.add(10)
 	r.until("several refusals", func() bool { return r.c.Stats().State == StateRejected && r.c.Stats().Attempts > 5 })
 	mu.Lock()
@@ -140,5 +142,41 @@ func TestNoEnrolmentLoop(t *testing.T) {
 	}
 	if p := r.s.Stats().Pending; p != 10 {
 		t.Errorf("%d records pending, want 10", p)
+	}
+}
+
+// TestFirstUseIsNotBlind: the first CA seen is kept only if the collector's certificate is good under it, by name and time.
+func TestFirstUseIsNotBlind(t *testing.T) {
+	now := time.Now()
+	for name, x := range map[string]struct {
+		cert func(ca *authority) tls.Certificate
+		want string
+	}{
+		"expired": {func(ca *authority) tls.Certificate {
+			return ca.server(now.Add(-2*time.Hour), now.Add(-time.Hour), "127.0.0.1")
+		}, "clock says"},
+		"another name": {func(ca *authority) tls.Certificate {
+			return ca.server(now.Add(-time.Hour), now.Add(time.Hour), "192.0.2.1")
+		}, "127.0.0.1"},
+		"no CA": {func(ca *authority) tls.Certificate {
+			c := ca.server(now.Add(-time.Hour), now.Add(time.Hour), "127.0.0.1")
+			c.Certificate = c.Certificate[:1]
+			return c
+		}, "shows no CA"},
+	} {
+		col := newTestCollector(t)
+		_, asked := approvals(col)
+		address := col.address()
+		col.srv.Close()
+		col.start(x.cert(col.ca), address)
+		r := newRig(t, func(c *Config) { c.Collectors = []string{address} })
+		r.until("a refusal", func() bool { return r.c.Stats().Attempts > 1 })
+		if st := r.c.Stats(); !strings.Contains(st.Reason, x.want) || st.CA != "" || len(asked()) > 0 {
+			t.Errorf("%s: asked for %v, %+v", name, asked(), st)
+		}
+		r.stop()
+		if _, err := os.Stat(filepath.Join(r.dir, "identity", caFile)); err == nil {
+			t.Errorf("%s: its CA was kept", name)
+		}
 	}
 }

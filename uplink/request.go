@@ -163,8 +163,11 @@ func (c *Client) enroll(ctx context.Context) error {
 	return c.adopt(r, a)
 }
 
-// renew asks for a new certificate over a connection with the old one.
+// renew asks for a new certificate over a connection with the old one: a new connection, because the collector must prove itself by what it has
+// now, and neither an old connection nor a resumed session shows that.
 func (c *Client) renew(ctx context.Context) error {
+	c.hangUp()
+	c.sessions = tls.NewLRUClientSessionCache(1)
 	csr, err := c.id.request(c.c.Name)
 	if err != nil {
 		return err
