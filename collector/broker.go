@@ -41,7 +41,7 @@ func (b *broker) open(ctx context.Context) error {
 		return b.start(ctx)
 	}
 	for {
-		p, err := b.config.join(ctx, b.config.Streams, b.config.JournalBytes)
+		p, err := b.config.join(ctx, b.config.Receive, b.config.Streams, b.config.JournalBytes)
 		if err == nil {
 			if n := p.journal.Replicas(); n < 3 {
 				b.log.Warn("the journal is on fewer than three servers: a server that is lost takes what the store does not have yet; only agents can send it again",
@@ -106,20 +106,31 @@ func (b *broker) close() error {
 // journal returns the journal as it was last started.
 func (b *broker) journal() *journal.Journal { return b.parts.Load().journal }
 
-// joinTimeout covers an election in the cluster.
-const joinTimeout = 15 * time.Second
+// The buckets of the shared state: the authority's, with its key, is none of the writers' business.
+const bucketPKI, bucketWork = "argus_pki", "argus_work"
 
-// join connects to the cluster of a place. With maxBytes it makes what is not there, with so many shards; without, that is fs.ErrNotExist.
-func (p *Place) join(ctx context.Context, shards int, maxBytes int64) (*brokerParts, error) {
+// createTimeout covers the making of all streams at the cluster's first use, joinTimeout an election when they are only looked for.
+const createTimeout, joinTimeout = time.Minute, 10 * time.Second
+
+// join connects to the cluster of a place. create makes what is not there, with so many shards, of maxBytes together; else that is
+// fs.ErrNotExist. Receivers create: writers and commands need no right to.
+func (p *Place) join(ctx context.Context, create bool, shards int, maxBytes int64) (*brokerParts, error) {
 	conn, err := p.Nats.Connect(ctx, "argus-collector")
 	if err != nil {
 		return nil, err
 	}
-	limited, cancel := context.WithTimeout(ctx, joinTimeout)
+	limit := joinTimeout
+	if create {
+		limit = createTimeout
+	}
+	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	parts := &brokerParts{conn: conn}
-	if parts.state, err = journal.OpenKV(limited, conn, maxBytes > 0); err == nil {
-		shards, err = sharedShards(parts.state, shards, maxBytes > 0)
+	if parts.state, err = journal.OpenKV(limited, conn, bucketWork, create); err == nil {
+		shards, err = sharedShards(parts.state, shards, create)
+	}
+	if !create {
+		maxBytes = 0
 	}
 	if err == nil {
 		parts.journal, err = journal.Open(limited, conn, shards, maxBytes)

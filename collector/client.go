@@ -42,7 +42,7 @@ func Follow(ctx context.Context, p *Place, monitor uuid.UUID) (io.ReadCloser, er
 }
 
 func (p *Place) followCluster(ctx context.Context, monitor uuid.UUID) (io.ReadCloser, error) {
-	parts, err := p.join(ctx, 0, 0)
+	parts, err := p.join(ctx, false, 0, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func Flush(ctx context.Context, p *Place) error {
 
 // flushCluster asks the writers of all shards at once.
 func (p *Place) flushCluster(ctx context.Context) error {
-	parts, err := p.join(ctx, 0, 0)
+	parts, err := p.join(ctx, false, 0, 0)
 	if err != nil {
 		return err
 	}

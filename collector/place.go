@@ -96,7 +96,7 @@ func (p *Place) sharedAuthority(ctx context.Context, create bool) (*pki.Authorit
 	}
 	limited, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
-	kv, err := journal.OpenKV(limited, conn, create)
+	kv, err := journal.OpenKV(limited, conn, bucketPKI, create)
 	if err != nil {
 		conn.Close()
 		return nil, err

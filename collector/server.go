@@ -118,7 +118,7 @@ func (s *Server) receive(ctx context.Context, authority *pki.Authority) (run []f
 	s.seen = &seen{Authority: authority, last: map[uuid.UUID]time.Time{}}
 	c := receive.DefaultConfig()
 	c.Authority, c.Append, c.Durable, c.Log = s.seen, s.append, s.durable, s.log.Named("receive")
-	c.Rate, c.Burst = s.config.Rate, 10*s.config.Rate
+	c.Rate, c.Burst, c.TrustProxy = s.config.Rate, 10*s.config.Rate, s.config.TrustProxy
 	s.receiver = receive.NewHandler(c)
 	run = append(run, func(ctx context.Context) error { return s.receiver.Serve(ctx, listener, tls) })
 	if !s.config.Clustered() {

@@ -129,6 +129,10 @@ func (w *writers) start(ctx context.Context, shard int) *running {
 			w.serve(ctx, &beside, x)
 		}
 		beside.Go(func() { x.tidy(ctx) })
+		if w.leases != nil {
+			x.log.Info("writing a shard")
+			defer x.log.Info("left a shard")
+		}
 		x.run(ctx)
 	}()
 	return r

@@ -72,8 +72,6 @@ func roleCommand(name, short, long string, receive, write bool) *ffcli.Command {
 	if write {
 		writeFlags(fs, &c)
 	}
-	fs.Var((*size)(&c.JournalBytes), "journal-size", "what waits for the store takes at most this `size` (K, M, G); agents wait beyond it")
-	fs.IntVar(&c.Streams, "streams", c.Streams, "divide a cluster's journal into this `number` of streams, at its first use")
 	fs.TextVar(&level, "log-level", level, "log at this `level`: debug, info, warn or error")
 	fs.String("config", "", "read this `file` in argus.conf syntax")
 	var warnings []string
@@ -105,6 +103,8 @@ func receiveFlags(fs *flag.FlagSet, c *collector.Config) {
 	fs.StringVar(&c.Listen, "listen", c.Listen, "await agents on this `host:port`; no host means every address")
 	fs.Var((*addresses)(&c.Advertise), "advertise", "agents reach this collector as `host:port` (repeat it, or separate by commas); by its host name when left out")
 	fs.IntVar(&c.Rate, "rate", c.Rate, "take at most this `number` of records a second from one agent; 0 is no limit")
+	fs.Var((*size)(&c.JournalBytes), "journal-size", "what waits for the store takes at most this `size` (K, M, G); agents wait beyond it")
+	fs.IntVar(&c.Streams, "streams", c.Streams, "divide a cluster's journal into this `number` of streams, at its first use")
 	fs.Var((*networks)(&c.TrustProxy), "proxy-protocol", "balancers in these `networks` (CIDR, separated by commas) tell the agent's address by the PROXY protocol")
 }
 

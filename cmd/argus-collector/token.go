@@ -75,8 +75,8 @@ Examples:
 
 // advertised returns the addresses of the running collector, or those that it would have by default.
 func advertised(ctx context.Context, place *collector.Place) []string {
-	if st, err := collector.ReadStatus(ctx, place); err == nil {
-		return st.Advertise
+	if running, err := collector.Addresses(ctx, place); err == nil {
+		return running
 	}
 	return collector.Advertised(collector.DefaultConfig().Listen, nil)
 }

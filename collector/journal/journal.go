@@ -123,7 +123,7 @@ func (j *Journal) Append(ctx context.Context, b *Batch) error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("journal append: %w", err)
+		return fmt.Errorf("journal append: %w", told(err))
 	}
 	return nil
 }
@@ -226,6 +226,8 @@ func (j *Journal) consume(ctx context.Context, shard int, from jetstream.Deliver
 
 // Discard forgets every entry of a shard up to and including seq. It is the acknowledgement of the store.
 func (j *Journal) Discard(ctx context.Context, shard int, seq uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
 	if err := j.streams[shard].Purge(ctx, jetstream.WithPurgeSequence(seq+1)); err != nil {
 		return fmt.Errorf("journal discard: %w", err)
 	}
@@ -240,6 +242,8 @@ type State struct {
 
 // State asks the server.
 func (j *Journal) State(ctx context.Context, shard int) (State, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
 	info, err := j.streams[shard].Info(ctx)
 	if err != nil {
 		return State{}, fmt.Errorf("journal state: %w", err)
