@@ -84,6 +84,7 @@ func newRealCollector(t *testing.T) *realCollector {
 // TestRotationByTheRealAuthority takes an agent through a whole rotation with the collector's own authority and receiver: rotate, fetch, retire. It sends all
 // the time; no request is refused, no record is lost, and it enrols once.
 func TestRotationByTheRealAuthority(t *testing.T) {
+	t.Parallel()
 	col := newRealCollector(t)
 	token, _, err := col.CreateToken([]string{col.address}, time.Hour, 1, pki.Labels{})
 	if err != nil {
