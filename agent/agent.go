@@ -36,6 +36,7 @@ type Agent struct {
 	ledger    ledger
 	reporting sync.Mutex // one account after the other
 	server    *server
+	gaveBack  uint64    // frames captured when memory was last given back
 	degraded  time.Time // since when the spool cannot write, zero while it can
 	memory    int64     // what the Go runtime is to stay within, octets
 	flows     int       // how many may be open
@@ -166,9 +167,9 @@ func (a *Agent) work(ctx context.Context) error {
 	return failure
 }
 
-// releaseEvery is after how many status records the agent gives back what it holds of its program: after the first one, when
-// the start is over, and again when connections have come and gone.
-const releaseEvery = 10
+// collectEvery is after how many status records an agent that has little to do gives back the memory of the start, and of
+// connections that have come and gone.
+const collectEvery = 10
 
 func (a *Agent) reportRegularly(ctx context.Context) error {
 	t := time.NewTicker(a.config.MARInterval)
@@ -185,9 +186,7 @@ func (a *Agent) reportRegularly(ctx context.Context) error {
 			a.report(time.Now(), flow.CauseStatus)
 			a.meters.ends.look(a.meters.log)
 			a.uplink.look()
-			if n%releaseEvery == 0 {
-				platform.ReleaseProgram()
-			}
+			a.giveBack(n%collectEvery == 0)
 		}
 	}
 }

@@ -3,6 +3,8 @@ package agent
 import (
 	"os"
 	"runtime/debug"
+
+	"github.com/argus-endpoint/argus-endpoint/platform"
 )
 
 const (
@@ -55,3 +57,22 @@ func (c *Config) limitMemory() int64 {
 	}
 	return debug.SetMemoryLimit(-1)
 }
+
+// giveBack returns to the system what is resident and not in use: pages of the program, and, if all, of the heap. An agent
+// that meters a lot would only have to fetch them again.
+func (a *Agent) giveBack(all bool) {
+	_, counters, _ := a.totals()
+	busy := counters.Captured()-a.gaveBack > busyFrames
+	a.gaveBack = counters.Captured()
+	switch {
+	case busy:
+	case all:
+		debug.FreeOSMemory()
+		fallthrough
+	default:
+		platform.ReleaseProgram()
+	}
+}
+
+// busyFrames is how many frames between two status records make an agent busy.
+const busyFrames = 10_000

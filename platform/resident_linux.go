@@ -7,23 +7,32 @@ import (
 	"iter"
 	"os"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
 
-func releaseProgram() {
+// ownMaps are the mappings of the program, which stay as they are.
+var ownMaps = sync.OnceValue(func() (list [][2]uintptr) {
 	maps, err := os.Open("/proc/self/maps")
 	if err != nil {
-		return
+		return nil
 	}
 	defer maps.Close()
 	program, err := os.Readlink("/proc/self/exe")
 	if err != nil {
-		return
+		return nil
 	}
 	for begin, end := range programMaps(maps, program) {
+		list = append(list, [2]uintptr{begin, end})
+	}
+	return list
+})
+
+func releaseProgram() {
+	for _, m := range ownMaps() {
 		// madvise(2): clean pages of a private mapping of a file are dropped, and read again when they are touched.
-		_, _, _ = unix.Syscall(unix.SYS_MADVISE, begin, end-begin, unix.MADV_DONTNEED)
+		_, _, _ = unix.Syscall(unix.SYS_MADVISE, m[0], m[1]-m[0], unix.MADV_DONTNEED)
 	}
 }
 

@@ -20,6 +20,7 @@ func main() {
 	scan := flag.String("scan", "", "the scan trace: a pcap `FILE`, made if empty")
 	packets := flag.Int("packets", 5_000_000, "packets of the endpoint trace")
 	probes := flag.Int("probes", 1_000_000, "packets of the scan trace")
+	idleOnly := flag.Bool("idle", false, "only P6, which takes three minutes")
 	rounds := flag.Int("rounds", 5, "rounds of each program; the median counts")
 	flag.Parse()
 	var err error
@@ -28,6 +29,8 @@ func main() {
 		err = touchHeaders(*touch)
 	case *sendTo != "":
 		err = sendFrames(*sendTo)
+	case *idleOnly:
+		err = benchIdle()
 	default:
 		err = bench(*endpoint, *scan, *packets, *probes, *rounds)
 	}
@@ -68,6 +71,9 @@ func bench(endpoint, scan string, packets, probes, rounds int) error {
 	if err := scanBesideATransfer(t, probes); err != nil {
 		return err
 	}
+	if err := idle(t); err != nil {
+		return err
+	}
 	if err := peersPerFlow(t, 100_000); err != nil {
 		return err
 	}
@@ -79,6 +85,17 @@ func bench(endpoint, scan string, packets, probes, rounds int) error {
 		return err
 	}
 	return live(t)
+}
+
+func benchIdle() error {
+	dir, err := os.MkdirTemp(memoryFolder(), "bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	t := &table{scratch: dir}
+	defer t.print(os.Stdout)
+	return idle(t)
 }
 
 // memoryFolder is where traces cost no disk time.
