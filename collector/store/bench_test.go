@@ -94,7 +94,6 @@ func mergedStore(b *testing.B, dir string, monitorOf func(int) uuid.UUID) {
 		each = n
 	}
 	s := open(b, dir)
-	defer s.Close()
 	var some []*host
 	for n := range streams {
 		some = append(some, newHost(b, n))
@@ -113,10 +112,14 @@ func mergedStore(b *testing.B, dir string, monitorOf func(int) uuid.UUID) {
 		}
 	}
 	commit(b, s)
+	s.Close()
+	s = open(b, dir)
+	defer s.Close()
 	fresh := s.files()
+	forgetPeak()
 	began := cpuTime()
 	compactAll(b, s)
-	took := cpuTime() - began
+	took, peak := cpuTime()-began, peakMB()
 	s.manifest.every = 1 // a snapshot, as there is most of the time
 	if err := s.Sweep(b.Context(), later()); err != nil {
 		b.Fatal(err)
@@ -125,6 +128,6 @@ func mergedStore(b *testing.B, dir string, monitorOf func(int) uuid.UUID) {
 	for _, f := range s.files() {
 		rows, size = rows+f.Rows, size+f.Bytes
 	}
-	fmt.Printf("%d rows in %d files are now in %d, %.1f octets a row, at %.0f rows/CPU-s\n", rows, len(fresh), len(s.files()), float64(size)/float64(rows),
-		float64(rows)/took.Seconds())
+	fmt.Printf("%d rows in %d files are now in %d, %.1f octets a row, at %.0f rows/CPU-s in %.0f MB\n", rows, len(fresh), len(s.files()), float64(size)/float64(rows),
+		float64(rows)/took.Seconds(), peak)
 }
