@@ -12,6 +12,7 @@
 //
 // Append never waits for a disk's cache: Run (or Sync) does the slow work. The spool is bounded by bytes, files and the
 // file system's free space; the oldest segment goes first, and Batch.Dropped tells the collector how many records are missing.
+// What the collector will never take is set aside by Quarantine, and files of a newer version at Open. Stats accounts for every record.
 // When the folder cannot be written the queue goes on in memory with a small bound, until the folder is back.
 //
 // Layout of a segment, little endian. Header, 48 octets: "ARGUSSPL", version u16 (1), 2 octets 0, CRC-32C of the header with
