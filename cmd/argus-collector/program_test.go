@@ -175,3 +175,45 @@ func TestSizes(t *testing.T) {
 		}
 	}
 }
+
+// TestAuthorityIsReplacedByCommands: what an operator types through a rotation, and with an authority of the company's.
+func TestAuthorityIsReplacedByCommands(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "state")
+	run := func(want int, args ...string) (out, errs string) {
+		t.Helper()
+		out, errs, code := program(t, append(args, "--state", state)...)
+		if code != want {
+			t.Fatalf("%v: exit %d, want %d: %s", args, code, want, errs)
+		}
+		return out, errs
+	}
+	if _, errs := run(cli.ExitFailure, "ca", "show"); !strings.Contains(errs, state) {
+		t.Errorf("without a state folder: %s", errs)
+	}
+	run(0, "token", "create")
+	before, _ := run(0, "ca", "show")
+	if _, errs := run(cli.ExitFailure, "ca", "retire"); !strings.Contains(errs, "rotate first") {
+		t.Errorf("retire without a rotation: %s", errs)
+	}
+	both, _ := run(0, "ca", "rotate")
+	old := strings.Fields(strings.Split(before, "\n")[1])[0]
+	if strings.Count(both, "\n") != 3 || !strings.Contains(both, "issues") || !strings.Contains(both, old+"  trusted") {
+		t.Errorf("after rotate:\n%s", both)
+	}
+	if _, errs := run(cli.ExitFailure, "ca", "rotate"); !strings.Contains(errs, "ca retire") {
+		t.Errorf("a second rotation: %s", errs)
+	}
+	if after, _ := run(0, "ca", "retire"); strings.Contains(after, old) || strings.Count(after, "\n") != 2 {
+		t.Errorf("after retire:\n%s", after)
+	}
+	if _, errs := run(cli.ExitUsage, "ca", "import"); !strings.Contains(errs, "--cert and --key") {
+		t.Errorf("import of nothing: %s", errs)
+	}
+	junk := filepath.Join(t.TempDir(), "junk.pem")
+	if err := os.WriteFile(junk, []byte("junk"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, errs := run(cli.ExitFailure, "ca", "import", "--cert", junk, "--key", junk); !strings.Contains(errs, "no PEM certificate") {
+		t.Errorf("import of junk: %s", errs)
+	}
+}
