@@ -92,11 +92,14 @@ faults:
 	ENDTOEND=1 go test -count=1 -v -timeout 60m ./internal/faults
 
 # The collector with the engines around it. What no package of Debian brings comes into bin/tools.
-engines: bin/tools/versitygw bin/tools/duckdb/node_modules
+engines: bin/tools/nats-server bin/tools/versitygw bin/tools/duckdb/node_modules
 	ENDTOEND=1 go test -count=1 -v -timeout 20m ./internal/engines
 
 bin/tools/duckdb/node_modules:
 	npm install --no-audit --no-fund --prefix bin/tools/duckdb @duckdb/node-api@1.5.6-r.1
+
+bin/tools/nats-server:
+	go build -o $@ github.com/nats-io/nats-server/v2
 
 bin/tools/versitygw:
 	GOBIN=$(CURDIR)/bin/tools go install github.com/versity/versitygw/cmd/versitygw@v1.8.0

@@ -126,12 +126,11 @@ func (l *leases) observe(t *leaseTable, now time.Time) {
 	maps.DeleteFunc(l.seen, func(id string, _ beat) bool { _, ok := t.Writers[id]; return !ok })
 }
 
-// update renews this writer, takes and gives shards, and tells whether t must be written.
-func (l *leases) update(t *leaseTable, idle func(int) bool, now time.Time) (changed bool) {
-	if _, ok := t.Writers[l.id]; !ok || now.Sub(l.renewed) >= leaseRenew {
-		t.Writers[l.id]++
-		changed = true
-	}
+// update renews this writer, takes and gives shards, and tells whether t must be written. Whatever is written is a renewal.
+func (l *leases) update(t *leaseTable, idle func(int) bool, now time.Time) bool {
+	_, known := t.Writers[l.id]
+	changed := !known || now.Sub(l.renewed) >= leaseRenew
+	t.Writers[l.id]++
 	for k, owner := range t.Owners {
 		_, live := t.Writers[owner]
 		right := t.rightful(k)

@@ -32,7 +32,7 @@ func (c *Cluster) Check() error {
 		case err != nil: // its text may hold a password
 			return errors.New("a NATS URL cannot be read: want nats://host:4222 or tls://host:4222")
 		case u.User != nil:
-			return fmt.Errorf("the NATS URL %s holds a name or a password, which others can read: put them into a file for --nats-creds", u.Redacted())
+			return fmt.Errorf("the NATS URL of %s holds a name or a password, which others can read: put them into a file for --nats-creds", u.Host)
 		case u.Scheme != "nats" && u.Scheme != "tls" || u.Host == "":
 			return fmt.Errorf("NATS URL %q: want nats://host:4222 or tls://host:4222", text)
 		}
