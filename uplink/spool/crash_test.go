@@ -142,7 +142,7 @@ func (l *life) run(steps int) error {
 // TestPowerCuts: whatever of the unsynced writes and names the disk keeps, what was synced arrives, nothing arrives twice, and
 // no number is given to two records of one epoch.
 func TestPowerCuts(t *testing.T) {
-	lives := 400
+	lives := 150
 	if testing.Short() {
 		lives = 50
 	}

@@ -71,7 +71,7 @@ func TestBoundsDropTheOldest(t *testing.T) {
 func TestErrorsOfTheDisk(t *testing.T) {
 	for _, errno := range []error{syscall.EIO, syscall.ENOSPC, syscall.EMFILE, syscall.EROFS} {
 		t.Run(errno.Error(), func(t *testing.T) {
-			for seed := range 100 {
+			for seed := range 40 {
 				d := newMemFS()
 				r := rand.New(rand.NewPCG(uint64(seed), 3))
 				var off atomic.Bool
