@@ -26,7 +26,7 @@ func TestHostWithoutToken(t *testing.T) {
 	s.agentA = s.startAgent(s.a, monitorA, "", "--mar-status-interval", "1") // before the collector is up
 
 	host := func() (h struct{ State, Fingerprint string }) {
-		for _, line := range strings.Split(s.run(s.col, "argus-collector", "hosts", "--state", s.colState, "--json"), "\n") {
+		for line := range strings.SplitSeq(s.run(s.col, "argus-collector", "hosts", "--state", s.colState, "--json"), "\n") {
 			if strings.Contains(line, monitorA) {
 				if err := json.Unmarshal([]byte(line), &h); err != nil {
 					t.Fatal(err)
