@@ -185,23 +185,6 @@ func parseLink(m nlMessage) (in Interface, ok bool) {
 	return in, in.Index > 0 && in.Name != ""
 }
 
-// parseTraffic reads the counters of an RTM_NEWLINK message (struct rtnl_link_stats64, linux/if_link.h).
-func parseTraffic(m nlMessage) (index int, t Traffic, ok bool) {
-	if m.kind != rtmNewLink || len(m.body) < ifInfoLen {
-		return 0, t, false
-	}
-	index = int(int32(binary.NativeEndian.Uint32(m.body[4:])))
-	for kind, v := range nlAttrs(m.body[ifInfoLen:]) {
-		if kind != iflaStats64 || len(v) < 8*8 {
-			continue
-		}
-		at := func(i int) uint64 { return binary.NativeEndian.Uint64(v[8*i:]) }
-		t = Traffic{RxPackets: at(0), TxPackets: at(1), RxBytes: at(2), TxBytes: at(3), RxDropped: at(6), TxDropped: at(7)}
-		ok = true
-	}
-	return index, t, ok && index > 0
-}
-
 // kindOf names what a link is, by IFLA_INFO_KIND where there is one, else by its ARPHRD type (if_arp.h).
 func kindOf(hardware uint16, kind string) string {
 	switch kind {

@@ -1,5 +1,7 @@
 package platform
 
+import "encoding/binary"
+
 // Traffic is what the system itself counts of an interface since it was made: what went through the driver, which is not what a
 // capture sees (docs/status-record.md).
 type Traffic struct {
@@ -29,4 +31,21 @@ func (t *Traffic) Add(before, now Traffic) {
 	add(&t.TxBytes, before.TxBytes, now.TxBytes)
 	add(&t.RxDropped, before.RxDropped, now.RxDropped)
 	add(&t.TxDropped, before.TxDropped, now.TxDropped)
+}
+
+// parseTraffic reads the counters of an RTM_NEWLINK message (struct rtnl_link_stats64, linux/if_link.h).
+func parseTraffic(m nlMessage) (index int, t Traffic, ok bool) {
+	if m.kind != rtmNewLink || len(m.body) < ifInfoLen {
+		return 0, t, false
+	}
+	index = int(int32(binary.NativeEndian.Uint32(m.body[4:])))
+	for kind, v := range nlAttrs(m.body[ifInfoLen:]) {
+		if kind != iflaStats64 || len(v) < 8*8 {
+			continue
+		}
+		at := func(i int) uint64 { return binary.NativeEndian.Uint64(v[8*i:]) }
+		t = Traffic{RxPackets: at(0), TxPackets: at(1), RxBytes: at(2), TxBytes: at(3), RxDropped: at(6), TxDropped: at(7)}
+		ok = true
+	}
+	return index, t, ok && index > 0
 }

@@ -35,8 +35,8 @@ func idle(t *table) error {
 	}
 	for _, args := range []string{
 		"-n " + host + " link add name up type veth peer name up netns " + soc,
-		"-n " + host + " addr add 10.99.0.1/24 dev up", "-n " + host + " link set up up", "-n " + host + " link set lo up",
-		"-n " + soc + " addr add 10.99.0.2/24 dev up", "-n " + soc + " link set up up", "-n " + soc + " link set lo up",
+		"-n " + host + " addr add 10.99.0.1/24 dev up", "-n " + host + " link set dev up up", "-n " + host + " link set lo up",
+		"-n " + soc + " addr add 10.99.0.2/24 dev up", "-n " + soc + " link set dev up up", "-n " + soc + " link set lo up",
 	} {
 		if err := ip(args); err != nil {
 			return err
