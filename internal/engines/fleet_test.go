@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -217,6 +218,17 @@ func TestFleet(t *testing.T) {
 		f.start("r1")
 		f.saysSoon("r1", "collector is ready", 60*time.Second)
 	})
+	f.part("the store is away", func(f *fleet) {
+		if err := errors.Join(os.Rename(f.path("store"), f.path("away")), os.WriteFile(f.path("store"), nil, 0o600)); err != nil {
+			f.t.Fatal(err)
+		}
+		f.until("both writers say so", 30*time.Second, func() bool {
+			return strings.Contains(f.procs["w1"].log.String(), `"code":"store"`) && strings.Contains(f.procs["w2"].log.String(), `"code":"store"`)
+		})
+		if err := errors.Join(os.Remove(f.path("store")), os.Rename(f.path("away"), f.path("store"))); err != nil {
+			f.t.Fatal(err)
+		}
+	})
 	f.part("the whole cluster is down", func(f *fleet) {
 		for _, n := range []string{"n1", "n2", "n3"} {
 			f.kill(n)
@@ -231,7 +243,7 @@ func TestFleet(t *testing.T) {
 	})
 	stop()
 	f.allStored(all, 2*time.Minute)
-	f.part("a revocation counts at every receiver", func(f *fleet) {
+	f.part("a revocation counts at once", func(f *fleet) {
 		gone := all[0]
 		begin := time.Now()
 		f.command("receive", "hosts", "revoke", gone.id.String())
