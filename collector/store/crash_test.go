@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/parquet-go/parquet-go"
 )
 
 var errCrash = errors.New("crash")
@@ -75,6 +77,7 @@ func life(t *testing.T, b Bucket, journal []*Batch) (left []*Batch) {
 // TestCrashAnywhereStoresOnce ends the process before and after every change of the bucket that five commits with snapshots and
 // sweeping make, and starts again from the journal.
 func TestCrashAnywhereStoresOnce(t *testing.T) {
+	uncompressed(t)
 	var batches []*Batch
 	h := newHost(t, 1)
 	for range 5 {
@@ -123,6 +126,14 @@ func memoryDir(t testing.TB) string {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	return dir
+}
+
+// uncompressed makes files quicker: the race detector lets every fourth encoder of zstd be made anew.
+func uncompressed(t testing.TB) {
+	t.Helper()
+	options := writerOptions
+	writerOptions = append(slices.Clone(options), parquet.Compression(&parquet.Uncompressed))
+	t.Cleanup(func() { writerOptions = options })
 }
 
 func countFiles(t testing.TB, dir string) (n int) {
