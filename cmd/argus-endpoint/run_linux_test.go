@@ -214,3 +214,37 @@ func TestSignalEndsASilentPipe(t *testing.T) {
 		t.Errorf("%v: %s", err, &stdout)
 	}
 }
+
+// Fault 25: an agent that is killed three times in ten minutes begins the fourth time without what it can do without, and says so.
+func TestThreeKillsSwitchOff(t *testing.T) {
+	if !netns.Inside(t) {
+		return
+	}
+	path, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, err := os.MkdirTemp("", "agent")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(state) })
+	var out string
+	for kill := range 4 {
+		cmd := exec.Command(path, "run", "--state", state)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { cmd.Process.Kill() })
+		eventually(t, 5*time.Second, "status answers", func() bool {
+			out = call(t, nil, "status", "--state", state).stdout
+			return strings.Contains(out, fmt.Sprintf("pid %d,", cmd.Process.Pid)) && strings.Contains(out, "lo ")
+		})
+		if off := strings.Contains(out, "process, after three crashes"); off != (kill == 3) {
+			t.Errorf("after %d kills:\n%s", kill, out)
+		}
+		cmd.Process.Kill()
+		cmd.Wait()
+	}
+}
