@@ -21,7 +21,7 @@ const (
 	// manyFiles are merged even if more come all the time.
 	manyFiles = 64
 	// mergeMemory bounds what the files that are merged at once take, by the estimates of mergeCost.
-	mergeMemory = 48 << 20
+	mergeMemory = 32 << 20
 )
 
 // Compact merges small files of an hour that is over into a large one, if that pays, and returns whether to call it again at once. It
