@@ -228,12 +228,18 @@ func (c *Client) failed(err error) time.Duration {
 	} else {
 		c.enter(StateWaiting, reason)
 	}
+	return c.again(err, outage)
+}
+
+// again says how long to wait after an attempt that brought nothing, and at which collector to go on.
+func (c *Client) again(err error, outage time.Duration) time.Duration {
 	if dnsFailed(err) && outage < dnsOften {
 		return rand.N(dnsEvery)
 	}
 	if len(c.addresses) == 0 {
 		return backoff(outage)
 	}
+	e, answered := errors.AsType[*answerError](err)
 	if c.at++; c.at%len(c.addresses) != 0 && !answered {
 		return backoff(0) // another collector may work
 	}

@@ -1,6 +1,7 @@
 package uplink
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -73,35 +74,19 @@ func (c Config) withDefaults() (Config, error) {
 	case c.Queue == nil || c.Preamble == nil:
 		return c, errors.New("uplink: no queue or no preamble")
 	}
-	if c.KeyStore == "" {
-		c.KeyStore = storeFile
-	}
-	if err := CheckKeyStore(c.KeyStore); err != nil {
-		return c, err
-	}
-	if c.BatchRecords <= 0 {
-		c.BatchRecords = 200
-	}
-	if c.BatchBytes <= 0 {
-		c.BatchBytes = 64 << 10
-	}
-	if c.BatchInterval <= 0 {
-		c.BatchInterval = 30 * time.Second
-	}
-	if c.renewals <= 0 {
-		c.renewals = time.Hour
-	}
-	if c.moved <= 0 {
-		c.moved = 10 * time.Minute
-	}
-	if c.gap <= 0 {
-		c.gap = time.Second
-	}
+	c.KeyStore = cmp.Or(c.KeyStore, storeFile)
+	c.BatchRecords = cmp.Or(max(c.BatchRecords, 0), 200)
+	c.BatchBytes = cmp.Or(max(c.BatchBytes, 0), 64<<10)
+	c.BatchInterval = cmp.Or(max(c.BatchInterval, 0), 30*time.Second)
+	c.renewals, c.moved, c.gap = cmp.Or(c.renewals, time.Hour), cmp.Or(c.moved, 10*time.Minute), cmp.Or(c.gap, time.Second)
 	if c.Proxy == nil {
 		c.Proxy = http.ProxyFromEnvironment
 	}
 	if c.Log == nil {
 		c.Log = zap.NewNop()
+	}
+	if err := CheckKeyStore(c.KeyStore); err != nil {
+		return c, err
 	}
 	for _, a := range c.Collectors {
 		if err := wire.CheckAddress(a); err != nil {

@@ -84,61 +84,63 @@ func lookup(ctx context.Context, host string) ([]netip.Addr, error) {
 	return found, err
 }
 
-// race returns the first connection to any address; each family tries its own in order.
+// dialed is how a family's attempts have ended.
+type dialed struct {
+	conn net.Conn
+	err  error
+}
+
+// race returns the first connection to any address; the second family begins when the first has failed or is slow.
 func race(ctx context.Context, connect dialFunc, family [2][]string) (net.Conn, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	type result struct {
-		conn net.Conn
-		err  error
-	}
-	results := make(chan result)
-	failed := make(chan struct{}) // the first family has
-	run := func(addresses []string) {
-		var errs []error
-		for i, a := range addresses {
-			conn, err := inTurn(ctx, connect, a, len(addresses)-i)
-			if err == nil {
-				results <- result{conn, nil}
-				return
-			}
-			errs = append(errs, err)
+	results, slow := make(chan dialed), time.NewTimer(otherFamilyAfter)
+	defer slow.Stop()
+	begin := func(i int) int {
+		addresses := family[i]
+		if family[i] = nil; len(addresses) == 0 {
+			return 0
 		}
-		results <- result{nil, errors.Join(errs...)}
-	}
-	left := 1
-	go run(family[0])
-	if len(family[1]) > 0 {
-		left++
-		go func() {
-			select {
-			case <-time.After(otherFamilyAfter):
-			case <-failed:
-			}
-			run(family[1])
-		}()
+		go func() { results <- each(ctx, connect, addresses) }()
+		return 1
 	}
 	var won net.Conn
 	var errs []error
-	for i := range left { // all of them end: the rest soon, once one has won
-		r := <-results
-		if i == 0 {
-			close(failed)
+	for running := begin(0); running > 0; {
+		select {
+		case <-slow.C:
+			running += begin(1)
+			continue
+		case r := <-results: // all that were begun end, soon once one has won
+			running--
+			if errs = append(errs, r.err); r.err == nil && won == nil {
+				won = r.conn
+				cancel()
+			} else if r.err == nil {
+				r.conn.Close()
+			}
 		}
-		switch {
-		case r.conn != nil && won == nil:
-			won = r.conn
-			cancel()
-		case r.conn != nil:
-			r.conn.Close()
-		default:
-			errs = append(errs, r.err)
+		if won == nil {
+			running += begin(1)
 		}
 	}
-	if won != nil {
-		return won, nil
+	if won == nil {
+		return nil, errors.Join(errs...)
 	}
-	return nil, errors.Join(errs...)
+	return won, nil
+}
+
+// each tries addresses in order.
+func each(ctx context.Context, connect dialFunc, addresses []string) dialed {
+	var errs []error
+	for i, a := range addresses {
+		conn, err := inTurn(ctx, connect, a, len(addresses)-i)
+		if err == nil {
+			return dialed{conn, nil}
+		}
+		errs = append(errs, err)
+	}
+	return dialed{nil, errors.Join(errs...)}
 }
 
 // inTurn connects to one address and leaves the others behind it their part of the time.
