@@ -150,7 +150,7 @@ func TestRotationWhileAgentsDeliver(t *testing.T) {
 		return t.Failed() || agents[1].renewed.Load() > 0 && agents[2].renewed.Load() > 0 && agents[3].renewed.Load() > 0
 	})
 	more("deliveries with both authorities")
-	if err := authority.Retire(false); err == nil || !strings.Contains(err.Error(), "1 hosts") {
+	if err := authority.Retire(false); err == nil || !strings.Contains(err.Error(), "1 host(s)") {
 		t.Errorf("retired with one host on the old authority: %v", err)
 	}
 	before, after := newAgent(t, oldToken), newAgent(t, token(t, s)) // with tokens from before and after the rotation

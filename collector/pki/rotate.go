@@ -178,7 +178,7 @@ func (a *Authority) Retire(force bool) error {
 		return errors.New("there is one authority only: rotate first")
 	}
 	if n := a.holders(list, 1); n > 0 && !force {
-		return fmt.Errorf("%d hosts have a certificate of the old authority still and would have to enrol anew, with a new token: wait for them, revoke those that are gone, or use --force", n)
+		return fmt.Errorf("the latest certificate of %d host(s) is from the old authority: without it they would have to enrol anew, with a new token; wait for them, revoke those that are gone, or use --force", n)
 	}
 	present := cas.list[0]
 	present.cross = nil

@@ -138,7 +138,7 @@ func TestRetireWaitsForTheLastHost(t *testing.T) {
 	if err := b.Rotate(); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Retire(false); err == nil || !strings.Contains(err.Error(), "2 hosts") {
+	if err := b.Retire(false); err == nil || !strings.Contains(err.Error(), "2 host(s)") {
 		t.Errorf("with 2 hosts on the old authority: %v", err)
 	}
 	if err := b.Revoke(gone); err != nil {

@@ -9,7 +9,11 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
+
+	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
+	"github.com/gofrs/uuid/v5"
 )
 
 func hexOf(sum [32]byte) string { return hex.EncodeToString(sum[:]) }
@@ -87,6 +91,61 @@ func TestUpdatesOfManyAreAllKept(t *testing.T) {
 	}
 	if n, _, err := load[int](s, "count"); err != nil || n != 4*each {
 		t.Errorf("%d updates are kept of %d, %v", n, 4*each, err)
+	}
+}
+
+// away is a State that can be out of reach, as a cluster can.
+type away struct {
+	State
+	gone atomic.Bool
+}
+
+var errAway = errors.New("no route to the cluster")
+
+func (s *away) Get(name string) ([]byte, uint64, error) {
+	if s.gone.Load() {
+		return nil, 0, errAway
+	}
+	return s.State.Get(name)
+}
+
+// TestStateOutOfReach: what is not known now is not refused for ever; what is known serves on.
+func TestStateOutOfReach(t *testing.T) {
+	b := newBench(t)
+	s := &away{State: b.state}
+	b.state = s
+	key, id := newKey(t), uuid.Must(uuid.NewV4())
+	cert, err := b.enroll(key, id, b.token(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Verify(cert); err != nil {
+		t.Fatal(err)
+	}
+	conf, err := b.ServerTLS(LocalNames)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.gone.Store(true)
+	if _, err := b.Verify(cert); err != nil {
+		t.Errorf("what was read a moment ago: %v", err)
+	}
+	b.clock = b.clock.Add(2 * recheck)
+	for what, err := range map[string]error{
+		"Verify": func() error { _, err := b.Verify(cert); return err }(),
+		"Enroll": func() error { _, err := b.enroll(key, id, ""); return err }(),
+		"Renew":  func() error { _, err := b.Renew(cert, &wire.RenewRequest{CSR: csr(t, key, id)}); return err }(),
+	} {
+		if _, refused := errors.AsType[*Refusal](err); err == nil || refused {
+			t.Errorf("%s without the state: %v, want an error that is no refusal", what, err)
+		}
+	}
+	if err := b.reaches(chainOf(t, conf), b.cas.Load().current().cert); err != nil {
+		t.Errorf("handshakes without the state: %v", err)
+	}
+	s.gone.Store(false)
+	if _, err := b.Verify(cert); err != nil {
+		t.Errorf("when it is back: %v", err)
 	}
 }
 

@@ -4,8 +4,10 @@ import (
 	"container/list"
 	"context"
 	"errors"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,20 +44,6 @@ type address struct {
 	waiting   list.List // of *conn, the oldest first
 }
 
-// conn is a connection as the gate knows it.
-type conn struct {
-	net.Conn
-	gate    *gate
-	from    netip.Addr // an IPv6 network of 64 bits counts as one address
-	since   time.Time
-	timer   *time.Timer
-	known   atomic.Bool // its monitor is
-	gone    bool        // guarded by gate.mu, as what follows
-	monitor uuid.UUID
-	place   *list.Element // in strangers, waiting or a list of monitors
-	in      *list.List    // which of them
-}
-
 func newGate(ln net.Listener, c *Config) *gate {
 	g := &gate{Listener: ln, limits: c.Limits, proxy: c.TrustProxy,
 		all: map[*conn]bool{}, addresses: map[netip.Addr]*address{}, monitors: map[uuid.UUID]*list.List{}}
@@ -79,10 +67,10 @@ func (g *gate) run(ctx context.Context) error {
 			}
 			continue
 		}
-		if from := addressOf(nc.RemoteAddr()); g.isProxy(from) {
-			wg.Go(func() { g.admitProxied(nc) })
+		if g.isProxy(ipOf(nc)) {
+			wg.Go(func() { g.admitProxied(ctx, nc) })
 		} else {
-			g.admit(nc, from)
+			g.admit(nc)
 		}
 	}
 }
@@ -90,7 +78,6 @@ func (g *gate) run(ctx context.Context) error {
 const (
 	acceptRetry       = 20 * time.Millisecond
 	proxyTimeout      = 5 * time.Second
-	ipv6Network       = 64               // bits that one customer of a provider has at least
 	maxWait           = 10 * time.Second // what waits longer for its handshake has given up
 	maxHandshakeQueue = 16_384
 )
@@ -105,32 +92,21 @@ func (g *gate) isProxy(from netip.Addr) bool {
 }
 
 // admitProxied takes the peer's address from a balancer, which must tell it first (PROXY protocol).
-func (g *gate) admitProxied(nc net.Conn) {
+func (g *gate) admitProxied(ctx context.Context, nc net.Conn) {
+	stop := context.AfterFunc(ctx, func() { nc.Close() })
+	defer stop()
 	pc := proxyproto.NewConn(nc, proxyproto.WithPolicy(proxyproto.REQUIRE), proxyproto.SetReadHeaderTimeout(proxyTimeout))
 	if pc.ProxyHeader() == nil {
 		g.turnedAway.Add(1)
 		nc.Close()
 		return
 	}
-	g.admit(pc, addressOf(pc.RemoteAddr()))
-}
-
-func addressOf(a net.Addr) netip.Addr {
-	t, ok := a.(*net.TCPAddr)
-	if !ok {
-		return netip.Addr{}
-	}
-	ip := t.AddrPort().Addr().Unmap().WithZone("")
-	if ip.Is6() {
-		p, _ := ip.Prefix(ipv6Network) // an IPv6 address has that many bits
-		return p.Addr()
-	}
-	return ip
+	g.admit(pc)
 }
 
 // admit lets a connection in, lets it wait, or closes it.
-func (g *gate) admit(nc net.Conn, from netip.Addr) {
-	c := &conn{Conn: nc, gate: g, from: from, since: time.Now()}
+func (g *gate) admit(nc net.Conn) {
+	c := &conn{Conn: nc, gate: g, from: network(ipOf(nc))}
 	g.mu.Lock()
 	out := g.enter(c)
 	g.mu.Unlock()
@@ -277,41 +253,13 @@ func (g *gate) Close() error {
 	return g.Listener.Close()
 }
 
-// Close ends the connection and gives its place to another.
-func (c *conn) Close() error {
-	c.gate.mu.Lock()
-	c.gate.leave(c, true)
-	c.gate.mu.Unlock()
-	return c.Conn.Close()
-}
-
-// belongs tells that a request on the connection has proved to be a monitor's: it is no stranger any more.
-func (c *conn) belongs(monitor uuid.UUID) {
-	if c == nil || c.known.Load() { // its certificate never changes
-		return
-	}
-	if oldest := c.gate.recognise(c, monitor); oldest != nil {
-		oldest.Close()
-	}
-}
-
-// recognise moves c to the connections of its monitor, and returns the one that is too much, if any.
-func (g *gate) recognise(c *conn, monitor uuid.UUID) (oldest *conn) {
+// end closes the listener and every connection.
+func (g *gate) end() {
+	g.Close()
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	if c.gone || c.known.Swap(true) {
-		return nil
+	left := slices.Collect(maps.Keys(g.all))
+	g.mu.Unlock()
+	for _, c := range left {
+		c.Close()
 	}
-	g.unlist(c, true)
-	c.monitor = monitor
-	l := g.monitors[monitor]
-	if l == nil {
-		l = list.New()
-		g.monitors[monitor] = l
-	}
-	c.in, c.place = l, l.PushBack(c)
-	if l.Len() <= g.limits.ConnectionsPerMonitor {
-		return nil
-	}
-	return l.Front().Value.(*conn)
 }

@@ -57,27 +57,10 @@ func (h *Handler) Serve(ctx context.Context, ln net.Listener, conf *tls.Config) 
 	if stop() {
 		wg.Done()
 	}
-	gate.Close()
+	gate.end()
 	wg.Wait()
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
 	return fmt.Errorf("receive: %w", err)
-}
-
-// connKey is the key of the context's *conn.
-type connKey struct{}
-
-// withConn lets requests find the connection on which they came.
-func withConn(ctx context.Context, nc net.Conn) context.Context {
-	if t, ok := nc.(*tls.Conn); ok {
-		nc = t.NetConn()
-	}
-	return context.WithValue(ctx, connKey{}, nc)
-}
-
-// connOf returns the connection of a request, nil when it did not come through a gate.
-func connOf(r *http.Request) *conn {
-	c, _ := r.Context().Value(connKey{}).(*conn)
-	return c
 }
