@@ -58,11 +58,13 @@ func immutable(t *testing.T, dir string, on bool) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		flags := 0
-		if on {
-			flags = unix.STATX_ATTR_IMMUTABLE // the same bit as FS_IMMUTABLE_FL
+		flags, err := unix.IoctlGetInt(int(f.Fd()), unix.FS_IOC_GETFLAGS) // ext4 keeps others there that may not be cleared
+		if flags &^= unix.STATX_ATTR_IMMUTABLE; on {                      // the same bit as FS_IMMUTABLE_FL
+			flags |= unix.STATX_ATTR_IMMUTABLE
 		}
-		err = unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, flags)
+		if err == nil {
+			err = unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, flags)
+		}
 		f.Close()
 		if errors.Is(err, unix.ENOTTY) || errors.Is(err, unix.EOPNOTSUPP) {
 			if os.Getenv("CI") == "true" {
