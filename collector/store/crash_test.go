@@ -131,9 +131,10 @@ func memoryDir(t testing.TB) string {
 // uncompressed makes files quicker: the race detector lets every fourth encoder of zstd be made anew.
 func uncompressed(t testing.TB) {
 	t.Helper()
-	options := writerOptions
+	options, merged := writerOptions, mergedOptions
 	writerOptions = append(slices.Clone(options), parquet.Compression(&parquet.Uncompressed))
-	t.Cleanup(func() { writerOptions = options })
+	mergedOptions = nil
+	t.Cleanup(func() { writerOptions, mergedOptions = options, merged })
 }
 
 func countFiles(t testing.TB, dir string) (n int) {
