@@ -50,7 +50,7 @@ func New(c Config, version string, log *zap.Logger) *Agent {
 	return &Agent{config: c, version: version, log: log, readClocks: platform.ReadClocks}
 }
 
-// Run meters, keeps and delivers until ctx ends, and returns when all that it started has ended: within two seconds.
+// Run meters, keeps and delivers until ctx ends, and returns when all that it started has ended: within five seconds.
 // An error that comes with cli.ExitRunning tells that another agent owns the state folder.
 func (a *Agent) Run(ctx context.Context) (err error) {
 	a.began = time.Now()
@@ -81,6 +81,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	err = a.work(ctx)
 	a.crashes.close()
 	a.report(time.Now(), flow.CauseStop)
+	a.uplink.finish()
 	if cerr := a.spool.Close(); cerr != nil && err == nil {
 		err = fmt.Errorf("close the spool: %w", cerr)
 	}

@@ -84,6 +84,18 @@ func (d *delivery) discover(context.Context) (token string, collectors []string)
 
 func (d *delivery) run(ctx context.Context) error { return d.client.Run(ctx) }
 
+// finishTime is what the last words may take: a service is to stop within 5 s.
+const finishTime = 2 * time.Second
+
+// finish delivers the last words of an agent that is stopped in order, if the collector was there.
+func (d *delivery) finish() {
+	ctx, cancel := context.WithTimeout(context.Background(), finishTime)
+	defer cancel()
+	if d.agent.spool.Sync() == nil {
+		d.client.Finish(ctx)
+	}
+}
+
 func (d *delivery) own(src, dst netip.AddrPort) bool { return d.client.Own(src, dst) }
 
 // wake tells the client that the network has changed. A connection that works is only given up when the host's own addresses

@@ -343,3 +343,52 @@ func TestMemory(t *testing.T) {
 	}
 	runtime.KeepAlive(c)
 }
+
+// TestFinish: what is spooled after Run has ended still arrives, if the collector was there, and nothing waits for one that was not.
+func TestFinish(t *testing.T) {
+	col := newTestCollector(t)
+	r := newRig(t, func(c *Config) { c.Token = col.token() })
+	r.add(10)
+	r.all(col)
+	conf := r.c.c
+	r.stop() // its client and its spool: what follows is done by hand
+	q, err := spool.Open(filepath.Join(r.dir, "spool"), spool.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer q.Close()
+	conf.Queue = q
+	for _, there := range []bool{true, false} {
+		ctx, cancel := context.WithCancel(t.Context())
+		c, err := New(conf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error)
+		go func() { ended <- c.Run(ctx) }()
+		for c.Stats().State != StateUp {
+			runtime.Gosched()
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
+		if !there {
+			col.srv.CloseClientConnections()
+			col.srv.Close()
+		}
+		before := len(col.counts())
+		if err := q.Append(records(r.next, 5), 5, number); err != nil {
+			t.Fatal(err)
+		}
+		r.next += 5
+		q.Sync()
+		soon, stop := context.WithTimeout(t.Context(), time.Second)
+		begin := time.Now()
+		c.Finish(soon)
+		stop()
+		if came := len(col.counts()) - before; there && came != 5 || !there && came != 0 || time.Since(begin) > 2*time.Second {
+			t.Errorf("collector there %v: %d records came, after %v", there, came, time.Since(begin))
+		}
+	}
+}

@@ -30,9 +30,13 @@ func (c *Client) deliver(ctx context.Context) error {
 	for {
 		if now := time.Now(); c.renewalDue(now) {
 			c.renewTry = now.Add(c.c.renewals)
-			if err := c.renew(ctx); err != nil {
+			switch err := c.renew(ctx); {
+			case ctx.Err() != nil:
+				c.renewTry = time.Time{} // the network has changed: that was no attempt
+				return ctx.Err()
+			case err != nil:
 				c.c.Log.Warn("certificate was not renewed", zap.String("code", "uplink-renew"), zap.Time("until", c.id.cert.Leaf.NotAfter), zap.Error(err))
-				if ctx.Err() != nil || now.After(c.id.cert.Leaf.NotAfter) {
+				if now.After(c.id.cert.Leaf.NotAfter) {
 					return err
 				} // else there is time: delivery goes on
 			}

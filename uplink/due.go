@@ -1,6 +1,7 @@
 package uplink
 
 import (
+	"context"
 	"errors"
 	"math/rand/v2"
 	"net/http"
@@ -43,4 +44,20 @@ func (c *Client) goHome() time.Time {
 		return time.Now().Add(never)
 	}
 	return c.connected.Add(c.homeAfter)
+}
+
+// Finish delivers, after Run has returned, what is on disk and was not delivered yet: the last words of a host that is shut down in order. It does nothing
+// when the collector did not answer last, and ends with ctx.
+func (c *Client) Finish(ctx context.Context) {
+	if c.id == nil || c.id.cert == nil || c.Stats().State != StateUp {
+		return
+	}
+	defer c.hangUp()
+	c.c.Queue.Rewind()
+	for {
+		b, ok := c.c.Queue.Lease(c.c.BatchBytes, c.c.BatchRecords)
+		if !ok || c.post(ctx, b) != nil {
+			return
+		}
+	}
 }

@@ -97,7 +97,7 @@ func TestRenewal(t *testing.T) {
 		return false
 	}
 	r := newRig(t, func(c *Config) { c.Token = col.token() })
-	r.until("renewal", func() bool { return time.Until(r.c.Stats().NotAfter) > 30*time.Minute })
+	r.wait("renewal", false, func() bool { return time.Until(r.c.Stats().NotAfter) > 30*time.Minute })
 	r.add(200)
 	r.all(col)
 	if left := time.Until(r.c.Stats().NotAfter); left < 50*time.Minute || col.enrolled != 1 || col.renewed != 1 {
