@@ -1,3 +1,5 @@
+//go:build linux
+
 package engines
 
 import (
@@ -31,7 +33,6 @@ type fleet struct {
 	nats      []string // URLs
 	balancer  string   // host:port
 	receivers []string
-	conf      map[string]string // changes of deploy/nats-server.conf, by node
 	procs     map[string]*process
 }
 
