@@ -43,10 +43,10 @@ type server struct {
 	names func() []string
 
 	config  atomic.Pointer[tls.Config]
-	checked atomic.Int64 // Unix nanoseconds
+	checked atomic.Int64                // Unix nanoseconds
+	cas     atomic.Pointer[authorities] // of config
 
 	mu      sync.Mutex // held while refreshing; guards what follows
-	cas     *authorities
 	leaf    *x509.Certificate
 	tickets uint64 // revision
 	asked   time.Time
@@ -54,7 +54,8 @@ type server struct {
 
 // get returns the settings for a handshake.
 func (s *server) get() *tls.Config {
-	if s.a.now().UnixNano()-s.checked.Load() >= int64(recheck) && s.mu.TryLock() {
+	due := s.a.now().UnixNano()-s.checked.Load() >= int64(recheck) || s.cas.Load() != s.a.cas.Load()
+	if due && s.mu.TryLock() {
 		_ = s.refreshLocked() // with an error what was good stays, until the next look
 		s.mu.Unlock()
 	}
@@ -72,7 +73,7 @@ func (s *server) refreshLocked() error {
 	now := s.a.now()
 	s.checked.Store(now.UnixNano())
 	cas := s.a.authorities()
-	issue := cas != s.cas || now.After(half(s.leaf))
+	issue := cas != s.cas.Load() || now.After(half(s.leaf))
 	var names []string
 	if issue || now.Sub(s.asked) >= namesEvery {
 		names, s.asked = s.names(), now
@@ -91,13 +92,14 @@ func (s *server) refreshLocked() error {
 		if err != nil {
 			return err
 		}
-		s.cas, s.leaf, config.Certificates = cas, leaf, []tls.Certificate{cert}
+		s.leaf, config.Certificates = leaf, []tls.Certificate{cert}
 	} else {
 		config.Certificates = s.config.Load().Certificates
 	}
 	config.SetSessionTicketKeys(keys)
 	s.tickets = revision
 	s.config.Store(config)
+	s.cas.Store(cas)
 	return nil
 }
 
