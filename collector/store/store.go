@@ -200,11 +200,6 @@ func (s *Store) files() []File {
 	return slices.Clip(s.manifest.committed.files)
 }
 
-// replace makes added files count instead of removed ones, in one commit. errGone: one of these no longer counts, and added do not.
-func (s *Store) replace(ctx context.Context, removed, added []File, now time.Time) error {
-	return s.manifest.replace(ctx, removed, added, now)
-}
-
 // Watermark returns the sequence up to which every record of an epoch is in the store or known to be lost.
 func (s *Store) Watermark(monitor uuid.UUID, epoch wire.Epoch) uint64 {
 	s.manifest.mu.RLock()
