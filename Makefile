@@ -111,6 +111,7 @@ scale:
 
 bench: build
 	go run ./internal/bench
+	go test -run '^$$' -bench 'Store|Queries' -benchtime 3x ./collector/store
 
 soak:
 	MUTATOR_FRAMES=100000000 MUTATOR_SEED=$${SEED:-2} go test -count=1 -v -timeout 60m -run Mutator ./internal/judge
