@@ -60,23 +60,34 @@ func (s *Server) Run(ctx context.Context) (err error) {
 			err = errors.Join(err, releases[i]())
 		}
 	}()
+	fronts, err := s.open(ctx, release)
+	if ctx.Err() != nil { // stopped while it waited for a cluster
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.serve(ctx, fronts)
+}
+
+// open acquires what the roles of this process need, and returns what serves agents and commands.
+func (s *Server) open(ctx context.Context, release func(func() error)) (fronts []func(context.Context) error, err error) {
 	if !s.config.Clustered() {
 		own, err := lock(s.config.State)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		release(own.Close)
 	}
 	s.broker = &broker{config: &s.config, log: s.log}
 	if err := s.broker.open(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	release(s.broker.close)
-	var fronts []func(context.Context) error
 	if s.config.Write {
 		bucket, err := store.OpenBucket(s.config.StoreLocation())
 		if err != nil {
-			return err
+			return nil, err
 		}
 		release(bucket.Close)
 		s.writers = newWriters(&s.config, s.broker, bucket, s.log.Named("store"))
@@ -85,23 +96,23 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	if s.config.Receive {
 		authority, err := s.config.OpenAuthority(ctx)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		release(authority.Close)
 		receiver, err := s.receive(ctx, authority)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		fronts = append(fronts, receiver...)
+		fronts = receiver
 	}
 	if !s.config.Clustered() {
 		admin, err := listenAdmin(s.config.State)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		fronts = append(fronts, func(ctx context.Context) error { return s.serveAdmin(ctx, admin) })
 	}
-	return s.serve(ctx, fronts)
+	return fronts, nil
 }
 
 // receive returns what a receiver runs.

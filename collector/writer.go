@@ -173,8 +173,7 @@ func (w *writer) write(ctx context.Context) error {
 		case <-due:
 			commit = true
 		}
-		reached := func(f flush) bool { return f.upTo <= w.added }
-		if !commit && !slices.ContainsFunc(waiting, reached) {
+		if !commit && !slices.ContainsFunc(waiting, func(f flush) bool { return f.upTo <= w.added }) {
 			continue
 		}
 		if err := w.commit(context.WithoutCancel(ctx), commitTimeout); err != nil { // half a commit is lost work
