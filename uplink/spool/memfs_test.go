@@ -23,7 +23,7 @@ type memFS struct {
 	ops   []func(map[string]*memFile)
 	space uint64
 	fail  func(op, name string) error
-	enter func(op, name string) // before open
+	enter func(op, name string) // before open and sync
 	syncs int
 }
 
@@ -244,6 +244,9 @@ func (h *memHandle) Truncate(size int64) error {
 }
 
 func (h *memHandle) sync() error {
+	if h.d.enter != nil {
+		h.d.enter("sync", h.name)
+	}
 	h.d.mu.Lock()
 	defer h.d.mu.Unlock()
 	h.d.syncs++

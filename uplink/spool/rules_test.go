@@ -2,12 +2,14 @@ package spool
 
 import (
 	"bytes"
+	"context"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -66,6 +68,40 @@ func TestLeasedIsOnTheDisk(t *testing.T) {
 		c.drain(t, s)
 		c.want(t, next-1)
 	}
+}
+
+// TestASecondAndASync: however slow the disk, no record waits for more than the second between two syncs and a sync (here all files' of
+// one: 0.3 s each for the segment and the floor).
+func TestASecondAndASync(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newMemFS()
+		d.enter = func(op, _ string) {
+			if op == "sync" {
+				time.Sleep(300 * time.Millisecond)
+			}
+		}
+		s := mustOpen(t, "", Options{fs: d})
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- s.Run(ctx) }()
+		made := map[uint64]time.Time{}
+		longest := time.Duration(0)
+		for i := range uint64(2000) { // 20 s
+			if err := s.Append(records(i+1, 1), 1, number); err != nil {
+				t.Fatal(err)
+			}
+			made[i+1] = time.Now()
+			time.Sleep(10 * time.Millisecond)
+			for b, ok := s.Lease(1<<16, 1000); ok; b, ok = s.Lease(1<<16, 1000) {
+				longest = max(longest, time.Since(made[b.First]))
+			}
+		}
+		if longest == 0 || longest > 1650*time.Millisecond {
+			t.Errorf("a record waited for %v to be safe", longest)
+		}
+		stop()
+		<-done // Close would wait for it with a lock, and the clock for Close
+	})
 }
 
 // TestNamesCarryTheNumbering: every segment is destroyed and the floor is gone; the names still say which numbers were given.

@@ -27,22 +27,24 @@ func (s *Spool) Run(ctx context.Context) error {
 		case <-due:
 		}
 		due = nil
+		begun := time.Now()
 		s.Sync() // what fails is counted and tried again
-		if wait := s.wait(); wait > 0 {
+		if wait := s.wait(begun); wait > 0 {
 			due = time.After(wait)
 		}
 	}
 }
 
-// wait returns the time until the next Sync, 0 when there is nothing to do.
-func (s *Spool) wait() time.Duration {
+// wait returns the time until the next Sync after the one begun then, 0 when there is nothing to do. What was appended while that one
+// worked is not in it, and waits for no more than a second either.
+func (s *Spool) wait(begun time.Time) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.degraded != nil || s.floorOld:
 		return retryInterval
 	case s.unsynced() > 0:
-		return syncInterval
+		return max(syncInterval-time.Since(begun), time.Millisecond)
 	}
 	return 0
 }
