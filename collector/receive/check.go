@@ -10,7 +10,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// unzipper decompresses one body at a time into memory that it keeps. Pages that no body has reached stay untouched.
+// unzipper decompresses one body at a time, a usual one into memory that it keeps.
 type unzipper struct {
 	dec *zstd.Decoder
 	buf []byte
@@ -22,16 +22,22 @@ func newUnzipper() *unzipper {
 		zstd.WithDecoderLowmem(true),
 		zstd.WithDecoderMaxWindow(wire.MaxWindow),
 		zstd.WithDecoderMaxMemory(wire.MaxDecompressed),
-		zstd.WithDecodeAllCapLimit(true))
+		zstd.WithDecodeAllCapLimit(true)) // the limit of memory alone is one of each frame
 	if err != nil {
 		panic(err) // the options are constants
 	}
-	return &unzipper{dec, make([]byte, 0, wire.MaxDecompressed)}
+	return &unzipper{dec, make([]byte, 0, usualStream)}
 }
+
+// usualStream is more octets than the stream of a usual batch has: an agent sends at 64 KiB of records.
+const usualStream = 256 << 10
 
 // unzip returns the content of body, which is valid until the next call.
 func (u *unzipper) unzip(body []byte) ([]byte, error) {
 	b, err := u.dec.DecodeAll(body, u.buf)
+	if errors.Is(err, zstd.ErrDecoderSizeExceeded) {
+		b, err = u.dec.DecodeAll(body, make([]byte, 0, wire.MaxDecompressed))
+	}
 	switch {
 	case errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded):
 		return nil, reject(http.StatusRequestEntityTooLarge, "body decompresses to more than %d octets, or with a window above %d: %v", wire.MaxDecompressed, wire.MaxWindow, err)

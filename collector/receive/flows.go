@@ -36,10 +36,14 @@ func (h *Handler) flows(w http.ResponseWriter, r *http.Request) {
 
 // take reads the body of b, checks it and puts it into the journal.
 func (h *Handler) take(w http.ResponseWriter, r *http.Request, b *Batch) (err error) {
-	if err := h.limit.begin(r.Context(), b.Monitor, int(b.Last-b.First+1)); err != nil {
+	size := int(r.ContentLength)
+	if size < 0 { // it may be anything
+		size = wire.MaxCompressed
+	}
+	if err := h.limit.begin(r.Context(), b.Monitor, int(b.Last-b.First+1), size); err != nil {
 		return err
 	}
-	defer func() { h.limit.end(b.Monitor, err != nil && answerTo(err).never()) }()
+	defer func() { h.limit.end(b.Monitor, size, err != nil && answerTo(err).never()) }()
 	h.bodyDeadline(w) // it may have waited
 	b.Received = time.Now()
 	b.Body, err = readAll(http.MaxBytesReader(w, r.Body, wire.MaxCompressed), r.ContentLength)

@@ -50,7 +50,8 @@ type Config struct {
 
 	BodyTimeout time.Duration // for the whole of a request's body
 	MaxRequests int           // batches in work at once
-	MaxPerAgent int           // of them, by one monitor
+	MaxOctets   int           // of their bodies together
+	MaxPerAgent int           // batches in work by one monitor, whose bodies together are no larger than one may be
 	Rate, Burst int           // records a second and at once, by one monitor; Rate 0: no limit
 }
 
@@ -75,6 +76,7 @@ func DefaultConfig() Config {
 		},
 		BodyTimeout: 30 * time.Second,
 		MaxRequests: 256,
+		MaxOctets:   32 << 20,
 		MaxPerAgent: 4, // an agent has one batch under way, and another after a time-out
 		Rate:        2000,
 		Burst:       20_000,

@@ -33,6 +33,7 @@ type limiter struct {
 
 	mu        sync.Mutex
 	requests  int
+	octets    int // of the bodies of these
 	agents    map[uuid.UUID]*agent
 	enrolled  bucket
 	enrolling map[netip.Addr]*bucket
@@ -41,6 +42,7 @@ type limiter struct {
 
 type agent struct {
 	requests int
+	octets   int
 	waits    bool       // one of its batches does
 	epoch    wire.Epoch // of its last batch
 	bucket
@@ -72,11 +74,11 @@ func newLimiter(c Config) limiter {
 	return limiter{config: c, agents: map[uuid.UUID]*agent{}, enrolling: map[netip.Addr]*bucket{}}
 }
 
-// begin admits a batch of n records, after a while if the monitor sends faster than it may, or says why not. After nil the
+// begin admits a batch of n records in a body of so many octets, after a while if the monitor sends faster than it may, or says why not. After nil the
 // caller calls end.
-func (l *limiter) begin(ctx context.Context, monitor uuid.UUID, n int) error {
+func (l *limiter) begin(ctx context.Context, monitor uuid.UUID, n, octets int) error {
 	for {
-		wait, err := l.try(monitor, n, time.Now())
+		wait, err := l.try(monitor, n, octets, time.Now())
 		if wait == 0 || err != nil {
 			return err
 		}
@@ -96,11 +98,11 @@ func (l *limiter) begin(ctx context.Context, monitor uuid.UUID, n int) error {
 }
 
 // try admits a batch, or says how long it has to wait first: the others of the same monitor are sent away meanwhile.
-func (l *limiter) try(monitor uuid.UUID, n int, now time.Time) (wait time.Duration, err error) {
+func (l *limiter) try(monitor uuid.UUID, n, octets int, now time.Time) (wait time.Duration, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sweep(now)
-	if l.requests >= l.config.MaxRequests {
+	if l.requests >= l.config.MaxRequests || l.octets+octets > l.config.MaxOctets {
 		return 0, busy(http.StatusServiceUnavailable, shortRetry, "too many batches at once")
 	}
 	a := l.agents[monitor]
@@ -108,7 +110,7 @@ func (l *limiter) try(monitor uuid.UUID, n int, now time.Time) (wait time.Durati
 		a = &agent{}
 		l.agents[monitor] = a
 	}
-	if a.requests >= l.config.MaxPerAgent {
+	if a.requests >= l.config.MaxPerAgent || a.octets+octets > wire.MaxCompressed {
 		return 0, busy(http.StatusTooManyRequests, shortRetry, "too many batches of this monitor at once")
 	}
 	if l.config.Rate > 0 {
@@ -120,17 +122,21 @@ func (l *limiter) try(monitor uuid.UUID, n int, now time.Time) (wait time.Durati
 		}
 	}
 	a.requests++
+	a.octets += octets
 	l.requests++
+	l.octets += octets
 	return 0, nil
 }
 
 // end tells that a batch is done; nonsense that it will never be taken.
-func (l *limiter) end(monitor uuid.UUID, nonsense bool) {
+func (l *limiter) end(monitor uuid.UUID, octets int, nonsense bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.requests--
+	l.octets -= octets
 	a := l.agents[monitor]
 	a.requests--
+	a.octets -= octets
 	if nonsense {
 		a.tokens -= float64(l.config.Burst / nonsenseShare)
 	}

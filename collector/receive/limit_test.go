@@ -104,25 +104,99 @@ func TestRequestsInWorkAreBounded(t *testing.T) {
 	if code := <-done; code != 204 {
 		t.Errorf("first batch: status %d", code)
 	}
-	l := newLimiter(Config{MaxRequests: 1, MaxPerAgent: 9})
-	if err := l.begin(t.Context(), monitor, 1); err != nil {
+	l := newLimiter(Config{MaxRequests: 1, MaxPerAgent: 9, MaxOctets: 1})
+	if err := l.begin(t.Context(), monitor, 1, 1); err != nil {
 		t.Fatal(err)
 	}
-	if a := answerTo(l.begin(t.Context(), other, 1)); a.status != 503 {
+	if a := answerTo(l.begin(t.Context(), other, 1, 1)); a.status != 503 {
 		t.Errorf("all slots taken: %+v, want 503", a)
+	}
+}
+
+// TestBodiesInWorkAreBounded: together, and those of one monitor, so that a few cannot keep all others out.
+func TestBodiesInWorkAreBounded(t *testing.T) {
+	l := newLimiter(Config{MaxRequests: 99, MaxPerAgent: 9, MaxOctets: 2*wire.MaxCompressed + 10})
+	begin := func(id uuid.UUID, octets, want int) {
+		t.Helper()
+		status := 0
+		if err := l.begin(t.Context(), id, 1, octets); err != nil {
+			status = answerTo(err).status
+		}
+		if status != want {
+			t.Errorf("a body of %d octets: status %d, want %d", octets, status, want)
+		}
+	}
+	begin(monitor, 7, 0)
+	begin(monitor, wire.MaxCompressed-7, 0)
+	begin(monitor, 1, 429)
+	begin(other, wire.MaxCompressed, 0)
+	third := uuid.NewV5(monitor, "third")
+	begin(third, 11, 503)
+	begin(third, 10, 0)
+	l.end(monitor, 7, false)
+	begin(third, 7, 0)
+	begin(monitor, 1, 503)
+}
+
+// TestBodyOfUnknownSizeCountsAsALargeOne: HTTP/2 needs no Content-Length.
+func TestBodyOfUnknownSizeCountsAsALargeOne(t *testing.T) {
+	entered, leave := make(chan bool), make(chan bool)
+	h, _ := newHandler(func(c *Config) {
+		c.Append = func(context.Context, *Batch) error { entered <- true; <-leave; return nil }
+	})
+	batch := func() *http.Request { return post(compress(t, stream(t, monitor, 1, 1)), 1, 1) }
+	done := make(chan int)
+	go func() { r := batch(); r.ContentLength = -1; done <- serve(h, r).Code }()
+	<-entered
+	if w := serve(h, batch()); w.Code != http.StatusTooManyRequests {
+		t.Errorf("another beside it: status %d, want 429", w.Code)
+	}
+	leave <- true
+	if code := <-done; code != http.StatusNoContent {
+		t.Errorf("status %d", code)
+	}
+	go func() { done <- serve(h, batch()).Code }()
+	<-entered
+	leave <- true
+	if code := <-done; code != http.StatusNoContent {
+		t.Errorf("after it: status %d", code)
+	}
+}
+
+// TestLargeStreamsTakeNoMemoryUntilTheyCome: a usual batch is small, one of thousands of records is taken all the same.
+func TestLargeStreamsTakeNoMemoryUntilTheyCome(t *testing.T) {
+	before := memory()
+	h, journal := newHandler(nil)
+	if more := memory() - before; more > 4<<20 {
+		t.Errorf("a handler that has had no batch holds %d octets", more)
+	}
+	large := stream(t, monitor, 1, 4000)
+	if len(large) <= usualStream {
+		t.Fatalf("%d octets are not large", len(large))
+	}
+	for range 2 {
+		if w := serve(h, post(compress(t, large), 1, 4000)); w.Code != http.StatusNoContent {
+			t.Errorf("status %d: %s", w.Code, w.Body)
+		}
+	}
+	if len(*journal) != 2 {
+		t.Errorf("%d batches in the journal", len(*journal))
+	}
+	if more := memory() - before; more > 6<<20 {
+		t.Errorf("a handler that has had a large batch holds %d octets", more)
 	}
 }
 
 func TestSilentMonitorsAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLimiter(Config{MaxRequests: 1, MaxPerAgent: 1, Rate: 1, Burst: 1})
+		l := newLimiter(Config{MaxRequests: 1, MaxPerAgent: 1, MaxOctets: 1, Rate: 1, Burst: 1})
 		for n := range 1000 {
 			id := uuid.NewV5(monitor, strconv.Itoa(n))
 			time.Sleep(time.Second) // of the bubble
-			if err := l.begin(t.Context(), id, 1); err != nil {
+			if err := l.begin(t.Context(), id, 1, 1); err != nil {
 				t.Fatal(err)
 			}
-			l.end(id, false)
+			l.end(id, 1, false)
 			l.enroll(netip.AddrFrom4([4]byte{10, 0, byte(n >> 8), byte(n)}), 1, time.Now())
 		}
 		if len(l.agents) > 200 || len(l.enrolling) > 200 {

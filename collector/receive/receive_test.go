@@ -171,7 +171,7 @@ func TestBatchesThatAreNeverTaken(t *testing.T) {
 	}{
 		{"not zstd", []byte("hello, world"), nil, 400},
 		{"empty", nil, nil, 422},
-		{"torn zstd", compress(t, good)[:200], nil, 400},
+		{"torn zstd", compress(t, good)[:len(compress(t, good))-20], nil, 400},
 		{"bomb", bomb, nil, 413},
 		{"many frames", bytes.Repeat(compress(t, make([]byte, 1<<20)), 9), nil, 413},
 		{"wide window", wide.EncodeAll(make([]byte, 6<<20), nil), nil, 413},

@@ -18,10 +18,10 @@ const (
 	idleTimeout      = 90 * time.Second
 	writeTimeout     = 60 * time.Second // covers the reading of the body and the journal
 	shutdownTimeout  = time.Second
-	maxStreams       = 8         // HTTP/2 requests at once on a connection
-	maxFrame         = 16 << 10  // octets of an HTTP/2 frame: a connection keeps a buffer for one
-	maxUnread        = 256 << 10 // octets of an HTTP/2 connection that the peer may send before they are read
-	maxHeaderBytes   = 16 << 10  // of one request
+	maxStreams       = 8        // HTTP/2 requests at once on a connection
+	maxFrame         = 16 << 10 // octets of an HTTP/2 frame: a connection keeps a buffer for one
+	maxUnread        = 64 << 10 // octets of an HTTP/2 connection that the peer may send before they are read; net/http takes no less
+	maxHeaderBytes   = 16 << 10 // of one request
 )
 
 // Serve answers the connections of ln until ctx ends, and returns when the requests under way are answered
