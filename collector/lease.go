@@ -99,9 +99,9 @@ func (l *leases) load() (*leaseTable, uint64, error) {
 	if table.Writers == nil {
 		table.Writers = map[string]uint64{}
 	}
-	for len(table.Owners) < l.shards {
-		table.Owners = append(table.Owners, "")
-	}
+	owners := make([]string, l.shards) // the table may be of a cluster with other streams, restored or edited
+	copy(owners, table.Owners)
+	table.Owners = owners
 	return table, revision, nil
 }
 

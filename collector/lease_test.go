@@ -151,9 +151,12 @@ func TestWriterOutOfReachStopsBeforeItsShardsAreTaken(t *testing.T) {
 
 func TestLeasesSurviveDamage(t *testing.T) {
 	state, all := holders(1, 2)
-	for _, text := range []string{"{}", `{"writers":null,"owners":["x"]}`, `{"writers":{"y":1},"owners":["","","","z"]}`} {
+	for _, text := range []string{"{}", `{"writers":null,"owners":["x"]}`, `{"writers":{"y":1},"owners":["","","","z"]}`, `{"owners":["","","writer0","writer0"]}`} {
 		state.value, state.revision = []byte(text), state.revision+1
 		all[0].step(t)
+		if k := slices.Max(append(all[0].busy, 0)); k > 1 {
+			t.Errorf("shard %d of 2 is written, by the table %s", k, text)
+		}
 	}
 	state.value, state.revision = []byte("no JSON"), state.revision+1
 	if _, _, err := all[0].check(func(int) bool { return true }); err == nil {

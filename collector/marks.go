@@ -100,39 +100,46 @@ func (m *marks) run(ctx context.Context) error {
 	})
 }
 
-// learn notes a watermark, which never goes back. Of what nobody has asked for only asked makes an entry.
-func (m *marks) learn(x mark, now time.Time, asked bool) uint64 {
+// learn notes a watermark: the last word counts. One that came late is too low for a while; one that is lower than before because
+// the store is another one, or an older copy of it, must never be answered with what the old one had. Of what nobody has asked
+// for only asked makes an entry.
+func (m *marks) learn(x mark, now time.Time, asked bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	old, ok := m.known[x.epochKey]
+	_, ok := m.known[x.epochKey]
 	if !ok && !asked {
-		return 0
+		return
 	}
 	if !ok && len(m.known) >= maxMarks {
 		clear(m.known) // they are asked for again
 	}
-	m.known[x.epochKey] = knownMark{max(old.sequence, x.sequence), now}
-	return max(old.sequence, x.sequence)
+	m.known[x.epochKey] = knownMark{x.sequence, now}
 }
 
-// get returns a watermark: as it is known, or as the shard's writer says, or 0.
+// get returns a watermark: as it was heard of within markFresh, or as the shard's writer says, or 0: nobody knows what became of the
+// store since.
 func (m *marks) get(monitor uuid.UUID, epoch wire.Epoch) uint64 {
 	key, now, shard := epochKey{monitor, epoch}, time.Now(), m.shard(monitor)
 	m.mu.Lock()
 	known, ok := m.known[key]
 	wait := now.Before(m.silent[shard])
 	m.mu.Unlock()
-	if ok && now.Sub(known.heard) < markFresh || wait {
+	switch {
+	case ok && now.Sub(known.heard) < markFresh:
 		return known.sequence
+	case wait:
+		return 0
 	}
 	reply, err := m.conn.Request(subjectMark+strconv.Itoa(shard), appendMark(nil, mark{epochKey: key}), markAsk)
 	if err != nil || len(reply.Data) != markSize {
 		m.mu.Lock()
 		m.silent[shard] = now.Add(2 * markAsk)
 		m.mu.Unlock()
-		return known.sequence
+		return 0
 	}
-	return m.learn(mark{key, parseMark(reply.Data).sequence}, time.Now(), true)
+	answer := mark{key, parseMark(reply.Data).sequence}
+	m.learn(answer, time.Now(), true)
+	return answer.sequence
 }
 
 // serve answers what the other processes ask of the writer of a shard, until ctx ends.

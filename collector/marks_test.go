@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -11,8 +12,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// TestWatermarksTravel: a receiver asks for what it does not know, hears what is published, never goes back, and does not wait for
-// a writer that is not there.
+// TestWatermarksTravel: a receiver asks for what it does not know, hears what is published, also when a store went back, and does
+// not wait for a writer that is not there.
 func TestWatermarksTravel(t *testing.T) {
 	server, err := journal.StartServer(t.TempDir(), 64<<20, zap.NewNop())
 	if err != nil {
@@ -46,20 +47,45 @@ func TestWatermarksTravel(t *testing.T) {
 	for n := uint64(101); m.get(other.monitor, other.epoch) < 101; n = 101 { // until the other subscription is there
 		publishMarks(nc, 8, []mark{{other, n}, {key, 5}})
 	}
-	publishMarks(nc, 8, []mark{{other, 50}})
 	if err := nc.Publish(subjectDurable+"8", []byte("not a whole mark")); err != nil {
 		t.Fatal(err)
 	}
-	publishMarks(nc, 8, []mark{{other, 200}})
-	for m.get(other.monitor, other.epoch) != 200 {
-		if got := m.get(other.monitor, other.epoch); got < 101 {
-			t.Fatalf("the watermark went back to %d", got)
+	for _, n := range []uint64{200, 50, 60} { // the store is an older copy from then on
+		publishMarks(nc, 8, []mark{{other, n}})
+		for m.get(other.monitor, other.epoch) != n {
+			runtime.Gosched()
 		}
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if asked.Load() != 1 || len(m.known) != 1 {
 		t.Errorf("asked %d times, %d known: want 1 and 1", asked.Load(), len(m.known))
+	}
+}
+
+// TestOldWatermarksDoNotCount: what was heard long ago is not what the store has, when there is no writer to ask: it may be restored meanwhile.
+func TestOldWatermarksDoNotCount(t *testing.T) {
+	server, err := journal.StartServer(t.TempDir(), 64<<20, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	nc, err := server.Connect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	m := newMarks(nc, func(uuid.UUID) int { return 0 })
+	key := epochKey{uuid.UUID{7}, 0xe1}
+	m.learn(mark{key, 500}, time.Now().Add(-markFresh/2), true)
+	if got := m.get(key.monitor, key.epoch); got != 500 {
+		t.Errorf("heard half a minute ago: %d", got)
+	}
+	m.learn(mark{key, 500}, time.Now().Add(-markFresh), true)
+	for range 2 { // the second one does not wait for an answer
+		if got := m.get(key.monitor, key.epoch); got != 0 {
+			t.Errorf("heard a minute ago: %d", got)
+		}
 	}
 }
 
