@@ -99,7 +99,7 @@ func (a *Authority) read() error {
 
 // authorities returns the authorities as they were at most recheck ago, or longer while State does not answer.
 func (a *Authority) authorities() *authorities {
-	if a.now().UnixNano()-a.casRead.Load() >= int64(recheck) && a.reading.TryLock() {
+	if a.past(&a.casRead, recheck) && a.reading.TryLock() {
 		defer a.reading.Unlock()
 		if a.read() != nil {
 			a.casRead.Store(a.now().UnixNano()) // what is known stays true; not asked again at once
@@ -112,10 +112,16 @@ func (a *Authority) authorities() *authorities {
 func (a *Authority) latestAuthorities() *authorities {
 	a.reading.Lock()
 	defer a.reading.Unlock()
-	if a.now().UnixNano()-a.casRead.Load() >= int64(recheck/20) && a.read() != nil {
+	if a.past(&a.casRead, recheck/20) && a.read() != nil {
 		a.casRead.Store(a.now().UnixNano())
 	}
 	return a.cas.Load()
+}
+
+// past tells that something was at least age ago, or is still to come: the clock was set back.
+func (a *Authority) past(at *atomic.Int64, age time.Duration) bool {
+	passed := a.now().UnixNano() - at.Load()
+	return passed < 0 || passed >= int64(age)
 }
 
 func (a *Authority) put(list []ca, revision uint64) error {

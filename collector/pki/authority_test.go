@@ -150,3 +150,33 @@ func TestServerCertificateIsGoodForItsNames(t *testing.T) {
 		t.Errorf("the certificate was not renewed from half of its life: %v", err)
 	}
 }
+
+// TestClockThatIsSetBack: a machine that started with a wrong clock, years ahead, goes on when it has the right one.
+func TestClockThatIsSetBack(t *testing.T) {
+	b := newBench(t)
+	right := b.clock
+	b.clock = right.Add(3 * 365 * 24 * time.Hour)
+	conf, err := b.ServerTLS(LocalNames)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong, _, err := load[ticketValue](b.state, ticketsName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chainOf(t, conf)
+	b.authorities()
+	b.clock = right
+	if err := b.beside().Rotate(); err != nil {
+		t.Fatal(err)
+	}
+	if list := b.authorities().list; len(list) != 2 {
+		t.Errorf("%d authorities: what another process changed is not seen", len(list))
+	}
+	if leaf := chainOf(t, conf)[0]; right.Before(leaf.NotBefore) {
+		t.Errorf("the collector's certificate is good from %v", leaf.NotBefore)
+	}
+	if keys, _, err := load[ticketValue](b.state, ticketsName); err != nil || keys.Keys[0] == wrong.Keys[0] {
+		t.Errorf("the key of session tickets is one of %v: %v", keys.Keys[0].Made, err)
+	}
+}

@@ -54,7 +54,7 @@ type server struct {
 
 // get returns the settings for a handshake.
 func (s *server) get() *tls.Config {
-	due := s.a.now().UnixNano()-s.checked.Load() >= int64(recheck) || s.cas.Load() != s.a.cas.Load()
+	due := s.a.past(&s.checked, recheck) || s.cas.Load() != s.a.cas.Load()
 	if due && s.mu.TryLock() {
 		_ = s.refreshLocked() // with an error what was good stays, until the next look
 		s.mu.Unlock()
@@ -73,7 +73,7 @@ func (s *server) refreshLocked() error {
 	now := s.a.now()
 	s.checked.Store(now.UnixNano())
 	cas := s.a.authorities()
-	issue := cas != s.cas.Load() || now.After(half(s.leaf))
+	issue := cas != s.cas.Load() || now.After(half(s.leaf)) || now.Before(s.leaf.NotBefore) // the clock was set back
 	var names []string
 	if issue || now.Sub(s.asked) >= namesEvery {
 		names, s.asked = s.names(), now

@@ -31,7 +31,7 @@ func (a *Authority) ticketKeys() ([][32]byte, uint64, error) {
 		return nil, 0, err
 	}
 	now := a.now()
-	if len(v.Keys) == 0 || now.Sub(v.Keys[0].Made) >= ticketLife {
+	if len(v.Keys) == 0 || now.Sub(v.Keys[0].Made).Abs() >= ticketLife { // also when it was made by a clock that was wrong
 		k := ticketKey{Made: now.UTC()}
 		rand.Read(k.Key[:]) // never fails since Go 1.24
 		v.Keys = append([]ticketKey{k}, v.Keys[:min(len(v.Keys), keptTickets-1)]...)
