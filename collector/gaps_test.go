@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
 	"github.com/argus-endpoint/argus-endpoint/collector/account"
+	"github.com/argus-endpoint/argus-endpoint/collector/pki"
 	"github.com/argus-endpoint/argus-endpoint/flow"
 	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
 )
@@ -170,4 +172,30 @@ func TestStatesOfAHost(t *testing.T) {
 	want(0, map[*agent]HostState{up: HostUp})
 	stop()
 	want(time.Hour, map[*agent]HostState{up: HostSilent, stopped: HostStopped})
+}
+
+// TestStatesThatTimeMakes: a host that was approved is not silent since the year 1, and one that was stopped and asks again is.
+func TestStatesThatTimeMakes(t *testing.T) {
+	now := time.Now()
+	ago := func(m int) time.Time { return now.Add(-time.Duration(m) * time.Minute) }
+	known := &pki.Monitor{Key: "k"}
+	for name, c := range map[string]struct {
+		h     Host
+		c     account.Condition
+		state HostState
+		why   string
+	}{
+		"approved":                          {Host{}, account.Condition{}, HostPending, "has not come"},
+		"enrolled":                          {Host{Enrolled: ago(1)}, account.Condition{}, HostUp, "nothing yet"},
+		"enrolled and never seen":           {Host{Enrolled: ago(90)}, account.Condition{}, HostSilent, "for 1h30m"},
+		"stopped":                           {Host{Enrolled: ago(90), Last: ago(60), Heard: ago(60)}, account.Condition{Last: ago(60), Received: ago(60), Stopped: true}, HostStopped, "since 1h00m"},
+		"stopped, asks, nothing comes":      {Host{Enrolled: ago(90), Last: ago(60), Heard: ago(1)}, account.Condition{Last: ago(60), Received: ago(60), Stopped: true}, HostBlind, "for 1h00m"},
+		"stopped, asked, nothing came":      {Host{Enrolled: ago(90), Last: ago(60), Heard: ago(20)}, account.Condition{Last: ago(60), Received: ago(60), Stopped: true}, HostSilent, "for 20m"},
+		"stopped, started a few minutes on": {Host{Enrolled: ago(90), Last: ago(1), Heard: ago(1)}, account.Condition{Last: ago(1), Received: ago(1)}, HostUp, ""},
+	} {
+		c.h.judge(known, &c.c, &Query{Now: now, Silent: DefaultSilent})
+		if c.h.State != c.state || !strings.Contains(c.h.Why, c.why) {
+			t.Errorf("%s: %s (%s), want %s (%s)", name, c.h.State, c.h.Why, c.state, c.why)
+		}
+	}
 }

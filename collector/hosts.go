@@ -26,7 +26,7 @@ const (
 	HostBlind        HostState = "blind"        // its agent lives and ships nothing, or does not see an interface that it is to meter
 	HostSilent       HostState = "silent"       // nothing is heard of it
 	HostUnknown      HostState = "unknown"      // the store has records of it, and the authority does not know it
-	HostPending      HostState = "pending"      // it waits for approval
+	HostPending      HostState = "pending"      // it waits for approval, or has not come for its certificate since
 	HostStopped      HostState = "stopped"      // its agent was stopped in order
 	HostRevoked      HostState = "revoked"      // it is refused
 	HostUp           HostState = "up"
@@ -177,9 +177,11 @@ func (h *Host) judge(m *pki.Monitor, c *account.Condition, q *Query) {
 		h.State, h.Why = HostRevoked, "its key was turned down: "+m.Rejected
 	case m.Pending != "":
 		h.State, h.Why = HostPending, "a key waits for approval: "+m.Pending
+	case h.Enrolled.IsZero() && h.Heard.IsZero():
+		h.State, h.Why = HostPending, "approved, and it has not come for its certificate yet"
 	case q.Now.Sub(latest(c.Cloned, m.Cloned)) < cloneMemory:
 		h.State, h.Why = HostCloned, "two spools deliver in turn under this identity"
-	case c.Stopped:
+	case c.Stopped && h.Heard.Sub(c.Received) < limit: // not when it asks again, and what it says does not come
 		h.State, h.Why = HostStopped, "since "+Ago(q.Now, c.Last)
 	case q.Now.Sub(latest(h.Heard, h.Enrolled)) > limit:
 		h.State, h.Why = HostSilent, "for "+Ago(q.Now, latest(h.Heard, h.Enrolled))
