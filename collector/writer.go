@@ -57,6 +57,9 @@ type flush struct {
 
 // open opens the store, anew after a failed commit, of which nothing counts.
 func (w *writer) open(ctx context.Context) error {
+	if err := store.CheckShards(ctx, w.bucket, w.broker.journal().Shards()); err != nil {
+		return err
+	}
 	s, damaged, err := store.Open(ctx, w.bucket, w.shard, w.columns)
 	if err != nil {
 		return err
@@ -107,7 +110,7 @@ func (w *writer) run(ctx context.Context) {
 			return
 		}
 		if errors.Is(err, store.ErrFenced) {
-			w.log.Warn("another writer has taken this shard over", zap.String("code", "fenced"), zap.Error(err))
+			w.log.Warn("another writer has taken this shard over; if that is said again and again, another collector writes to the same store", zap.String("code", "fenced"), zap.Error(err))
 			return
 		}
 		w.log.Error("nothing is stored now; agents keep what is not durable, the journal what they sent",
