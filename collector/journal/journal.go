@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
@@ -30,6 +31,9 @@ const (
 // ErrFull means that the journal has reached its size: the batch was not taken and can be sent again later.
 var ErrFull = errors.New("journal is full")
 
+// ErrNoStream means that nobody takes batches of this shard: the stream is lost, or is choosing a leader. Open makes it again.
+var ErrNoStream = errors.New("the journal has no such stream now")
+
 // Batch is what an agent posted, as it was posted. (Monitor, Epoch, sequence) is the identity of a record.
 type Batch struct {
 	Monitor     uuid.UUID  // whose records: from the certificate
@@ -44,12 +48,16 @@ type Batch struct {
 type Entry struct {
 	Batch
 	Seq uint64 // 1, 2, 3 ... in the order of arrival in its shard
+
+	consumer string // that gave it
 }
 
 // Journal is the client of the streams, one a shard: a monitor's batches are all in one. Its methods may be called from several goroutines.
 type Journal struct {
 	js      jetstream.JetStream
 	streams []jetstream.Stream
+	created []atomic.Int64 // when the stream was made that Batches began with, Unix nanoseconds; 0: it has not
+	quiet   time.Duration
 }
 
 // MaxShards is the most streams that a journal may have.
@@ -62,7 +70,7 @@ func Open(ctx context.Context, nc *nats.Conn, shards int, maxBytes int64) (*Jour
 	if err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
-	j := &Journal{js: js}
+	j := &Journal{js: js, created: make([]atomic.Int64, shards), quiet: quiet}
 	for shard := range shards {
 		name, subjects := stream(shard, shards)
 		var s jetstream.Stream
@@ -122,6 +130,9 @@ func (j *Journal) Append(ctx context.Context, b *Batch) error {
 			return fmt.Errorf("%w: %w", ErrFull, err)
 		}
 	}
+	if errors.Is(err, jetstream.ErrNoStreamResponse) {
+		return fmt.Errorf("%w: %w", ErrNoStream, err)
+	}
 	if err != nil {
 		return fmt.Errorf("journal append: %w", told(err))
 	}
@@ -132,16 +143,16 @@ func (j *Journal) Append(ctx context.Context, b *Batch) error {
 // After an error the iteration is over and the caller may begin another.
 func (j *Journal) Batches(ctx context.Context, shard int) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		msgs, err := j.consume(ctx, shard, jetstream.DeliverAllPolicy)
+		r, err := j.reader(ctx, shard)
 		if err != nil {
 			if ctx.Err() == nil {
 				yield(Entry{}, fmt.Errorf("journal read: %w", err))
 			}
 			return
 		}
-		defer msgs.Stop()
+		defer r.msgs.Stop()
 		for {
-			e, err := next(ctx, msgs)
+			e, err := r.next(ctx)
 			if ctx.Err() != nil || !yield(e, err) || err != nil {
 				return
 			}
@@ -159,7 +170,7 @@ func (j *Journal) Follow(ctx context.Context, ready func()) iter.Seq2[Entry, err
 		ctx, stop := context.WithCancel(ctx)
 		defer stop()
 		for shard := range j.streams {
-			msgs, err := j.consume(ctx, shard, jetstream.DeliverNewPolicy)
+			msgs, err := j.consume(ctx, shard, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverNewPolicy})
 			if err != nil {
 				if ctx.Err() == nil {
 					yield(Entry{}, fmt.Errorf("journal read: %w", err))
@@ -203,31 +214,13 @@ func follow(ctx context.Context, msgs jetstream.MessagesContext, items chan<- fo
 	}
 }
 
-// next returns the next entry. Only Append writes to the streams: what does not parse is a foreign message and no batch.
-func next(ctx context.Context, msgs jetstream.MessagesContext) (Entry, error) {
-	for {
-		msg, err := msgs.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			return Entry{}, fmt.Errorf("journal read: %w", err)
-		}
-		if e, err := entryOf(msg); err == nil {
-			return e, nil
-		}
-	}
-}
-
-func (j *Journal) consume(ctx context.Context, shard int, from jetstream.DeliverPolicy) (jetstream.MessagesContext, error) {
-	consumer, err := j.streams[shard].OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{DeliverPolicy: from})
-	if err != nil {
-		return nil, err
-	}
-	return consumer.Messages(jetstream.PullMaxBytes(max(pullLeast, pullBytes/len(j.streams))))
-}
-
 // Discard forgets every entry of a shard up to and including seq. It is the acknowledgement of the store.
 func (j *Journal) Discard(ctx context.Context, shard int, seq uint64) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
+	if err := j.same(ctx, shard); err != nil {
+		return fmt.Errorf("journal discard: %w", err)
+	}
 	if err := j.streams[shard].Purge(ctx, jetstream.WithPurgeSequence(seq+1)); err != nil {
 		return fmt.Errorf("journal discard: %w", err)
 	}

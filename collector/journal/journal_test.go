@@ -290,3 +290,48 @@ func BenchmarkAppend(b *testing.B) {
 	})
 	b.ReportMetric(float64(b.N)*200/b.Elapsed().Seconds(), "records/s")
 }
+
+// TestStreamThatWasMadeAnew: when the servers have lost a stream and a receiver has made it again, a reader does not wait for the sequences of the
+// old one, and what a writer has stored of the old one discards nothing of the new.
+func TestStreamThatWasMadeAnew(t *testing.T) {
+	j, closeAll := open(t, t.TempDir(), 64<<20)
+	defer closeAll()
+	j.quiet = 200 * time.Millisecond
+	for n := range uint64(5) {
+		if err := j.Append(t.Context(), batch(n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	n, last := 0, error(nil)
+	for e, err := range j.Batches(ctx, 0) {
+		if last = err; err != nil {
+			break
+		}
+		if n++; e.Seq != 5 {
+			continue
+		}
+		if err := j.js.DeleteStream(ctx, streamName); err != nil {
+			t.Fatal(err)
+		}
+		if err := j.Append(ctx, batch(5)); !errors.Is(err, ErrNoStream) {
+			t.Errorf("without a stream: %v", err)
+		}
+		if _, err := Open(ctx, j.js.Conn(), 1, 64<<20); err != nil {
+			t.Fatal(err)
+		}
+		if err := j.Append(ctx, batch(6)); err != nil {
+			t.Fatal(err)
+		}
+		if err := j.Discard(ctx, 0, 5); !errors.Is(err, errReplaced) {
+			t.Errorf("discard of what the old stream held: %v", err)
+		}
+	}
+	if n != 5 || last == nil || ctx.Err() != nil {
+		t.Errorf("%d entries, then %v: want 5, and an error", n, last)
+	}
+	if got := read(t, j, 1); got[0].First != batch(6).First {
+		t.Errorf("the new stream begins with %d", got[0].First)
+	}
+}

@@ -37,7 +37,7 @@ func entryOf(msg jetstream.Msg) (e Entry, err error) {
 	if err != nil {
 		return e, err
 	}
-	e.Seq, e.Body = meta.Sequence.Stream, msg.Data()
+	e.Seq, e.consumer, e.Body = meta.Sequence.Stream, meta.Consumer, msg.Data()
 	if e.Monitor, err = uuid.FromString(msg.Subject()[strings.LastIndexByte(msg.Subject(), '.')+1:]); err != nil {
 		return e, err
 	}
