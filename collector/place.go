@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -74,8 +75,10 @@ func (p *Place) FindAuthority(ctx context.Context) (*pki.Authority, error) {
 	if p.Clustered() {
 		return p.sharedAuthority(ctx, false)
 	}
-	if _, err := os.Stat(filepath.Join(p.State, pkiDir)); err != nil {
+	if _, err := os.Stat(filepath.Join(p.State, pkiDir)); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("no collector's state in %s (give its folder with --state): %w", p.State, err)
+	} else if err != nil {
+		return nil, fmt.Errorf("the collector's state: %w", err)
 	}
 	return p.openAuthority()
 }

@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -71,6 +73,9 @@ func (o *filesOptions) run(ctx context.Context, place *collector.Place, w io.Wri
 	}
 	bringUp(ctx, place, o.table)
 	v, err := place.OpenView(ctx)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("files: nothing is stored in %s (another place: --state or --store): %w", place.StoreLocation(), err)
+	}
 	if err != nil {
 		return fmt.Errorf("files: %w", err)
 	}

@@ -27,7 +27,7 @@ Examples:
   argus-collector gaps                                        of all hosts, in the last 24 hours
   argus-collector gaps --since 10:00 --until 10:05 web-7      did web-7 not talk, or was nobody looking?
   argus-collector gaps --reason ring-overrun,spool-full --since 7d --json
-  argus-collector gaps --since 1h --check 99.9                exit code 1 when a host is less complete`
+  argus-collector gaps --since 1h --check 99.9                exit code 1 when a host is less complete, or none is known`
 
 type gapsOptions struct {
 	span   spanFlags
@@ -42,7 +42,7 @@ func gapsCommand() *ffcli.Command {
 	o.span.add(fs)
 	fs.BoolVar(&o.json, "json", false, "print one JSON object a line: the gaps, the hosts, and all hosts together")
 	fs.Var(&o.reason, "reason", "print only gaps of these `reasons`, separated by commas")
-	fs.Float64Var(&o.check, "check", 0, "exit with 1 when a host is less complete than this `percentage`")
+	fs.Float64Var(&o.check, "check", 0, "exit with 1 when a host is less complete than this `percentage`, or nothing is known of the hosts that are named, or of any")
 	return &ffcli.Command{
 		Name:       "gaps",
 		ShortUsage: "argus-collector gaps [flags] [HOST...]",
@@ -63,6 +63,9 @@ func (o *gapsOptions) run(ctx context.Context, place *collector.Place, names []s
 	if err != nil {
 		return err
 	}
+	if !(o.check >= 0 && o.check <= 100) { // NaN too
+		return cli.Usagef("--check %v is no percentage", o.check)
+	}
 	q.Only = only(names)
 	bringUp(ctx, place, "gaps")
 	gaps, hosts, err := collector.Gaps(ctx, place, q)
@@ -77,7 +80,7 @@ func (o *gapsOptions) run(ctx context.Context, place *collector.Place, names []s
 	} else {
 		err = o.print(gaps, hosts)
 	}
-	return errors.Join(err, o.judge(hosts))
+	return errors.Join(err, o.judge(hosts, q.Only != nil))
 }
 
 // bringUp brings what the running collector has into the store.
@@ -223,13 +226,21 @@ func why(g *collector.Gap) string {
 	return text
 }
 
-// judge makes the exit code of --check.
-func (o *gapsOptions) judge(hosts []collector.Host) error {
+// judge makes the exit code of --check. Nobody was looking at a host of which nothing is known; among all there may be some that are new.
+func (o *gapsOptions) judge(hosts []collector.Host, named bool) error {
 	var below []string
+	unknown := 0
 	for i := range hosts {
-		if h := &hosts[i]; h.Complete.Percent != nil && *h.Complete.Percent < o.check {
+		h := &hosts[i]
+		if h.Complete.Percent == nil {
+			unknown++
+		}
+		if p := h.Complete.Percent; p != nil && *p < o.check || p == nil && named && o.check > 0 {
 			below = append(below, fmt.Sprintf("%s (%s)", hostName(h.Name, h.Monitor.String()), percent(h.Complete.Percent)))
 		}
+	}
+	if len(below) == 0 && unknown == len(hosts) && o.check > 0 {
+		return errors.New("nothing is known of any host in that time")
 	}
 	if len(below) == 0 {
 		return nil

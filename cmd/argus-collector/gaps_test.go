@@ -28,7 +28,13 @@ func TestHostsAndGapsOfAStore(t *testing.T) {
 	if out, _, code = program(t, "hosts", "--state", state, "--json", "--only", "up,silent"); code != 0 || out != "" {
 		t.Errorf("hosts that are up: exit %d\n%s", code, out)
 	}
-	out, errs, code = program(t, "gaps", "--state", state, "--check", "100", host.String())
+	for _, names := range [][]string{nil, {host.String()}} { // of which nothing is known is not complete
+		out, errs, code = program(t, append([]string{"gaps", "--state", state, "--check", "1"}, names...)...)
+		if code != cli.ExitFailure || !strings.Contains(out, "nothing is known of that time") {
+			t.Errorf("gaps --check of %q: exit %d\n%s%s", names, code, out, errs)
+		}
+	}
+	out, errs, code = program(t, "gaps", "--state", state, host.String())
 	if code != 0 || !strings.Contains(out, "1 host, 0 with nothing missing: nothing is known of that time") {
 		t.Errorf("gaps: exit %d\n%s%s", code, out, errs)
 	}
@@ -41,6 +47,8 @@ func TestHostsAndGapsOfAStore(t *testing.T) {
 		"gaps --reason hunger":               "spool-full",
 		"gaps --since never":                 "15m, 2h or 3d",
 		"gaps --silent 0s":                   "--silent",
+		"gaps --check 200":                   "--check",
+		"gaps --check NaN":                   "--check",
 		"events --until 1d --since 20:00:61": "--since",
 	} {
 		if _, errs, code := program(t, append(strings.Fields(args), "--state", state)...); code != cli.ExitUsage || !strings.Contains(errs, want) {
