@@ -18,7 +18,7 @@ import (
 
 // What every receiver of a cluster answers.
 const (
-	subjectSeen      = "argus.seen"      // when each monitor was here: messages of seenSize pieces, the last one empty
+	subjectSeen      = "argus.seen"      // when each monitor was here: messages of pieces of seenSize octets
 	subjectAddresses = "argus.addresses" // under which addresses agents reach it: JSON
 )
 

@@ -50,12 +50,12 @@ Examples:
 			if *life <= 0 || *uses < 0 {
 				return cli.Usagef("--expires must be above 0 and --uses not below: got %v and %d", *life, *uses)
 			}
-			if len(to) == 0 {
-				to = advertised(ctx, place)
+			if err := fillAddresses(ctx, place, &to); err != nil {
+				return err
 			}
 			authority, err := place.FindAuthority(ctx)
 			if errors.Is(err, os.ErrNotExist) { // before the first start, or a mistake
-				fmt.Fprintf(os.Stderr, "no collector has run on %s yet: only one that runs there will know this token\n", place.State)
+				fmt.Fprintf(os.Stderr, "no collector has run on %s yet: only one that runs there will know this token\n", where(place))
 				authority, err = place.OpenAuthority(ctx)
 			}
 			if err != nil {
@@ -73,12 +73,30 @@ Examples:
 	}
 }
 
-// advertised returns the addresses of the running collector, or those that it would have by default.
-func advertised(ctx context.Context, place *collector.Place) []string {
-	if running, err := collector.Addresses(ctx, place); err == nil {
-		return running
+// fillAddresses makes to the addresses of the running collector unless it has some, or those that one on this machine would have.
+func fillAddresses(ctx context.Context, place *collector.Place, to *addresses) error {
+	if len(*to) > 0 {
+		return nil
 	}
-	return collector.Advertised(collector.DefaultConfig().Listen, nil)
+	running, err := collector.Addresses(ctx, place)
+	switch {
+	case err == nil:
+		*to = running
+	case place.Clustered() && errors.Is(err, collector.ErrNotRunning): // where they will be, this machine does not know
+		return fmt.Errorf("%w: start one, or give the address of receivers or balancer with --address", err)
+	case place.Clustered():
+		return err
+	default:
+		*to = collector.Advertised(collector.DefaultConfig().Listen, nil)
+	}
+	return nil
+}
+
+func where(place *collector.Place) string {
+	if place.Clustered() {
+		return "this cluster"
+	}
+	return place.State
 }
 
 func tokenList() *ffcli.Command {
