@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,6 +24,7 @@ type broker struct {
 	config *Config
 	log    *zap.Logger
 	parts  atomic.Pointer[brokerParts]
+	remake sync.Mutex // held while what a cluster has lost is made again
 }
 
 type brokerParts struct {
@@ -40,15 +42,26 @@ func (b *broker) open(ctx context.Context) error {
 	if !b.config.Clustered() {
 		return b.start(ctx)
 	}
-	for {
+	return b.wait(ctx, func() error {
 		p, err := b.config.join(ctx, b.config.Receive, b.config.Streams, b.config.JournalBytes)
-		if err == nil {
-			if n := p.journal.Replicas(); n < 3 {
-				b.log.Warn("the journal is on fewer than three servers: a server that is lost takes what the store does not have yet; only agents can send it again",
-					zap.String("code", "journal-replicas"), zap.Int("replicas", n))
-			}
-			b.parts.Store(p)
-			return nil
+		if err != nil {
+			return err
+		}
+		if n := p.journal.Replicas(); n < 3 {
+			b.log.Warn("the journal is on fewer than three servers: a server that is lost takes what the store does not have yet; only agents can send it again",
+				zap.String("code", "journal-replicas"), zap.Int("replicas", n))
+		}
+		b.parts.Store(p)
+		return nil
+	})
+}
+
+// wait tries until it works or ctx ends. Without a cluster it tries once.
+func (b *broker) wait(ctx context.Context, try func() error) error {
+	for {
+		err := try()
+		if err == nil || !b.config.Clustered() {
+			return err
 		}
 		b.log.Error("the cluster cannot be used yet", zap.String("code", "cluster"), zap.Error(err), zap.Duration("again in", joinRetry))
 		select {
@@ -56,6 +69,26 @@ func (b *broker) open(ctx context.Context) error {
 			return ctx.Err()
 		case <-time.After(joinRetry):
 		}
+	}
+}
+
+// restore makes again what a cluster has lost: its streams, and the leases of the writers. The authority is not made again: agents would
+// not know the new one, and an operator may have a copy of the old.
+func (b *broker) restore(ctx context.Context) {
+	if !b.remake.TryLock() {
+		return // it is being done
+	}
+	defer b.remake.Unlock()
+	p := b.parts.Load()
+	state, err := journal.OpenKV(ctx, p.conn, bucketWork, true)
+	if err == nil {
+		_, err = sharedShards(state, p.journal.Shards(), true)
+	}
+	if err == nil {
+		_, err = journal.Open(ctx, p.conn, p.journal.Shards(), b.config.JournalBytes)
+	}
+	if err != nil && ctx.Err() == nil {
+		b.log.Error("the journal's streams are lost and cannot be made again", zap.String("code", "cluster"), zap.Error(err))
 	}
 }
 

@@ -94,7 +94,11 @@ func (s *Server) open(ctx context.Context, release func(func() error)) (fronts [
 		s.writers.retry = s.retry
 	}
 	if s.config.Receive {
-		authority, err := s.config.OpenAuthority(ctx)
+		var authority *pki.Authority
+		err := s.broker.wait(ctx, func() (err error) {
+			authority, err = s.config.OpenAuthority(ctx)
+			return err
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -213,14 +217,19 @@ func (s *Server) durable(monitor uuid.UUID, epoch wire.Epoch) uint64 {
 // appendTimeout is below the time that an agent waits for an answer, so that it hears of a failing disk.
 const appendTimeout = 5 * time.Second
 
-// append puts a batch into the journal. A journal inside this process that cannot take it is started again, unless it is only full.
+// append puts a batch into the journal. A journal inside this process that cannot take it is started again, unless it is only full; what a cluster
+// has lost is made again.
 func (s *Server) append(ctx context.Context, b *receive.Batch) error {
 	entry := journal.Batch(*b) // the two packages' batches are the same
 	limited, cancel := context.WithTimeout(ctx, appendTimeout)
 	defer cancel()
 	err := s.broker.journal().Append(limited, &entry)
-	if err != nil && !errors.Is(err, journal.ErrFull) && ctx.Err() == nil && !s.config.Clustered() {
+	switch {
+	case err == nil || errors.Is(err, journal.ErrFull) || ctx.Err() != nil:
+	case !s.config.Clustered():
 		s.writers.distrust(err)
+	case errors.Is(err, journal.ErrNoStream):
+		s.broker.restore(limited)
 	}
 	return err
 }
