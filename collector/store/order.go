@@ -8,14 +8,19 @@ type behind struct {
 	received time.Time
 }
 
+// sentAgain is how much later than the first batch behind a gap one must have arrived to show that nobody has what is missing. The journal
+// takes a batch of the same identity but once in two minutes: who sends all again earlier may be told that what is missing is there, when
+// it was there and got lost, or was left out behind a gap itself.
+const sentAgain = 3 * time.Minute
+
 // follows tells whether the watermark may pass to b. The agent reports what it has to drop. When anything else is missing, the
 // journal may have lost what it had taken, and the agent still has it: it sends all again that is not durable, in order, after
-// a new connection or ten minutes. If that begins behind the same gap, nobody has what is missing.
+// a new connection or ten minutes. If that begins behind the same gap after sentAgain, nobody has what is missing.
 func (s *Store) follows(key epochKey, mark *Mark, b *Batch) bool {
 	from := b.First - min(b.Dropped, b.First)
 	fresh := mark.Records == 0 && mark.Lost == 0 // an epoch may begin anywhere
 	w, waiting := s.waiting[key]
-	if fresh || from <= mark.Sequence+1 || waiting && from <= w.first && b.Received.After(w.received) {
+	if fresh || from <= mark.Sequence+1 || waiting && from <= w.first && !b.Received.Before(w.received.Add(sentAgain)) {
 		delete(s.waiting, key)
 		return true
 	}

@@ -53,6 +53,10 @@ func TestGapsAreKept(t *testing.T) {
 			t.Error("a batch behind a gap that nobody reported is taken at once: the agent may still have what is missing")
 		}
 	}
+	silent.Received = silent.Received.Add(2 * time.Minute)
+	if _, err := s.Add(silent); err == nil {
+		t.Error("a batch behind a gap is taken while the journal may keep out what is missing: it was sent two minutes ago")
+	}
 	silent.Received = silent.Received.Add(time.Minute)
 	add(t, s, silent)
 	if s.Watermark(h.id, h.epoch) != 0 {
