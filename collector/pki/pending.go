@@ -14,6 +14,8 @@ const (
 	maxWaiting    = 10_000
 	// One that has not asked for waitingLife makes room when there is none.
 	waitingLife = 7 * 24 * time.Hour
+	// sweepEvery is how often those are looked for, one by one.
+	sweepEvery = 10 * time.Minute
 	// askedEvery is how often it is written down that one asks again.
 	askedEvery = time.Hour
 )
@@ -54,6 +56,7 @@ type waitingCount struct {
 	mu      sync.Mutex
 	ids     map[string]bool
 	counted time.Time
+	swept   time.Time
 }
 
 // room refuses one more monitor that waits when there are too many, after those that gave up have been removed.
@@ -81,8 +84,12 @@ func (a *Authority) countWaiting() error {
 	}
 	w := &a.waiting
 	w.ids, w.counted = map[string]bool{}, a.now()
+	sweep := len(names) >= maxWaiting && w.counted.Sub(w.swept) >= sweepEvery
+	if sweep {
+		w.swept = w.counted
+	}
 	for _, name := range names {
-		if len(names) >= maxWaiting {
+		if sweep {
 			m, _, err := load[Monitor](a.state, name)
 			if err == nil && a.now().Sub(m.Asked) > waitingLife && a.state.Remove(name) == nil {
 				continue

@@ -40,6 +40,17 @@ func TestRejectedKeyStaysOut(t *testing.T) {
 	b.mustRefuse(err, StatusForbidden, "turned down")
 }
 
+// readCounter counts what is read of a state.
+type readCounter struct {
+	State
+	n int
+}
+
+func (c *readCounter) Get(name string) ([]byte, uint64, error) {
+	c.n++
+	return c.State.Get(name)
+}
+
 func TestStrangersFillABoundedPlace(t *testing.T) {
 	b := newBench(t)
 	if _, err := b.enroll(newKey(t), uuid.Must(uuid.NewV4()), b.token(0)); err != nil {
@@ -51,9 +62,20 @@ func TestStrangersFillABoundedPlace(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	reads := &readCounter{State: b.state}
+	b.state = reads
 	key, id := newKey(t), uuid.Must(uuid.NewV4())
 	_, err := b.enroll(key, id, "")
 	b.mustRefuse(err, StatusFull, "token")
+	before := reads.n
+	for range 3 {
+		b.clock = b.clock.Add(recheck)
+		_, err := b.enroll(key, id, "")
+		b.mustRefuse(err, StatusFull, "token")
+	}
+	if n := reads.n - before; n > 100 {
+		t.Errorf("three strangers who are turned away cost %d readings of the state", n)
+	}
 	if _, err := b.enroll(newKey(t), uuid.Must(uuid.NewV4()), b.token(0)); err != nil {
 		t.Errorf("strangers keep a host with a token out: %v", err)
 	}
