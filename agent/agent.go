@@ -57,7 +57,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	if a.state, err = openState(a.config.State); err != nil {
 		return err
 	}
-	inOrder := false
+	inOrder := !a.state.unclean // a start that is refused changes nothing
 	defer func() { a.state.close(inOrder) }()
 	if err := a.identify(); err != nil {
 		return err
@@ -74,18 +74,19 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	a.prepare()
 	a.report(a.began, flow.CauseStart)
 	if a.state.unclean {
-		a.log.Warn("the last run did not end in order", zap.String("code", "unclean-restart"))
-		a.event(Event{Kind: "unclean-restart", To: a.began, Text: "the agent's last run did not end in order"})
+		a.log.Warn("the last run did not end in order", zap.String("code", "unclean-restart"), zap.String("end", a.crashes.before))
+		a.event(Event{Kind: "unclean-restart", To: a.began, Text: "the agent's last run did not end in order: " + a.crashes.before})
 	}
 	a.crashes.tell()
 	err = a.work(ctx)
 	a.crashes.close()
 	a.report(time.Now(), flow.CauseStop)
 	a.uplink.finish()
-	if cerr := a.spool.Close(); cerr != nil && err == nil {
+	cerr := a.spool.Close()
+	inOrder = cerr == nil
+	if cerr != nil && err == nil {
 		err = fmt.Errorf("close the spool: %w", cerr)
 	}
-	inOrder = err == nil
 	return err
 }
 
@@ -119,7 +120,7 @@ func (a *Agent) prepare() {
 	a.flows = a.config.flowLimit()
 	a.crashes = openCrashes(a.state.root, a.version, a.state.unclean, a.decoderOff)
 	if a.crashes.isOff(pathProcess) {
-		a.flows = max(a.flows/lessForAKill, leastFlows)
+		a.flows = max(a.flows/lessForCrash, leastFlows)
 	}
 	a.clocks = newClocks(a.readClocks, a.clockChanged)
 	a.meters = meters{
@@ -209,7 +210,7 @@ func (a *Agent) status() *Status {
 	s.Events = slices.Clone(a.ledger.events)
 	a.ledger.mu.Unlock()
 	for _, x := range a.crashes.off() {
-		s.SwitchedOff = append(s.SwitchedOff, SwitchedOff{Path: x.Path, Since: x.At, Until: x.At.Add(offFor)})
+		s.SwitchedOff = append(s.SwitchedOff, SwitchedOff{Path: x.Path, Since: x.At, Until: x.until()})
 	}
 	s.Readers, s.SlowReaders = a.live.count()
 	if a.previous != nil {

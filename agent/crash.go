@@ -23,7 +23,7 @@ const (
 	pathDNS       = "dns-transactions"
 	pathUserData  = "capture-data-len"
 	interfacePath = "interface " // and its name
-	pathProcess   = "process"    // the whole of it was killed or ended by a fatal error, and nothing tells where
+	pathProcess   = "process"    // the whole of it died of a fatal error whose trace does not tell where
 )
 
 const (
@@ -34,7 +34,7 @@ const (
 	crashWindow  = 10 * time.Minute
 	offFor       = 24 * time.Hour // then it is tried again; at once by another version
 	maxCrashes   = 32             // that are remembered
-	lessForAKill = 4              // part of the flows that may be open after crashes of the process
+	lessForCrash = 4              // part of the flows that may be open after crashes of the process
 )
 
 // crash is one, or what is off for crashes.
@@ -43,13 +43,18 @@ type crash struct {
 	At   time.Time `json:"at"`
 }
 
+// until is when what is off is tried again.
+func (x crash) until() time.Time { return x.At.Add(offFor) }
+
 // crashes counts over restarts what crashes. Three times in ten minutes on the same path, and the path is not taken any more:
-// an agent that meters less is better than one that dies.
+// an agent that meters less is better than one that dies. An end from outside (SIGKILL, for want of memory too; the power) is no
+// crash: it says nothing of what was at work.
 type crashes struct {
 	root    *os.Root
 	changed func(off crash, text string) // called when a path is switched off
 	trace   *os.File
 	before  string // what the run before died of, "" when it ended in order
+	blamed  string // the path that this is blamed on, "" for none
 
 	mu     sync.Mutex // guards what follows
 	record struct {
@@ -72,7 +77,9 @@ func openCrashes(root *os.Root, version string, after bool, changed func(crash, 
 	trace, _ := c.readTrace()
 	if after {
 		c.before = cmp.Or(firstLine(trace), "it was killed")
-		c.note(blameText(trace))
+		if c.blamed = blameEnd(trace); c.blamed != "" {
+			c.note(c.blamed)
+		}
 	}
 	if c.trace, err = root.OpenFile(traceFile, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600); err == nil {
 		_ = debug.SetCrashOutput(c.trace, debug.CrashOptions{})
@@ -102,7 +109,7 @@ func (c *crashes) close() {
 // forget drops what is too old to count. The clock may have been set back: what is to come is dropped too.
 func (c *crashes) forget(now time.Time) {
 	old := func(after time.Duration) func(crash) bool {
-		return func(x crash) bool { d := now.Sub(x.At); return d > after || d < 0 || x.Path == "" }
+		return func(x crash) bool { d := now.Sub(x.At); return d >= after || d < 0 || x.Path == "" }
 	}
 	c.record.Crashes = slices.DeleteFunc(c.record.Crashes, old(crashWindow))
 	c.record.Off = slices.DeleteFunc(c.record.Off, old(offFor))
@@ -113,7 +120,11 @@ func (c *crashes) forget(now time.Time) {
 // tell tells what is off since the run before died, or was off already.
 func (c *crashes) tell() {
 	for _, x := range c.off() {
-		c.changed(x, c.before)
+		text := ""
+		if x.Path == c.blamed {
+			text = c.before
+		}
+		c.changed(x, text)
 	}
 }
 
@@ -162,38 +173,56 @@ func (c *crashes) moved(root *os.Root) {
 	c.root = root
 }
 
-func (c *crashes) isOff(path string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.has(path)
+func (c *crashes) isOff(path string) bool { return !c.until(path).IsZero() }
+
+// until returns when the path may be taken again, zero when it is not off.
+func (c *crashes) until(path string) time.Time {
+	for _, x := range c.off() {
+		if x.Path == path {
+			return x.until()
+		}
+	}
+	return time.Time{}
 }
 
 // off returns what is switched off.
 func (c *crashes) off() []crash {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.forget(time.Now())
 	return slices.Clone(c.record.Off)
 }
 
-// allowed returns the configuration without what is switched off.
-func (c *crashes) allowed(config Config) Config {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	all := c.has(pathProcess)
-	if all || c.has(pathTunnels) {
-		config.TunnelParsing = false
+// allowed returns the configuration without what is switched off, and when to ask again, zero for never.
+func (c *crashes) allowed(config Config) (allowed Config, again time.Time) {
+	for _, x := range c.off() {
+		all := x.Path == pathProcess
+		if all || x.Path == pathTunnels {
+			config.TunnelParsing = false
+		}
+		if all || x.Path == pathDNS {
+			config.DNSTransactions = false
+		}
+		if all || x.Path == pathUserData {
+			config.UserData = 0
+		}
+		if !strings.HasPrefix(x.Path, interfacePath) && (again.IsZero() || x.until().Before(again)) {
+			again = x.until()
+		}
 	}
-	if all || c.has(pathDNS) {
-		config.DNSTransactions = false
-	}
-	if all || c.has(pathUserData) {
-		config.UserData = 0
-	}
-	return config
+	return config, again
 }
 
 // tunnelFiles are those of package capture that read what no packet outside a tunnel has.
 var tunnelFiles = []string{"decode_tunnel.go", "decode_udptunnel.go", "decode_gre.go", "decode_l2tp.go"}
+
+// blameEnd finds in what the Go runtime has left of a run on what to blame its end: nothing, where it was killed or ended by a signal.
+func blameEnd(trace string) string {
+	if trace == "" || strings.HasPrefix(trace, "SIG") {
+		return ""
+	}
+	return blameText(trace)
+}
 
 // blameText finds in the trace of a fatal error on what to blame it.
 func blameText(trace string) string {

@@ -68,7 +68,7 @@ func (a *Agent) watchClock(ctx context.Context) error {
 func (a *Agent) decoderOff(off crash, text string) {
 	text = strings.TrimSuffix(off.Path+" is off for a day: three crashes in ten minutes: "+text, ": ")
 	a.log.Error(text, zap.String("code", "decoder-off"))
-	a.event(Event{Kind: "decoder-off", From: off.At, To: off.At.Add(offFor), Text: text})
+	a.event(Event{Kind: "decoder-off", From: off.At, To: off.until(), Text: text})
 }
 
 // clockChanged records that the system was asleep or its clock was set, and makes everything go on from there.

@@ -167,10 +167,7 @@ func (s *slot) again() {
 
 func (ms *meters) begin(ctx context.Context, in platform.Interface, stopAll context.CancelFunc) *slot {
 	ctx, cancel := context.WithCancel(ctx)
-	s := &slot{in: in, cancel: cancel, kick: make(chan struct{}, 1), since: time.Now()}
-	if ms.crashes != nil {
-		s.crash = ms.crashes.add
-	}
+	s := &slot{in: in, cancel: cancel, kick: make(chan struct{}, 1), since: time.Now(), crashes: ms.crashes}
 	s.short = shortName(in.Name, func(name string) bool {
 		return name == manName || slices.ContainsFunc(slices.Collect(maps.Values(ms.slots)), func(o *slot) bool { return o.short == name })
 	})
@@ -229,12 +226,12 @@ func (ms *meters) anyLeft() bool {
 }
 
 func (ms *meters) newMeter(s *slot) (*meter, error) {
-	config := *ms.config
+	config, again := *ms.config, time.Time{}
 	if ms.crashes != nil {
 		if ms.crashes.isOff(interfacePath + s.in.Name) {
 			return nil, errOff
 		}
-		config = ms.crashes.allowed(config)
+		config, again = ms.crashes.allowed(config)
 	}
 	src, err := s.open(config.capture())
 	if err != nil {
@@ -242,7 +239,7 @@ func (ms *meters) newMeter(s *slot) (*meter, error) {
 	}
 	m := newMeter(&config, ms.room, ms.local, src,
 		argus.Encoder{Version: ms.version, Monitor: ms.monitor, Interface: s.short, Label: interfaceLabel(s.in.Name)}, ms.emit)
-	m.clocks, m.own, m.state = ms.clocks, ms.own, s.told
+	m.clocks, m.own, m.state, m.until = ms.clocks, ms.own, s.told, again
 	return m, nil
 }
 

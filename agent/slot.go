@@ -27,12 +27,12 @@ var errPanic = errors.New("internal error")
 
 // slot keeps one interface metered: it opens the source, and again when that was lost or its meter failed.
 type slot struct {
-	in     platform.Interface
-	short  string
-	cancel context.CancelFunc
-	kick   chan struct{} // ends a pause before the next try
-	since  time.Time
-	crash  func(path, text string) (off bool) // told of a panic; nil: nobody counts
+	in      platform.Interface
+	short   string
+	cancel  context.CancelFunc
+	kick    chan struct{} // ends a pause before the next try
+	since   time.Time
+	crashes *crashes // told of a panic; nil: nobody counts
 
 	mu       sync.Mutex     // guards what follows
 	src      capture.Source // of the meter that runs
@@ -74,9 +74,13 @@ func (s *slot) run(ctx context.Context, newMeter func(*slot) (*meter, error), lo
 		if time.Since(began) >= calmRun {
 			retry = firstRetry
 		}
+		if err == nil {
+			log.Info("what was switched off is tried again", zap.String("code", "decoder-on"), zap.String("interface", s.in.Name))
+			continue
+		}
 		if errors.Is(err, errOff) {
 			log.Error("interface is not metered", zap.String("code", "decoder-off"), zap.String("interface", s.in.Name), zap.Error(err))
-			if !pause(ctx, offFor) {
+			if !pause(ctx, time.Until(s.crashes.until(interfacePath+s.in.Name))) {
 				return nil
 			}
 			continue
@@ -95,7 +99,8 @@ func (s *slot) run(ctx context.Context, newMeter func(*slot) (*meter, error), lo
 	}
 }
 
-// once runs one meter to its end. A panic in it ends that meter only; the records made so far are kept.
+// once runs one meter to its end, without an error when it is time to try again what is switched off. A panic in it ends that meter
+// only; the records made so far are kept.
 func (s *slot) once(ctx context.Context, newMeter func(*slot) (*meter, error)) (err error) {
 	m, err := newMeter(s)
 	if err != nil {
@@ -109,15 +114,20 @@ func (s *slot) once(ctx context.Context, newMeter func(*slot) (*meter, error)) (
 		if p := recover(); p != nil {
 			stack := debug.Stack()
 			err = fmt.Errorf("%w: %v\n%s", errPanic, p, stack)
-			if path := m.blame(stack, s.in.Name); s.crash != nil && s.crash(path, fmt.Sprint(p)) && strings.HasPrefix(path, interfacePath) {
+			if path := m.blame(stack, s.in.Name); s.crashes != nil && s.crashes.add(path, fmt.Sprint(p)) && strings.HasPrefix(path, interfacePath) {
 				err = fmt.Errorf("%w: %w", errOff, err)
 			}
-			m.abandon()
+			m.abandon(stack)
 		}
 		_ = m.src.Close()
 		m.end()
 		s.ended(err)
 	}()
+	if !m.until.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, m.until)
+		defer cancel()
+	}
 	return m.run(ctx)
 }
 

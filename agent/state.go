@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/argus-endpoint/argus-endpoint/internal/cli"
 	"github.com/argus-endpoint/argus-endpoint/platform"
@@ -38,7 +39,7 @@ type state struct {
 // names its pid and ends the program with cli.ExitRunning.
 func openState(dir string) (*state, error) {
 	if err := os.MkdirAll(dir, statePerm); err != nil {
-		return nil, fmt.Errorf("create the state folder: %w (run as root, or give a folder of your own with --state)", err)
+		return nil, fmt.Errorf("create the state folder: %w%s", err, remedy(err))
 	}
 	info, err := os.Lstat(dir)
 	if err == nil {
@@ -49,7 +50,7 @@ func openState(dir string) (*state, error) {
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, fmt.Errorf("open the state folder: %w", err)
+		return nil, fmt.Errorf("open the state folder: %w%s", err, remedy(err))
 	}
 	s := &state{root: root}
 	if opened, err := root.Stat("."); err != nil || !os.SameFile(info, opened) {
@@ -61,6 +62,17 @@ func openState(dir string) (*state, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// remedy says what to do about an error of the state folder, in brackets.
+func remedy(err error) string {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return " (run as root, or give a folder of your own with --state)"
+	case errors.Is(err, syscall.EROFS):
+		return " (mount it read-write, or give a folder elsewhere with --state)"
+	}
+	return ""
 }
 
 // vanished tells whether the folder was deleted, or another one put in its place.
@@ -76,7 +88,7 @@ func (s *state) vanished() bool {
 func (s *state) own() (err error) {
 	s.lock, err = s.root.OpenFile(lockFile, os.O_RDWR|os.O_CREATE, 0o640)
 	if err != nil {
-		return fmt.Errorf("open the lock of the state folder: %w (run as root, or give a folder of your own with --state)", err)
+		return fmt.Errorf("open the lock of the state folder %s: %w%s", s.root.Name(), err, remedy(err))
 	}
 	switch err := platform.TryLock(s.lock); {
 	case errors.Is(err, platform.ErrLocked):
@@ -86,12 +98,8 @@ func (s *state) own() (err error) {
 	case err != nil:
 		return fmt.Errorf("lock the state folder: %w", err)
 	}
-	if err := s.lock.Truncate(0); err != nil {
-		return fmt.Errorf("write the lock of the state folder: %w", err)
-	}
-	if _, err := s.lock.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0); err != nil {
-		return fmt.Errorf("write the lock of the state folder: %w", err)
-	}
+	_ = s.lock.Truncate(0) // the pid is for people: on a full disk it is missing
+	_, _ = s.lock.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	_, err = s.root.Stat(runningFile)
 	s.unclean = err == nil
 	if err := platform.WriteFile(s.root, runningFile, nil, 0o600); err != nil {

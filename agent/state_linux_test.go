@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -171,4 +172,50 @@ func (r *running) left() (datagrams []uint64, kinds []string) {
 		}
 	}
 	return datagrams, r.kinds()
+}
+
+// A state folder on a disk that is mounted read-only is refused with the reason and what helps, which is not to be root.
+func TestReadOnlyStateFolderIsRefused(t *testing.T) {
+	netns.NeedRoot(t)
+	disk := t.TempDir()
+	if err := unix.Mount("tmpfs", disk, "tmpfs", 0, "size=1m,mode=755"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(disk, unix.MNT_DETACH) })
+	old := filepath.Join(disk, "old")
+	s, err := openState(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.close(true)
+	if err := unix.Mount("", disk, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{old, filepath.Join(disk, "new")} {
+		_, err := openState(dir)
+		if err == nil || !strings.Contains(err.Error(), "read-only") || !strings.Contains(err.Error(), dir) ||
+			!strings.Contains(err.Error(), "mount it read-write") || strings.Contains(err.Error(), "as root") {
+			t.Errorf("%s: %v", dir, err)
+		}
+	}
+}
+
+// A start that is refused is no run that was cut off: the next one does not say so, unless it was so before.
+func TestRefusedStartIsNoCrash(t *testing.T) {
+	c := DefaultConfig()
+	c.State = filepath.Join(t.TempDir(), "state")
+	unclean := func() bool {
+		_, err := os.Stat(filepath.Join(c.State, runningFile))
+		return err == nil
+	}
+	c.CA = "no fingerprint"
+	if err := New(c, "test", zap.NewNop()).Run(t.Context()); err == nil || unclean() {
+		t.Errorf("%v, left as one that was killed: %v", err, unclean())
+	}
+	if err := os.WriteFile(filepath.Join(c.State, runningFile), nil, 0o600); err != nil { // it was killed before
+		t.Fatal(err)
+	}
+	if err := New(c, "test", zap.NewNop()).Run(t.Context()); err == nil || !unclean() {
+		t.Errorf("%v: the kill before is forgotten", err)
+	}
 }

@@ -215,8 +215,8 @@ func TestSignalEndsASilentPipe(t *testing.T) {
 	}
 }
 
-// Fault 25: an agent that is killed three times in ten minutes begins the fourth time without what it can do without, and says so.
-func TestThreeKillsSwitchOff(t *testing.T) {
+// An agent that is killed, however often, goes on with all that it can: a kill says nothing of what was at work. It says that it was.
+func TestKillsSwitchNothingOff(t *testing.T) {
 	if !netns.Inside(t) {
 		return
 	}
@@ -230,7 +230,7 @@ func TestThreeKillsSwitchOff(t *testing.T) {
 	}
 	t.Cleanup(func() { os.RemoveAll(state) })
 	var out string
-	for kill := range 4 {
+	for kill := range 5 {
 		cmd := exec.Command(path, "run", "--state", state)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 		if err := cmd.Start(); err != nil {
@@ -241,7 +241,7 @@ func TestThreeKillsSwitchOff(t *testing.T) {
 			out = call(t, nil, "status", "--state", state).stdout
 			return strings.Contains(out, fmt.Sprintf("pid %d,", cmd.Process.Pid)) && strings.Contains(out, "lo ")
 		})
-		if off := strings.Contains(out, "process, after three crashes"); off != (kill == 3) {
+		if strings.Contains(out, "three crashes") || strings.Contains(out, "it was killed") != (kill > 0) {
 			t.Errorf("after %d kills:\n%s", kill, out)
 		}
 		cmd.Process.Kill()

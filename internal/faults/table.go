@@ -73,7 +73,8 @@ func Table() []Fault {
 				"TestStrangersOfOneAddressKeepNobodyElseOut")}},
 		{"upgrade and downgrade with a full spool; SIGTERM while the collector is dead", "an old spool opens, a newer one is set aside; stops within 5 s", []Tests{
 			in("uplink/spool", "TestVersion1Opens", "TestNewerVersionIsSetAside"), in("internal/e2e", "TestStopsWithADeadCollector")}},
-		{"three crashes in ten minutes on the same path", "that path is switched off, said so; the rest goes on", []Tests{
-			in("agent", "TestThreePanicsSwitchOff", "TestThreeCrashesSwitchOff")}},
+		{"three crashes in ten minutes on the same path", "that path is switched off for a day, said so; the rest goes on; a kill is no crash", []Tests{
+			in("agent", "TestThreePanicsSwitchOff", "TestThreeCrashesSwitchOff", "TestFatalErrorsLeaveATrace", "TestWhatIsOffIsTriedAgain"),
+			in("cmd/argus-endpoint", "TestKillsSwitchNothingOff")}},
 	}
 }
