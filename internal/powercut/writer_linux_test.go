@@ -61,6 +61,13 @@ func (l *live) stop() {
 	_ = l.cmd.Wait()
 }
 
+func (l *live) signal(t *testing.T, what os.Signal) {
+	t.Helper()
+	if err := l.cmd.Process.Signal(what); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func (l *live) listen(out io.Reader) {
 	defer close(l.done)
 	in := bufio.NewReader(out)
