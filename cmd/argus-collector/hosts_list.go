@@ -91,6 +91,9 @@ func (o *hostsOptions) run(ctx context.Context, place *collector.Place) error {
 	if err != nil {
 		return err
 	}
+	if len(hosts) == 0 && !o.json {
+		fmt.Fprintln(os.Stderr, "no host has come yet: argus-collector token create prints what an agent needs")
+	}
 	if o.only != nil {
 		hosts = slices.DeleteFunc(hosts, func(h collector.Host) bool { return !slices.Contains(o.only, string(h.State)) })
 	}

@@ -35,6 +35,18 @@ func program(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
 }
 
+// TestHostsOfNobody says what to do first.
+func TestHostsOfNobody(t *testing.T) {
+	state := t.TempDir()
+	if _, errs, code := program(t, "hosts", "--state", state); code != cli.ExitFailure || !strings.Contains(errs, "--state") {
+		t.Errorf("no collector: exit %d, %q", code, errs)
+	}
+	program(t, "token", "create", "--state", state)
+	if out, errs, code := program(t, "hosts", "--state", state); code != 0 || strings.Count(out, "\n") != 1 || !strings.Contains(errs, "token create") {
+		t.Errorf("exit %d, %q, %q", code, out, errs)
+	}
+}
+
 func TestTokenIsAllThatStdoutHas(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "state")
 	out, errs, code := program(t, "token", "create", "--state", state, "--address", "soc.example.net:4561,[2001:db8::1]:443", "--uses", "3", "--label", "berlin")
