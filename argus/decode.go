@@ -8,11 +8,12 @@ import (
 
 // raw is what a record says before all of it is known: the meaning of some words hangs on later DSRs.
 type raw struct {
-	times times
-	next  [2]uint32 // TCP: highest sequence number as written
-	ack   [2]uint32
-	flags [2]uint8 // TCP flags of the interval
-	ext   []byte
+	times  times
+	next   [2]uint32 // TCP: highest sequence number as written
+	ack    [2]uint32
+	behind [2]uint32 // our extension: by how much the acknowledgement is less than the rest of the record lets expect
+	flags  [2]uint8  // TCP flags of the interval
+	ext    []byte
 }
 
 // decode fills r with the record b, which is whole and at least four bytes.
@@ -115,7 +116,7 @@ func (r *Record) flowDSR(b []byte, w *raw) bool {
 		r.Label, _, _ = bytes.Cut(d, []byte{0})
 		return true
 	case dsrExtension:
-		if sub == 0 || qualifier != extOwner || len(b) < extWords*4 {
+		if !isLayout2(b) && !isExtension(b) {
 			return false
 		}
 		w.ext = b
@@ -170,7 +171,7 @@ func (r *Record) finish(w *raw) {
 		}
 	}
 	if w.ext != nil {
-		r.extension(w.ext)
+		r.extension(w.ext, w)
 	} else {
 		first, _ := f.Span()
 		f.Start = first
@@ -180,6 +181,10 @@ func (r *Record) finish(w *raw) {
 			r.Gap[i] = r.gap(&f.TCP.Side[i], w.next[i])
 			r.sequence(&f.TCP.Side[i], w.next[i], w.ack[i])
 		}
+	}
+	if w.ext != nil && !isLayout2(w.ext) {
+		s, d := &f.TCP.Side[0], &f.TCP.Side[1]
+		s.Ack, d.Ack = acknowledged(s, d)-w.behind[0], acknowledged(d, s)-w.behind[1]
 	}
 	if !f.HasMAC && w.ext == nil && f.Family == flow.FamilyEthernet {
 		f.EtherType = f.Type

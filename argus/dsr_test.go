@@ -1,6 +1,7 @@
 package argus
 
 import (
+	"bytes"
 	"encoding/hex"
 	"os"
 	"reflect"
@@ -117,25 +118,89 @@ func TestLayout1(t *testing.T) {
 	}
 }
 
-// TestParts: a reader of layout 1 finds its fields where they were, and a kind of part that comes later is passed over.
+// TestLayout2: what agents wrote before the times and counts of the extension were differences is read as it was meant, whole.
+func TestLayout2(t *testing.T) {
+	b, err := os.ReadFile("testdata/layout2_v5.arg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, n := sampleRecords(), 0
+	for r, err := range Records(b) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Kind != KindFlow {
+			continue
+		}
+		if !r.Extension() || r.Unknown != 0 || !reflect.DeepEqual(r.Flow, want[n]) {
+			t.Errorf("record %d:\n got %+v\nwant %+v", n, r.Flow, want[n])
+		}
+		n++
+	}
+	if n != 53 {
+		t.Errorf("%d records instead of 53", n)
+	}
+}
+
+// TestParts: a kind of part that comes later is passed over, as is a number; what is too short for its numbers is no extension.
 func TestParts(t *testing.T) {
 	r := sampleRecords()[0]
-	b := new(Encoder).AppendFlow(nil, &r)
-	i := len(b) - 4*(extWords+extTCPWords) - 4*3 // the history has three words
-	if b[i] != dsrExtension || int(b[i+3]) != extWords+extTCPWords+3 {
-		t.Fatalf("the extension is not where it should be: % x", b[i:])
+	whole := new(Encoder).AppendFlow(nil, &r)
+	at := bytes.Index(whole, []byte{dsrExtension, extLayout, extOwner})
+	grown := func(where int, octets ...byte) []byte {
+		b := append(append(bytes.Clone(whole[:where]), octets...), whole[where:]...)
+		b[at+1], b[at+3] = extLayout+1, byte((len(b)-at)/4)
+		be.PutUint16(b[2:], uint16(len(b)/4))
+		return b
 	}
-	b = append(b, 0xee, 2, 1, 2, 3, 4, 5, 6)
-	b[i+1], b[i+3] = 3, b[i+3]+2
-	be.PutUint16(b[2:], uint16(len(b)/4))
-	if got := one(t, b); got.Unknown != 0 || !reflect.DeepEqual(got.Flow, r) {
-		t.Errorf("a part of a later layout: %d unknown, %+v", got.Unknown, got.Flow)
-	}
-	for name, octets := range map[string]byte{"no length": 0, "beyond the end": 9} {
-		b[len(b)-7] = octets
-		if got := one(t, b); got.Unknown != 1 || !reflect.DeepEqual(got.Flow, r) {
+	parts := at + 4*extWords
+	later := grown(parts, 0xee, 2, 1, 2, 3, 4, 5, 6)
+	number := grown(len(whole), 1, 2, 3, 4, 5, 6, 7, 8)
+	number[at+10] |= 0x80
+	for name, b := range map[string][]byte{"a part of a later layout": later, "a number of a later layout": number} {
+		if got := one(t, b); got.Unknown != 0 || !reflect.DeepEqual(got.Flow, r) {
 			t.Errorf("%s: %d unknown, %+v", name, got.Unknown, got.Flow)
 		}
+	}
+	for name, octets := range map[string]byte{"no length": 0, "beyond the end": 99} {
+		b := bytes.Clone(later)
+		b[parts+1] = octets
+		want := r
+		want.History = flow.History{} // it stands after the damaged part
+		if got := one(t, b); got.Unknown != 1 || !reflect.DeepEqual(got.Flow, want) {
+			t.Errorf("%s: %d unknown, %+v", name, got.Unknown, got.Flow)
+		}
+	}
+	short := bytes.Clone(whole)
+	short[at+10], short[at+11] = 0xff, 0xff
+	if got := one(t, short); got.Unknown != 1 || got.Extension() || got.Flow.Side[0].Packets != r.Side[0].Packets {
+		t.Errorf("an extension too short for its numbers: %d unknown, %+v", got.Unknown, got.Flow)
+	}
+}
+
+// TestFirstRecord: the first record of a flow, of a source of microseconds, whose octets, payload and acknowledgements are as the rest of
+// it says, has no number but its identity; each that is otherwise costs eight octets.
+func TestFirstRecord(t *testing.T) {
+	r := flow.Record{Cause: flow.CauseStart, Key: key(flow.FamilyIPv4, 6, "10.0.0.1", 1, "10.0.0.2", 2, 0), HasMAC: true, ID: 1 << 60, Start: base}
+	r.Side[0] = flow.Side{Packets: 2, Bytes: 228, IPBytes: 200, Payload: 100, First: base, Last: base + 1e6}
+	r.TCP.Side[0] = flow.TCPSide{Base: 7, Next: 108, Payload: 100, InFlight: 50, Flags: flow.SYN | flow.ACK}
+	r.TCP.Side[1] = flow.TCPSide{Ack: 58, Flags: flow.ACK}
+	size := func() int { return len(dsrOf(t, new(Encoder).AppendFlow(nil, &r), dsrExtension)) / 2 }
+	if n := size(); n != 4*extWords+8 {
+		t.Errorf("an extension of %d octets", n)
+	}
+	for name, change := range map[string]func(){
+		"a later record": func() { r.Start-- }, "nanoseconds": func() { r.Side[0].Last++ }, "padding": func() { r.Side[0].IPBytes -= 6 },
+		"payload sent again": func() { r.TCP.Side[0].Payload -= 10 }, "a wild acknowledgement": func() { r.TCP.Side[1].Ack++ },
+	} {
+		before := size()
+		change()
+		if n := size(); n != before+8 {
+			t.Errorf("%s: %d octets more", name, n-before)
+		}
+	}
+	if got := one(t, new(Encoder).AppendFlow(nil, &r)); !reflect.DeepEqual(got.Flow, r) {
+		t.Errorf("\n got %+v\nwant %+v", got.Flow, r)
 	}
 }
 

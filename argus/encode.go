@@ -85,13 +85,16 @@ func (e *Encoder) appendTransport(b []byte, inf string) []byte {
 // maxTime is the last moment that 32 bits of seconds reach, ns since 1970.
 const maxTime = 1<<32*int64(1e9) - 1
 
+// inRange returns the time on the wire that is next to t.
+func inRange(t int64) int64 { return min(max(t, 0), maxTime) }
+
 // appendInstant writes seconds and microseconds; the extension has the nanoseconds that they leave out.
 func appendInstant(b []byte, t int64) []byte {
-	usec := uint64(min(max(t, 0), maxTime)) / 1000
+	usec := uint64(inRange(t)) / 1000
 	return be.AppendUint32(be.AppendUint32(b, uint32(usec/1e6)), uint32(usec%1e6))
 }
 
-// interval holds the times of both sides of a record in order, as they go to the wire.
+// interval holds the times of both sides of a record in order and within range, as they go to the wire.
 type interval struct {
 	src, dst       bool // the side had packets
 	s0, s1, d0, d1 int64
@@ -103,17 +106,30 @@ func (v *interval) set(r *flow.Record) {
 	s, d := &r.Side[0], &r.Side[1]
 	v.src, v.dst = s.Packets > 0, d.Packets > 0
 	if v.src || !v.dst {
-		v.s0, v.s1 = min(s.First, s.Last), max(s.First, s.Last)
+		first, last := inRange(s.First), inRange(s.Last)
+		v.s0, v.s1 = min(first, last), max(first, last)
 	}
 	if v.dst {
-		v.d0, v.d1 = min(d.First, d.Last), max(d.First, d.Last)
+		first, last := inRange(d.First), inRange(d.Last)
+		v.d0, v.d1 = min(first, last), max(first, last)
 	}
 	if !v.src && !v.dst {
-		if v.s1 <= 0 {
-			v.s1 = r.Start
+		if v.s1 == 0 {
+			v.s1 = inRange(r.Start)
 		}
 		v.s0 = v.s1
 	}
+}
+
+// begin returns the earliest time, as it goes to the wire.
+func (v *interval) begin() int64 {
+	switch {
+	case !v.dst:
+		return v.s0
+	case !v.src:
+		return v.d0
+	}
+	return min(v.s0, v.d0)
 }
 
 // appendTime chooses the shortest of the forms that every reader knows (section 2.3).

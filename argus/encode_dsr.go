@@ -100,12 +100,9 @@ func addedSYN(r *flow.Record) uint32 {
 // what was sent again (the extension has the whole count).
 func (e *Encoder) appendTCPSide(b []byte, r *flow.Record, side int, status uint32) []byte {
 	s := &r.TCP.Side[side]
-	next, ack, payload := s.Next, s.Ack, s.Payload
+	next, payload := s.Next, s.Payload
 	if s.Flags&flow.FIN != 0 {
 		next--
-	}
-	if s.Flags&flow.ACK != 0 {
-		ack--
 	}
 	if int32(next-s.Base-payload) < 0 {
 		payload = next - s.Base
@@ -114,7 +111,7 @@ func (e *Encoder) appendTCPSide(b []byte, r *flow.Record, side int, status uint3
 	b = be.AppendUint32(b, status)
 	b = be.AppendUint32(b, s.Base)
 	b = be.AppendUint32(b, next)
-	b = be.AppendUint32(b, ack)
+	b = be.AppendUint32(b, 0) // the last acknowledgement: the extension has it, and no reader prints it
 	b = be.AppendUint32(b, s.Turns)
 	b = be.AppendUint32(b, payload)
 	b = be.AppendUint32(b, s.Retrans)

@@ -17,24 +17,15 @@ const (
 
 // appendExtension writes what Argus has no place for (docs/argus-extension.md).
 func appendExtension(b []byte, r *flow.Record, v *interval) []byte {
-	t, start := &r.TCP, len(b)
+	t, start, tcp := &r.TCP, len(b), r.IsTCP()
 	b = append(b, dsrExtension, extLayout, extOwner, 0)
-	b = be.AppendUint64(b, r.ID)
-	b = be.AppendUint64(b, uint64(r.Start))
-	b = be.AppendUint64(b, r.Side[0].IPBytes)
-	b = be.AppendUint64(b, r.Side[1].IPBytes)
-	b = be.AppendUint64(b, nanoseconds(r, v))
 	b = append(b, byte(r.End), byte(r.Initiator)&0x3f|bit(addedSYN(r) != 0)<<6|bit(r.EstimatedSegments)<<7)
-	tcp := r.IsTCP()
 	if tcp {
 		b = append(b, t.Side[0].Flags, t.Side[1].Flags)
 	} else {
 		b = append(b, 0, 0)
 	}
-	b = be.AppendUint16(be.AppendUint16(b, keyRest(&r.Key)), r.EtherType)
-	if tcp {
-		b = be.AppendUint32(be.AppendUint32(b, t.Side[0].Payload), t.Side[1].Payload)
-	}
+	b = append(be.AppendUint16(b, r.EtherType), 0, 0)
 	b = appendHistory(b, &r.History)
 	b = appendTunnelPart(b, &r.Tunnel)
 	if tcp {
@@ -44,7 +35,36 @@ func appendExtension(b []byte, r *flow.Record, v *interval) []byte {
 		b = append(b, partICMPv6, 9, r.ICMP.Type, r.ICMP.Code)
 		b = append(append(b, r.ICMP.From[:]...), r.ICMP.To[:]...)
 	}
+	b = appendNumbers(b, start+10, r, v)
 	b[start+3] = byte((len(b) - start) / 4)
+	return b
+}
+
+// epoch is what a flow's identity has of its begin. Without it the upper half is the same in all records of a sensor's life.
+func epoch(start int64) uint64 { return uint64(start) >> 36 << 32 }
+
+// appendNumbers ends the extension with the flow's identity and the numbers that are 0 in most records, each if it is not;
+// it names those in the two octets of b at set.
+func appendNumbers(b []byte, set int, r *flow.Record, v *interval) []byte {
+	var n [numberAck + 4]uint64
+	n[numberStart] = uint64(v.begin() - r.Start)
+	n[numberNanoseconds] = nanoseconds(r, v)
+	n[numberKey] = uint64(keyRest(&r.Key))
+	n[numberIPBytes], n[numberIPBytes+3] = ipBytes(r, 0)-r.Side[0].IPBytes, ipBytes(r, 1)-r.Side[1].IPBytes
+	if r.IsTCP() {
+		s, d := &r.TCP.Side[0], &r.TCP.Side[1]
+		n[numberPayload], n[numberPayload+3] = uint64(uint32(r.Side[0].Payload)-s.Payload), uint64(uint32(r.Side[1].Payload)-d.Payload)
+		n[numberAck], n[numberAck+3] = uint64(acknowledged(s, d)-s.Ack), uint64(acknowledged(d, s)-d.Ack)
+	}
+	b = be.AppendUint64(b, r.ID-epoch(r.Start))
+	there := uint16(0)
+	for i, number := range n {
+		if number != 0 {
+			there |= 1 << i
+			b = be.AppendUint64(b, number)
+		}
+	}
+	be.PutUint16(b[set:], there)
 	return b
 }
 
@@ -113,113 +133,52 @@ func appendTCPCounts(b []byte, t *flow.TCP) []byte {
 	return b
 }
 
-// nanoseconds packs what microsecond times leave out: six numbers of 10 bits, the first one lowest:
-// source first and last, destination first and last, SynAck, AckDat.
+// linkHeader is the octets of an Ethernet header.
+const linkHeader = 14
+
+// ipBytes returns the octets of IP that side i should have: those of its frames without the link header.
+func ipBytes(r *flow.Record, i int) uint64 {
+	s := &r.Side[i]
+	switch {
+	case !isIP(&r.Key):
+		return 0
+	case r.HasMAC:
+		return s.Bytes - linkHeader*s.Packets
+	}
+	return s.Bytes
+}
+
+// acknowledged returns the acknowledgement number that s should have sent last: all of o that is not in flight.
+func acknowledged(s, o *flow.TCPSide) uint32 {
+	if s.Flags&flow.ACK == 0 {
+		return 0
+	}
+	return o.Next - o.InFlight
+}
+
+// nanoseconds packs what microsecond times leave out: six numbers of 10 bits, the first one lowest: source first, destination
+// first, from these on to the last ones modulo 1000, SynAck, AckDat.
 func nanoseconds(r *flow.Record, v *interval) uint64 {
-	packed := rest(v.s0) | rest(v.s1)<<10 | rest(v.d0)<<20 | rest(v.d1)<<30
-	if r.IsTCP() {
-		packed |= rest(r.TCP.SynAck)<<40 | rest(r.TCP.AckDat)<<50
+	s, d := rest(v.s0), rest(v.d0)
+	packed := s | d<<10
+	if v.s1 != v.s0 {
+		packed |= onward(s, rest(v.s1)) << 20
+	}
+	if v.d1 != v.d0 {
+		packed |= onward(d, rest(v.d1)) << 30
+	}
+	if t := &r.TCP; r.IsTCP() && t.SynAck|t.AckDat != 0 {
+		packed |= rest(inRange(t.SynAck))<<40 | rest(inRange(t.AckDat))<<50
 	}
 	return packed
 }
 
-func rest(ns int64) uint64 { return uint64(min(max(ns, 0), maxTime)) % 1000 }
-
-// extension takes what Argus has no place for, b being the whole DSR.
-func (r *Record) extension(b []byte) {
-	f, d := &r.Flow, b[4:]
-	r.Has |= HasExtension
-	f.ID = be.Uint64(d)
-	f.Start = int64(be.Uint64(d[8:]))
-	f.Side[0].IPBytes, f.Side[1].IPBytes = be.Uint64(d[16:]), be.Uint64(d[24:])
-	addNanoseconds(f, be.Uint64(d[32:]))
-	f.End, f.Initiator = flow.End(d[40]), flow.Initiator(d[41]&0x3f)
-	f.EstimatedSegments = d[41]&0x80 != 0
-	if d[41]&0x40 != 0 {
-		f.TCP.Status &^= flow.TCPSawSYN
+// onward returns how far it is from one number of 0..999 to another, modulo 1000.
+func onward(from, to uint64) uint64 {
+	if to < from {
+		to += 1000
 	}
-	switch rest := be.Uint16(d[44:]); {
-	case f.Family == flow.FamilyIPv6 && f.Proto == flow.ProtoICMPv6:
-		f.DstPort = rest
-	case isIP(&f.Key) && f.Proto == flow.ProtoUDP && b[1] > 1:
-		f.Type = rest
-	}
-	f.EtherType = be.Uint16(d[46:])
-	d = d[48:]
-	if f.IsTCP() {
-		f.TCP.Side[0].Flags, f.TCP.Side[1].Flags = b[46], b[47]
-		if len(d) < 4*extTCPWords {
-			return
-		}
-		if r.Has&HasTCPPerf != 0 {
-			f.TCP.Side[0].Payload, f.TCP.Side[1].Payload = be.Uint32(d), be.Uint32(d[4:])
-		}
-		d = d[4*extTCPWords:]
-	}
-	if b[1] > 1 {
-		r.parts(d)
-	}
+	return to - from
 }
 
-// parts walks what follows the fixed part since layout 2. Kinds of later layouts are passed over.
-func (r *Record) parts(d []byte) {
-	for len(d) >= 4 {
-		n := int(d[1]) * 4
-		if n == 0 || n > len(d) {
-			r.Unknown++
-			return
-		}
-		r.part(d[:n])
-		d = d[n:]
-	}
-}
-
-func (r *Record) part(d []byte) {
-	f, ok := &r.Flow, true
-	switch d[0] {
-	case partHistory:
-		f.History = flow.History{}
-		copy(f.History[:], d[2:])
-	case partTunnel:
-		ok = len(d) >= 8 && d[2] < 32 && decodeTunnelPart(&f.Tunnel, d)
-	case partTCP:
-		v := d[4:]
-		for i, n := range tcpCounts(&f.TCP) {
-			if d[3]>>i&1 != 0 && len(v) >= 4 {
-				*n, v = be.Uint32(v), v[4:]
-			}
-		}
-	case partICMPv6:
-		if ok = len(d) >= 36; ok {
-			m := &f.ICMP
-			*m = flow.ICMPReport{Type: d[2], Code: d[3], Family: flow.FamilyIPv6, From: [16]byte(d[4:]), To: [16]byte(d[20:])}
-		}
-	}
-	if !ok {
-		r.Unknown++
-	}
-}
-
-func decodeTunnelPart(t *flow.Tunnel, d []byte) bool {
-	if encaps := flow.Encaps(1) << d[2]; encaps != t.Encaps {
-		*t = flow.Tunnel{Encaps: encaps}
-	}
-	t.ID = be.Uint32(d[4:])
-	return len(d) == 8 || decodeOuter(&t.Key, d[8:])
-}
-
-// addNanoseconds adds what microsecond times leave out to the times of the sides that have them.
-func addNanoseconds(f *flow.Record, packed uint64) {
-	ns := func(i int) int64 { return int64(packed >> (10 * i) & 0x3ff) }
-	for i := range f.Side {
-		s := &f.Side[i]
-		if s.Packets > 0 || i == 0 && f.Side[1].Packets == 0 {
-			s.First += ns(2 * i)
-			s.Last += ns(2*i + 1)
-		}
-	}
-	if f.IsTCP() {
-		f.TCP.SynAck += ns(4)
-		f.TCP.AckDat += ns(5)
-	}
-}
+func rest(ns int64) uint64 { return uint64(ns) % 1000 }

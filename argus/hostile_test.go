@@ -80,16 +80,18 @@ func cutDSR(b []byte, at, n, less int) []byte {
 	return b
 }
 
-// parts returns the places of the first four octets of each part of an extension, and of its own header.
+// parts returns the places of the first octets of an extension and of the first four of each of its parts.
 func parts(b []byte) []int {
-	places := []int{1, 2, 3}
-	for at := 4 * extWords; at+4 <= len(b) && b[at+1] != 0; at += 4 * int(b[at+1]) {
-		places = append(places, at, at+1, at+2, at+3)
-	}
-	if len(b) >= 4*(extWords+extTCPWords) {
-		for at := 4 * (extWords + extTCPWords); at+4 <= len(b) && b[at+1] != 0; at += 4 * int(b[at+1]) {
-			places = append(places, at, at+1, at+2, at+3)
+	places, at, end := []int{1, 2, 3, 10, 11}, 4*extWords, len(b)
+	if isLayout2(b) {
+		if at = 4 * ext2Words; len(b) >= 4*(ext2Words+ext2TCPWords) && b[46] != 0 { // TCP flags
+			at = 4 * (ext2Words + ext2TCPWords)
 		}
+	} else if isExtension(b) {
+		end -= numbersLen(b)
+	}
+	for ; at+4 <= end && b[at+1] != 0; at += 4 * int(b[at+1]) {
+		places = append(places, at, at+1, at+2, at+3)
 	}
 	return places
 }

@@ -51,12 +51,22 @@ const (
 	dsrExtension  = 0x7e // ours: docs/argus-extension.md
 )
 
-// The marks of our extension DSR: its layout and its owner.
+// The marks of our extension DSR: its layout, and its owner, which is another one up to layout 2, so that readers who know no
+// later layout pass over it.
 const (
-	extLayout   = 2 // what we write; we read 1 and whatever later ones have in common with it
-	extOwner    = 0xae
-	extWords    = 13 // of the fixed part
-	extTCPWords = 2  // more of them, for TCP
+	extLayout = 3 // what we write; we read 1 and 2 too, and whatever later ones have in common with it
+	extOwner  = 0xaf
+	extWords  = 3 // of the fixed part before the parts and the numbers
+)
+
+// The numbers of our extension that are 0 in most records, by their bits in its set.
+const (
+	numberStart       = 0
+	numberNanoseconds = 1
+	numberKey         = 2
+	numberIPBytes     = 3 // of the source; the destination's three follow
+	numberPayload     = 4
+	numberAck         = 5
 )
 
 const (

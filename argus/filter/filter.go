@@ -13,9 +13,15 @@ import (
 )
 
 // Filter is a parsed expression. The zero Filter matches every flow.
-type Filter struct{ match matcher }
+type Filter struct{ term }
 
 type matcher func(*argus.Record) bool
+
+// term is a part of an expression.
+type term struct {
+	match matcher
+	needs Needs
+}
 
 // Match tells whether r is a flow that the expression selects.
 func (f Filter) Match(r *argus.Record) bool {
@@ -48,6 +54,9 @@ func Parse(words []string) (Filter, error) {
 	}
 	return Filter{m}, nil
 }
+
+// Needs returns conditions that every flow must meet that f matches.
+func (f Filter) Needs() Needs { return f.needs }
 
 // split returns the words of an expression; parentheses and ! are words of their own.
 func split(s string) []string {
@@ -90,24 +99,24 @@ func (p *parser) fail(what string) error {
 	return fmt.Errorf("filter: %s, at %q after %q", what, p.peek(), before)
 }
 
-func (p *parser) or() (matcher, error) {
+func (p *parser) or() (term, error) {
 	m, err := p.and()
 	for err == nil && p.take("or", "||") {
 		left := m
-		var right matcher
+		var right term
 		right, err = p.and()
-		m = func(r *argus.Record) bool { return left(r) || right(r) }
+		m = term{func(r *argus.Record) bool { return left.match(r) || right.match(r) }, left.needs.or(&right.needs)}
 	}
 	return m, err
 }
 
-func (p *parser) and() (matcher, error) {
+func (p *parser) and() (term, error) {
 	m, err := p.not()
 	for err == nil && (p.take("and", "&&") || !p.ends()) {
 		left := m
-		var right matcher
+		var right term
 		right, err = p.not()
-		m = func(r *argus.Record) bool { return left(r) && right(r) }
+		m = term{func(r *argus.Record) bool { return left.match(r) && right.match(r) }, left.needs.and(&right.needs)}
 	}
 	return m, err
 }
@@ -121,11 +130,11 @@ func (p *parser) ends() bool {
 	return false
 }
 
-func (p *parser) not() (matcher, error) {
+func (p *parser) not() (term, error) {
 	switch {
 	case p.take("not", "!"):
 		m, err := p.not()
-		return func(r *argus.Record) bool { return !m(r) }, err
+		return term{match: func(r *argus.Record) bool { return !m.match(r) }}, err
 	case p.take("("):
 		m, err := p.or()
 		if err == nil && !p.take(")") {
@@ -144,7 +153,7 @@ const (
 	destination
 )
 
-func (p *parser) primitive() (matcher, error) {
+func (p *parser) primitive() (term, error) {
 	which := source | destination
 	switch {
 	case p.take("src"):
@@ -160,50 +169,50 @@ func (p *parser) primitive() (matcher, error) {
 	case p.take("port"):
 		return p.port(which)
 	case which != source|destination:
-		return nil, p.fail("host, net or port is expected")
+		return term{}, p.fail("host, net or port is expected")
 	case p.take("proto"):
 		return p.proto(p.peek())
 	}
 	if _, ok := protocols[p.peek()]; !ok {
-		return nil, p.fail("a word that no filter knows; host, net, port, proto, src, dst, not and protocols like tcp are known")
+		return term{}, p.fail("a word that no filter knows; host, net, port, proto, src, dst, not and protocols like tcp are known")
 	}
 	return p.proto(p.peek())
 }
 
-func (p *parser) host(which sides) (matcher, error) {
+func (p *parser) host(which sides) (term, error) {
 	a, err := netip.ParseAddr(p.peek())
 	if err != nil {
-		return nil, p.fail("an IP address is expected")
+		return term{}, p.fail("an IP address is expected")
 	}
 	p.at++
 	a = a.WithZone("")
-	return func(r *argus.Record) bool {
+	return term{func(r *argus.Record) bool {
 		return which&source != 0 && r.Flow.SrcAddr() == a || which&destination != 0 && r.Flow.DstAddr() == a
-	}, nil
+	}, Needs{Hosts: []netip.Prefix{netip.PrefixFrom(a, a.BitLen())}}}, nil
 }
 
-func (p *parser) net(which sides) (matcher, error) {
+func (p *parser) net(which sides) (term, error) {
 	n, err := netip.ParsePrefix(p.peek())
 	if err != nil {
-		return nil, p.fail("a network like 10.0.0.0/8 is expected")
+		return term{}, p.fail("a network like 10.0.0.0/8 is expected")
 	}
 	p.at++
-	return func(r *argus.Record) bool {
+	return term{func(r *argus.Record) bool {
 		return which&source != 0 && n.Contains(r.Flow.SrcAddr()) || which&destination != 0 && n.Contains(r.Flow.DstAddr())
-	}, nil
+	}, Needs{Hosts: []netip.Prefix{n}}}, nil
 }
 
-func (p *parser) port(which sides) (matcher, error) {
+func (p *parser) port(which sides) (term, error) {
 	n, err := strconv.ParseUint(p.peek(), 10, 16)
 	if err != nil {
-		return nil, p.fail("a port number from 0 to 65535 is expected")
+		return term{}, p.fail("a port number from 0 to 65535 is expected")
 	}
 	p.at++
 	port := uint16(n)
-	return func(r *argus.Record) bool {
+	return term{func(r *argus.Record) bool {
 		k := &r.Flow.Key
 		return k.HasPorts() && (which&source != 0 && k.SrcPort == port || which&destination != 0 && k.DstPort == port)
-	}, nil
+	}, Needs{Ports: []uint16{port}}}, nil
 }
 
 func isIP(k *flow.Key) bool { return k.Family == flow.FamilyIPv4 || k.Family == flow.FamilyIPv6 }
@@ -219,21 +228,21 @@ var protocols = map[string]int{
 // anyIP stands for both families, as ra's ip does.
 const anyIP = -256
 
-func (p *parser) proto(name string) (matcher, error) {
+func (p *parser) proto(name string) (term, error) {
 	n, ok := protocols[name]
 	if !ok {
 		v, err := strconv.ParseUint(name, 10, 8)
 		if err != nil {
-			return nil, p.fail("a protocol's name or its number from 0 to 255 is expected")
+			return term{}, p.fail("a protocol's name or its number from 0 to 255 is expected")
 		}
 		n = int(v)
 	}
 	p.at++
 	switch {
 	case n == anyIP:
-		return func(r *argus.Record) bool { return isIP(&r.Flow.Key) }, nil
+		return term{match: func(r *argus.Record) bool { return isIP(&r.Flow.Key) }}, nil
 	case n < 0:
-		return func(r *argus.Record) bool { return r.Flow.Family == flow.Family(-n) }, nil
+		return term{match: func(r *argus.Record) bool { return r.Flow.Family == flow.Family(-n) }}, nil
 	}
-	return func(r *argus.Record) bool { return isIP(&r.Flow.Key) && int(r.Flow.Proto) == n }, nil
+	return term{func(r *argus.Record) bool { return isIP(&r.Flow.Key) && int(r.Flow.Proto) == n }, Needs{Protos: []uint8{uint8(n)}}}, nil
 }

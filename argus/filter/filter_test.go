@@ -2,6 +2,7 @@ package filter
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"slices"
@@ -111,10 +112,20 @@ func FuzzParse(f *testing.F) {
 	for _, s := range []string{"tcp and (port 80 or not src net 10.0.0.0/8)", "host ::1 or proto 6", "!(arp)", "dst host 1.2.3.4 and"} {
 		f.Add(s)
 	}
-	r := argus.Record{Kind: argus.KindFlow}
+	b, err := os.ReadFile(sample)
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, s string) {
-		if filter, err := Parse([]string{s}); err == nil {
-			filter.Match(&r)
+		filter, err := Parse([]string{s})
+		if err != nil {
+			return
+		}
+		needs := filter.Needs()
+		for r := range argus.Records(b) {
+			if r != nil && filter.Match(r) && !meets(&needs, r) {
+				t.Fatalf("%q matches record %d, which does not meet %+v", s, r.Sequence, needs)
+			}
 		}
 	})
 }
@@ -131,4 +142,40 @@ func BenchmarkMatch(b *testing.B) {
 			b.Fatal("no match")
 		}
 	}
+}
+
+// TestNeeds: what a store can look for first.
+func TestNeeds(t *testing.T) {
+	for expression, want := range map[string]string{
+		"":                                    "[] [] []",
+		"tcp and port 22":                     "[] [22] [6]",
+		"src host 10.1.0.2":                   "[10.1.0.2/32] [] []",
+		"host 2001:db8::1 and net fd00::/8":   "[2001:db8::1/128] [] []",
+		"net 10.0.0.0/8 host 10.1.0.2":        "[10.1.0.2/32] [] []",
+		"net 10.0.0.0/8 and (tcp or udp)":     "[10.0.0.0/8] [] [6 17]",
+		"tcp and (port 80 or port 443)":       "[] [80 443] [6]",
+		"(port 80 or port 443) and port 8080": "[] [8080] []",
+		"port 53 or host 10.1.0.2":            "[] [] []",
+		"tcp port 1 or udp port 2":            "[] [1 2] [6 17]",
+		"not port 22":                         "[] [] []",
+		"tcp and not (port 22 and udp)":       "[] [] [6]",
+		"arp or tcp":                          "[] [] []",
+		"arp and host 10.1.0.2":               "[10.1.0.2/32] [] []",
+	} {
+		f, err := Parse([]string{expression})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := f.Needs(); fmt.Sprint(n.Hosts, n.Ports, n.Protos) != want {
+			t.Errorf("%q needs %v %v %v, want %s", expression, n.Hosts, n.Ports, n.Protos, want)
+		}
+	}
+}
+
+// meets tells whether a flow meets conditions, as a store looks at it.
+func meets(n *Needs, r *argus.Record) bool {
+	k := &r.Flow.Key
+	in := func(p netip.Prefix) bool { return p.Contains(k.SrcAddr()) || p.Contains(k.DstAddr()) }
+	return (n.Hosts == nil || slices.ContainsFunc(n.Hosts, in)) && (n.Protos == nil || slices.Contains(n.Protos, k.Proto)) &&
+		(n.Ports == nil || slices.Contains(n.Ports, k.SrcPort) || slices.Contains(n.Ports, k.DstPort))
 }
