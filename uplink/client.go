@@ -43,6 +43,7 @@ type Client struct {
 	connected time.Time // since when the address in use answers
 	homeAfter time.Duration
 	resumed   bool              // the spool was compared with what the collector has
+	back      time.Time         // when it was last found to have gone back in time
 	sent      uint64            // the highest sequence that the collector may have
 	taken     map[uint64]uint64 // the highest sequence that a collector has answered with 204, of each epoch
 	oldest    time.Time

@@ -285,3 +285,36 @@ func TestAnswers(t *testing.T) {
 		})
 	}
 }
+
+// TestRollbackSeenLate: a collector that did not know its watermark when it was asked first has thrown away what is new under old numbers; once
+// it says so, all of that is sent again in a new epoch. A collector that goes on to say so is not believed.
+func TestRollbackSeenLate(t *testing.T) {
+	inTime(t, nil, func(t *testing.T, s *script, q *spool.Spool, c *Client) {
+		s.set(func() { s.behind = true })
+		put(t, q, 200)
+		time.Sleep(5 * time.Second)
+		old := q.Epoch()
+		s.set(func() { s.durable = wire.Watermark{Epoch: wire.Epoch(old), Sequence: 900}.String() })
+		time.Sleep(wire.PollInterval + time.Second)
+		synctest.Wait()
+		if st := c.Stats(); st.RolledBack != 1 || q.Epoch() == old || q.Stats().Pending != 200 {
+			t.Errorf("%+v, epoch %x then %x, %d pending", st, old, q.Epoch(), q.Stats().Pending)
+		}
+		for range 3 { // it lies
+			s.set(func() { s.durable = wire.Watermark{Epoch: wire.Epoch(q.Epoch()), Sequence: 900}.String() })
+			put(t, q, 200)
+			time.Sleep(wire.PollInterval + time.Second)
+			synctest.Wait()
+		}
+		if st := c.Stats(); st.RolledBack != 1 || q.Stats().Pending != 800 {
+			t.Errorf("after lies: %+v, %d pending", st, q.Stats().Pending)
+		}
+		s.set(func() { s.durable, s.behind, s.batches = "", false, nil })
+		put(t, q, 200)
+		time.Sleep(11 * time.Minute) // what was sent and is not acknowledged is sent again
+		synctest.Wait()
+		if q.Stats().Pending != 0 || !slices.Contains(s.batches, "1-200") && !slices.Contains(s.batches, "801-1000") {
+			t.Errorf("%v, %d pending", s.batches, q.Stats().Pending)
+		}
+	})
+}

@@ -294,6 +294,50 @@ func TestSnapshotRolledBack(t *testing.T) {
 	}
 }
 
+// TestSnapshotRolledBackSeenLate: the collector did not know what it has when it was asked first, and some of what is new was sent and thrown away.
+func TestSnapshotRolledBackSeenLate(t *testing.T) {
+	d := newMemFS()
+	s := mustOpen(t, "", Options{fs: d})
+	c := newCollector()
+	fill(t, s, 1, 10, 10)
+	s.Sync()
+	snapshot := d.crash(rand.New(rand.NewPCG(1, 1)))
+	old := s.Epoch()
+	fill(t, s, 101, 30, 10)
+	c.drain(t, s)
+
+	s = mustOpen(t, "", Options{fs: snapshot})
+	if s.Epoch() != old {
+		t.Skip("the snapshot is in doubt by itself")
+	}
+	fill(t, s, 401, 30, 10) // numbers 101 to 400 again
+	if err := s.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20 { // 100 that are inherited, 100 of the new
+		if b, ok := s.Lease(1<<10, 10); !ok || b.Epoch != old {
+			t.Fatalf("lease %d: %+v", i, b)
+		}
+	}
+	if s.Resume(old, 199) { // of what was sent
+		t.Fatal("what was sent is taken for a rollback")
+	}
+	if !s.Resume(old, 400) || s.Epoch() == old {
+		t.Fatal("not noticed")
+	}
+	if err := s.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	if s.Resume(s.Epoch(), 50) {
+		t.Error("noticed again")
+	}
+	c.drain(t, s)
+	c.want(t, 700) // the last 300 under a new epoch, all of them
+	if st := s.Stats(); st.WriteErrors != 0 {
+		t.Errorf("%+v", st)
+	}
+}
+
 func TestQuarantine(t *testing.T) {
 	d := newMemFS()
 	s := mustOpen(t, "", Options{fs: d})

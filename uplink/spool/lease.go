@@ -195,6 +195,11 @@ func (s *Spool) setAside(g *segment) {
 func (s *Spool) Rewind() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.rewind()
+}
+
+// rewind is Rewind for who holds mu.
+func (s *Spool) rewind() {
 	if g := s.cursor.seg; g != nil {
 		s.cursor.seg = nil
 		s.release(g)

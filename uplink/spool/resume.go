@@ -2,23 +2,31 @@ package spool
 
 import "os"
 
-// Resume compares the spool with what the collector says of an epoch before anything is sent to it. If the collector has
-// records that the spool had not made when it was opened, the folder went back in time (a snapshot, a copy): the numbers
-// given since are someone else's. Resume then gives what was appended since Open a new epoch, and reports true.
+// Resume compares the spool with what the collector says of an epoch. If the collector has records that the spool had not made
+// when it was opened, and that it has not sent since, the folder went back in time (a snapshot, a copy): the numbers
+// given since are someone else's. Resume then gives what was appended since Open and is still here a new epoch, makes it ready to be
+// leased again, and reports true: a collector that has more than was sent has thrown all of that away as known.
 func (s *Spool) Resume(epoch, durable uint64) (rolledBack bool) {
 	s.maint.Lock()
 	defer s.maint.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if epoch != s.epoch || durable < s.base || s.cursor.top > s.base {
+	if epoch != s.epoch || durable < s.base || durable < s.cursor.top {
 		return false
 	}
+	s.rewind()
+	s.cursor.top = s.base // nothing was sent in the new epoch
 	old := s.epoch
 	s.epoch = randomEpoch()
 	s.floorOld = true
 	for _, g := range s.segs {
 		if g.fresh && g.epoch == old {
 			s.relabel(g)
+		}
+	}
+	for i := range s.skips {
+		if s.skips[i].epoch == old && s.skips[i].first >= s.base {
+			s.skips[i].epoch = s.epoch
 		}
 	}
 	signal(s.kick)
