@@ -14,6 +14,7 @@ import (
 	"github.com/argus-endpoint/argus-endpoint/collector/pki"
 	"github.com/argus-endpoint/argus-endpoint/flow"
 	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
+	"github.com/gofrs/uuid/v5"
 )
 
 // says makes a batch of what an agent says of itself at a time: its regular report.
@@ -196,6 +197,30 @@ func TestStatesThatTimeMakes(t *testing.T) {
 		c.h.judge(known, &c.c, &Query{Now: now, Silent: DefaultSilent})
 		if c.h.State != c.state || !strings.Contains(c.h.Why, c.why) {
 			t.Errorf("%s: %s (%s), want %s (%s)", name, c.h.State, c.h.Why, c.state, c.why)
+		}
+	}
+}
+
+// TestTimeOfWhichSomethingIsKnown: from the first word, and as far back as things are kept, to now, or to the last word of a host that is put out.
+func TestTimeOfWhichSomethingIsKnown(t *testing.T) {
+	now := time.Now()
+	ago := func(h int) time.Time { return now.Add(-time.Duration(h) * time.Hour) }
+	for name, c := range map[string]struct {
+		first, horizon time.Time
+		state          HostState
+		since, until   time.Time
+	}{
+		"all that was asked": {ago(99), time.Time{}, HostUp, ago(24), now},
+		"first word":         {ago(10), ago(20), HostUp, ago(10), now},
+		"removed since":      {ago(99), ago(20), HostUp, ago(20), now},
+		"revoked":            {ago(10), time.Time{}, HostRevoked, ago(10), ago(2)},
+		"nothing":            {time.Time{}, time.Time{}, HostUp, now, now},
+	} {
+		h := Host{State: c.state}
+		b := books{horizon: c.horizon, conditions: map[uuid.UUID]account.Condition{h.Monitor: {First: c.first, Last: ago(2)}}}
+		_, got := b.gapsOf(&h, &Query{Since: ago(24), Until: now, Now: now})
+		if !got.Since.Equal(c.since) || !got.Until.Equal(c.until) || (got.Percent == nil) != c.first.IsZero() {
+			t.Errorf("%s: %v to %v, want %v to %v", name, got.Since, got.Until, c.since, c.until)
 		}
 	}
 }
