@@ -80,6 +80,7 @@ func (o *filesOptions) run(ctx context.Context, place *collector.Place, w io.Wri
 		return fmt.Errorf("files: %w", err)
 	}
 	defer v.Close()
+	warnDamaged(v)
 	out := bufio.NewWriter(w)
 	for _, f := range v.Files() {
 		if !strings.HasPrefix(f.Name, o.table+"/") || !since.IsZero() && f.MaxTime < since.UnixMicro() || !until.IsZero() && f.MinTime >= until.UnixMicro() {
@@ -90,6 +91,13 @@ func (o *filesOptions) run(ctx context.Context, place *collector.Place, w io.Wri
 		}
 	}
 	return out.Flush()
+}
+
+// warnDamaged says that what is printed may not be all.
+func warnDamaged(v *store.View) {
+	if n := v.Damaged(); n > 0 {
+		fmt.Fprintf(os.Stderr, "argus-collector: %d objects of the store's manifest are damaged: the rows that they named are not here; look into the folder damaged of the store\n", n)
+	}
 }
 
 func (o *filesOptions) print(w io.Writer, location string, f *store.File) error {

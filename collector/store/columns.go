@@ -67,7 +67,8 @@ func newRowReader[T any](f *parquet.File, want func(name string) bool) *rowReade
 func (r *rowReader[T]) numRows() int64 { return r.starts[len(r.starts)-1] }
 
 // read sets the columns of rows to those of the file from row first on.
-func (r *rowReader[T]) read(first int64, rows []T) error {
+func (r *rowReader[T]) read(first int64, rows []T) (err error) {
+	defer damage(&err)
 	if r.partial {
 		clear(rows)
 	}

@@ -129,7 +129,13 @@ func compact[T any, P rowOf[T]](ctx context.Context, m *manifest, files []File, 
 			return err
 		}
 		defer o.Close()
-		f, err := parquet.OpenFile(o, files[i].Bytes, openOptions...)
+		var f *parquet.File
+		if err = verify(o, &files[i]); err != nil && !errors.Is(err, errDamagedFile) {
+			return err // of the connection
+		}
+		if err == nil {
+			f, err = openParquet(o, &files[i])
+		}
 		if err == nil && isFirst(f) {
 			err = errFirst
 		}

@@ -2,8 +2,11 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
+	"io/fs"
 	"path"
 	"strconv"
 	"strings"
@@ -21,8 +24,8 @@ type put struct {
 	err  error // once done is closed
 }
 
-// create makes a data file of a table of what encode writes, which goes to the bucket as it comes, and notes its name, hour and
-// octets in f. It returns when all is encoded; commit, replace and abandon wait until the bucket has it.
+// create makes a data file of a table of what encode writes, which goes to the bucket as it comes, and notes its name, hour,
+// octets and their sum in f. It returns when all is encoded; commit, replace and abandon wait until the bucket has it.
 func (m *manifest) create(ctx context.Context, f *File, table string, hour int64, encode func(io.Writer) error) error {
 	dir, at := partition(table, hour)
 	f.Name, f.Hour = path.Join(dir, fmt.Sprintf("%04d-%s.parquet", m.shard, uuid.Must(uuid.NewV7()))), at
@@ -32,17 +35,30 @@ func (m *manifest) create(ctx context.Context, f *File, table string, hour int64
 	m.mu.Unlock()
 	from, to := io.Pipe()
 	m.slots <- struct{}{}
-	m.puts.Go(func() {
+	go func() {
+		defer func() { <-m.slots }()
 		p.err = m.bucket.Put(ctx, name, -1, from)
+		if errors.Is(p.err, fs.ErrExist) { // nobody else makes this name: an earlier try had come through
+			p.err = nil
+		}
 		from.CloseWithError(p.err) // the writer ends, whatever Put has read
-		<-m.slots
 		close(p.done)
-	})
+	}()
 	count := &counter{w: to}
 	err := encode(count)
 	to.CloseWithError(err)
-	f.Bytes = count.n
+	f.Bytes, f.Sum = count.n, count.sum
 	return err
+}
+
+// settle returns when no data file is on its way any more. Others may begin meanwhile: Compact is beside it.
+func (m *manifest) settle() {
+	for range cap(m.slots) {
+		m.slots <- struct{}{}
+	}
+	for range cap(m.slots) {
+		<-m.slots
+	}
 }
 
 // landed returns when the bucket has the data files, or one of them has failed.
@@ -89,13 +105,16 @@ func partition(table string, hour int64) (dir string, at time.Time) {
 	return path.Join(table, "hour="+at.Format("2006-01-02T15")), at
 }
 
+// counter counts and sums up what is written.
 type counter struct {
-	w io.Writer
-	n int64
+	w   io.Writer
+	n   int64
+	sum uint32 // CRC-32C
 }
 
 func (c *counter) Write(b []byte) (int, error) {
 	n, err := c.w.Write(b)
 	c.n += int64(n)
+	c.sum = crc32.Update(c.sum, castagnoli, b[:n])
 	return n, err
 }

@@ -16,7 +16,8 @@ type File struct {
 	Name       string    `json:"name"` // of the object
 	Rows       int64     `json:"rows"`
 	Bytes      int64     `json:"bytes"`
-	MinMonitor string    `json:"min_monitor"` // lowest and highest in the order of text
+	Sum        uint32    `json:"crc32c,omitempty"` // of all octets; 0: not known
+	MinMonitor string    `json:"min_monitor"`      // lowest and highest in the order of text
 	MaxMonitor string    `json:"max_monitor"`
 	MinTime    int64     `json:"min_time"` // earliest stime and latest ltime, microseconds
 	MaxTime    int64     `json:"max_time"`

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
-	"github.com/parquet-go/parquet-go"
 )
 
 // Events lends the rows of the table events that were written in [since, until) by the agent's clock (LTime), by hour of arrival, in the
@@ -40,7 +39,7 @@ func (v *View) eventsOf(f *File, q *Query, rows []EventRow, yield func(*EventRow
 		return false, err
 	}
 	defer in.Close()
-	pf, err := parquet.OpenFile(in, f.Bytes, openOptions...)
+	pf, err := openParquet(in, f)
 	if err != nil {
 		return false, err
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/argus-endpoint/argus-endpoint/argus"
 	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
 	"github.com/gofrs/uuid/v5"
-	"github.com/parquet-go/parquet-go"
 )
 
 // Evidence is what speaks of how complete a monitor's records are: a Record or a Gap, which comes before the records behind it.
@@ -117,5 +116,15 @@ func (v *View) readGaps(f *File) ([]GapRow, error) {
 		return nil, err
 	}
 	defer o.Close()
-	return parquet.Read[GapRow](o, f.Bytes)
+	p, err := openParquet(o, f)
+	if err != nil {
+		return nil, err
+	}
+	r := newRowReader[GapRow](p, func(string) bool { return true })
+	defer r.close()
+	if r.numRows() != f.Rows {
+		return nil, fmt.Errorf("%w: it has %d rows, had %d", errDamagedFile, r.numRows(), f.Rows)
+	}
+	rows := make([]GapRow, f.Rows)
+	return rows, r.read(0, rows)
 }

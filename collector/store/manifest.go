@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"slices"
@@ -22,8 +21,6 @@ const (
 	damagedDir   = "damaged" // copies of damaged ones, for who looks into it
 	// maxCommit bounds the octets of a commit: 32,768 records of as many monitors need a tenth.
 	maxCommit = 64 << 20
-	// readersAtOnce commits are read at the same time: each is a way to the server and back.
-	readersAtOnce = 16
 )
 
 // ErrFenced tells that another writer has opened the shard since: this one must open it again, or leave it.
@@ -50,94 +47,6 @@ func numbers(ctx context.Context, b Bucket, dir string, shard int) (list []uint6
 	return list, err
 }
 
-// loaded is what the manifest of a shard says.
-type loaded struct {
-	state
-	number   uint64   // of the last commit
-	snapshot uint64   // the commit of the snapshot that was read
-	bytes    int64    // octets of the commits after it
-	damaged  []string // objects that could not be read
-}
-
-// load reads a shard's manifest: its latest snapshot that is whole, and the commits after it. What is damaged is left out and
-// counted: what the other commits say still holds.
-func load(ctx context.Context, b Bucket, shard int) (l loaded, err error) {
-	for range 10 { // a commit may be swept between the list and the reading, when there is a newer snapshot
-		if l, err = loadOnce(ctx, b, shard); !errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-	}
-	return l, err
-}
-
-func loadOnce(ctx context.Context, b Bucket, shard int) (l loaded, err error) {
-	l.state = newState()
-	snapshots, err := numbers(ctx, b, snapshotsDir, shard)
-	if err != nil {
-		return l, err
-	}
-	for _, n := range slices.Backward(snapshots) {
-		st := newState()
-		err := readSnapshot(ctx, b, shard, n, &st)
-		if err == nil {
-			l.state, l.snapshot, l.number = st, n, n
-			break
-		}
-		if !errors.Is(err, errDamaged) {
-			return l, err
-		}
-		l.damaged = append(l.damaged, numbered(snapshotsDir, shard, n))
-		if len(l.files) < len(st.files) { // better than nothing when none is whole
-			l.state, l.snapshot, l.number = st, n, n
-		}
-	}
-	commits, err := numbers(ctx, b, commitsDir, shard)
-	if err != nil {
-		return l, err
-	}
-	first, _ := slices.BinarySearch(commits, l.number+1)
-	return l, l.readCommits(ctx, b, shard, commits[first:])
-}
-
-func readSnapshot(ctx context.Context, b Bucket, shard int, n uint64, st *state) error {
-	o, err := b.Open(ctx, numbered(snapshotsDir, shard, n))
-	if err != nil {
-		return err
-	}
-	defer o.Close()
-	return decodeEntry(io.NewSectionReader(o, 0, 1<<62), st.apply)
-}
-
-// readCommits applies commits in their order.
-func (l *loaded) readCommits(ctx context.Context, b Bucket, shard int, commits []uint64) error {
-	for part := range slices.Chunk(commits, readersAtOnce) {
-		var wg sync.WaitGroup
-		data, errs := make([][]byte, len(part)), make([]error, len(part))
-		for i, n := range part {
-			wg.Go(func() { data[i], errs[i] = get(ctx, b, numbered(commitsDir, shard, n), maxCommit) })
-		}
-		wg.Wait()
-		for i, n := range part {
-			if errs[i] != nil {
-				return errs[i]
-			}
-			if n > l.number+1 { // lost altogether
-				l.damaged = append(l.damaged, numbered(commitsDir, shard, n-1))
-			}
-			var list []*entry
-			if decodeEntry(bytes.NewReader(data[i]), func(e *entry) { list = append(list, e) }) != nil {
-				l.damaged = append(l.damaged, numbered(commitsDir, shard, n))
-			} else {
-				for _, e := range list {
-					l.apply(e)
-				}
-			}
-			l.number, l.bytes = n, l.bytes+int64(len(data[i]))
-		}
-	}
-	return nil
-}
-
 // manifest is a shard's state and the log of its commits, for one writer. After an error it is not written to again.
 type manifest struct {
 	bucket Bucket
@@ -155,8 +64,7 @@ type manifest struct {
 	committed state
 	writing   map[string]*put // data files that no commit names yet
 
-	puts  sync.WaitGroup
-	slots chan struct{} // one for each of puts
+	slots chan struct{} // one for each data file on its way
 
 	swept time.Time // when strays were removed
 }

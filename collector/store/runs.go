@@ -84,6 +84,7 @@ func runsIn(r *rowReader[monitorRow], first, last int64) iter.Seq2[run, error] {
 
 // rowsOf returns a range of rows of a group outside of which q asks for none, by the filters and the page index.
 func (q *Query) rowsOf(group parquet.RowGroup) (first, last int64, err error) {
+	defer damage(&err)
 	wanted, err := q.wantsGroup(group)
 	if err != nil || !wanted {
 		return 0, 0, err

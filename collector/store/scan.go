@@ -45,7 +45,7 @@ func (s *scan) file(v *View, f *File) (more bool, err error) {
 		return false, err
 	}
 	defer in.Close()
-	pf, err := parquet.OpenFile(in, f.Bytes, openOptions...)
+	pf, err := openParquet(in, f)
 	if err != nil {
 		return false, err
 	}
@@ -54,9 +54,6 @@ func (s *scan) file(v *View, f *File) (more bool, err error) {
 	}
 	return scanFile(s, pf, &s.rows, func(row *Row) *Row { return row }, false)
 }
-
-// openOptions leave the indexes and filters of the columns that nobody asks for where they are.
-var openOptions = []parquet.FileOption{parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true)}
 
 // fileScan is a scan of one file, in steps of the rows of one monitor.
 type fileScan[T any] struct {

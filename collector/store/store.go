@@ -75,7 +75,7 @@ func Open(ctx context.Context, b Bucket, shard int, c Config) (s *Store, damaged
 // Close gives up what is not committed.
 func (s *Store) Close() error {
 	s.unzip.Close()
-	s.manifest.puts.Wait() // of a commit that has failed
+	s.manifest.settle() // files of a commit that has failed
 	return nil
 }
 

@@ -21,12 +21,13 @@ type View struct {
 	ctx    context.Context
 	bucket Bucket
 	state
+	damaged int
 }
 
 // OpenView reads the manifests of the store in b, which it takes over. Later commits are not seen. ctx is for all reading through
 // the view. fs.ErrNotExist: there is no store.
 func OpenView(ctx context.Context, b Bucket) (*View, error) {
-	v := &View{ctx, b, newState()}
+	v := &View{ctx: ctx, bucket: b, state: newState()}
 	if err := v.read(); err != nil {
 		return nil, errors.Join(fmt.Errorf("read the store: %w", err), b.Close())
 	}
@@ -47,11 +48,14 @@ func (v *View) read() error {
 			return fmt.Errorf("shard %d: %w", shard, err)
 		}
 		v.merge(&l.state)
+		v.damaged += len(l.damaged)
 	}
 	if len(shards) > 0 {
-		return nil
+		known, err := v.bucket.List(v.ctx, damagedDir+"/")
+		v.damaged = max(v.damaged, len(known)) // a writer copies what it cannot read, and goes on
+		return err
 	}
-	if v.state, _, err = readFirstManifest(v.ctx, v.bucket); err == nil && len(v.marks) == 0 {
+	if v.state, v.damaged, err = readFirstManifest(v.ctx, v.bucket); err == nil && len(v.marks) == 0 {
 		err = fs.ErrNotExist
 	}
 	return err
@@ -87,6 +91,9 @@ func (s *state) merge(o *state) {
 		s.horizon = o.horizon
 	}
 }
+
+// Damaged returns how many objects of the manifest cannot be read, or could not and are in damaged/: rows that they named are not seen.
+func (v *View) Damaged() int { return v.damaged }
 
 // Files returns the data files, by shard and in the order of their commits.
 func (v *View) Files() []File { return v.files }
