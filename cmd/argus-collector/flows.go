@@ -76,6 +76,8 @@ func (o *flowsOptions) query(words []string, now time.Time) (q store.Query, err 
 		return q, cli.Usagef("%w", err)
 	}
 	q.Match = match.Match
+	needs := match.Needs()
+	q.Hosts, q.Ports, q.Protos = needs.Hosts, needs.Ports, needs.Protos
 	if o.host != "" {
 		if q.Monitor, err = uuid.FromString(o.host); err != nil || q.Monitor.IsNil() {
 			return q, cli.Usagef("--host %q is not a monitor's UUID: see argus-collector hosts", o.host)
@@ -149,14 +151,13 @@ func (o *flowsOptions) run(ctx context.Context, words []string) error {
 
 // readStore prints what the store holds, after the running collector, if any, has brought all there that it has.
 func (o *flowsOptions) readStore(ctx context.Context, q *store.Query, out *flowsOutput) error {
-	if err := collector.Flush(ctx, o.place); err != nil && !errors.Is(err, collector.ErrNotRunning) {
-		fmt.Fprintf(os.Stderr, "argus-collector: the latest flows may be missing: %v\n", err)
-	}
+	bringUp(ctx, o.place, "flows")
 	v, err := o.place.OpenView(ctx)
 	if err != nil {
 		return fmt.Errorf("no flows in %s (give the collector's folder with --state): %w", o.place.State, err)
 	}
 	defer v.Close()
+	warnDamaged(v)
 	for r, err := range v.Scan(*q) {
 		if err == nil {
 			err = out.put(r)

@@ -111,3 +111,31 @@ func TestFlowsFromTheStore(t *testing.T) {
 		t.Errorf("aggregated: %+v, %v in %s", sum, err, out)
 	}
 }
+
+// TestFilterIsPushedDown: the store looks for what the filter needs, and finds the same flows.
+func TestFilterIsPushedDown(t *testing.T) {
+	o := flowsOptions{place: &collector.Place{State: fill(t)}}
+	for filter, want := range map[string]int{"udp and port 22": 2, "host 10.0.0.2": 22, "host 10.0.0.3": 0, "tcp": 0, "not port 22": 20, "net 10.0.0.0/8 and (port 22 or port 53)": 22} {
+		q, err := o.query(strings.Fields(filter), begin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (q.Hosts == nil && q.Ports == nil && q.Protos == nil) != (filter == "not port 22") {
+			t.Errorf("%q: %v %v %v", filter, q.Hosts, q.Ports, q.Protos)
+		}
+		v, err := o.place.OpenView(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, err := range v.Scan(q) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			n++
+		}
+		if v.Close(); n != want {
+			t.Errorf("%q: %d flows, want %d", filter, n, want)
+		}
+	}
+}
