@@ -201,6 +201,32 @@ func TestStatesThatTimeMakes(t *testing.T) {
 	}
 }
 
+// TestHostThatOnlyAsks is heard, and not silent.
+func TestHostThatOnlyAsks(t *testing.T) {
+	s, stop := start(t, testConfig(t))
+	a := newAgent(t, token(t, s))
+	heard := func() time.Time {
+		t.Helper()
+		hosts, err := Hosts(t.Context(), &s.config.Place, query(time.Hour))
+		if err != nil || len(hosts) != 1 || hosts[0].State != HostUp {
+			t.Fatalf("%+v, %v", hosts, err)
+		}
+		return hosts[0].Heard
+	}
+	if at := heard(); !at.IsZero() {
+		t.Errorf("heard at %v before it has asked", at)
+	}
+	before := time.Now().Truncate(time.Second)
+	a.durable()
+	if at := heard(); at.Before(before) {
+		t.Errorf("heard at %v, it asked after %v", at, before)
+	}
+	stop()
+	if at := heard(); !at.IsZero() { // only running collectors know
+		t.Errorf("heard at %v", at)
+	}
+}
+
 // TestTimeOfWhichSomethingIsKnown: from the first word, and as far back as things are kept, to now, or to the last word of a host that is put out.
 func TestTimeOfWhichSomethingIsKnown(t *testing.T) {
 	now := time.Now()
