@@ -31,6 +31,9 @@ func TestGapsTellWhatIsMissing(t *testing.T) {
 
 	stopped := s.during(func() {
 		s.agentA.stop(t)
+		eventually(t, "the collector knows that the agent of host a was stopped", 5*time.Second, func() bool {
+			return strings.Contains(s.run(s.col, "argus-collector", "hosts", "--json", "--only", "stopped", "--state", s.colState), monitorA)
+		})
 		<-time.After(2 * time.Second)
 		s.agentA = s.startAgent(s.a, monitorA, "", "--spool-size", "1M", "--mar-status-interval", "1")
 	})
@@ -48,6 +51,7 @@ func TestGapsTellWhatIsMissing(t *testing.T) {
 		syscall.Kill(pid, syscall.SIGSTOP)
 		s.burst()
 		syscall.Kill(pid, syscall.SIGCONT)
+		eventually(t, "host a knows what its ring dropped", 10*time.Second, func() bool { return s.agentStatus(s.a).Totals.RingDropped > 0 })
 		s.awaitReport()
 	})
 	full := s.during(func() {
