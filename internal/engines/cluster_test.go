@@ -245,6 +245,16 @@ func (f *fleet) command(role string, args ...string) string {
 	return string(out)
 }
 
+// tokenOf makes an enrolment token of the collector on a state folder.
+func (f *fleet) tokenOf(state string) string {
+	f.t.Helper()
+	out, err := exec.CommandContext(f.t.Context(), f.bin, "token", "create", "--state", state).Output()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
 // certificates makes a CA, and certificates for the servers and each role.
 func (f *fleet) certificates() {
 	f.t.Helper()

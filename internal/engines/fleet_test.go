@@ -120,7 +120,7 @@ func rain(t *testing.T, all []*sensor) (stop func()) {
 	return stop
 }
 
-// allStored waits until the store has what the sensors have made, and fails unless it is there once.
+// allStored waits until the store has what the sensors have made, and fails unless it is there once, in the order in which it was made.
 func (f *fleet) allStored(all []*sensor, limit time.Duration) time.Duration {
 	f.t.Helper()
 	took := f.until("everything is stored", limit, func() bool {
@@ -140,12 +140,16 @@ func (f *fleet) allStored(all []*sensor, limit time.Duration) time.Duration {
 	defer v.Close()
 	total := 0
 	for _, s := range all {
-		times := map[uint64]int{}
+		times, last := map[uint64]int{}, uint64(0)
 		for r, err := range v.Scan(store.Query{Monitor: s.id}) {
 			if err != nil {
 				f.t.Fatal(err)
 			}
-			times[r.Flow.Side[0].Packets]++
+			n := r.Flow.Side[0].Packets
+			if times[n]++; uint64(r.Sequence) != n || n < last {
+				f.t.Fatalf("record %d of %s comes behind %d, with the sequence %d", n, s.id, last, r.Sequence)
+			}
+			last = n
 		}
 		for n := uint64(1); n < s.next; n++ {
 			if times[n] != 1 {
