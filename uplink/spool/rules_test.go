@@ -3,6 +3,7 @@ package spool
 import (
 	"bytes"
 	"context"
+	"errors"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -70,38 +71,50 @@ func TestLeasedIsOnTheDisk(t *testing.T) {
 	}
 }
 
-// TestASecondAndASync: however slow the disk, no record waits for more than the second between two syncs and a sync (here all files' of
-// one: 0.3 s each for the segment and the floor).
+// TestASecondAndASync: however slow the disk, no record waits for more than the second between two syncs and a sync (here of two
+// segments, 0.3 s each, and 0.2 s until somebody looks), and so when a segment was begun just now and while no floor can be written.
 func TestASecondAndASync(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := newMemFS()
-		d.enter = func(op, _ string) {
-			if op == "sync" {
-				time.Sleep(300 * time.Millisecond)
+	for _, floors := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			d := newMemFS()
+			d.enter = func(op, _ string) {
+				if op == "sync" {
+					time.Sleep(300 * time.Millisecond)
+				}
 			}
-		}
-		s := mustOpen(t, "", Options{fs: d})
-		ctx, stop := context.WithCancel(t.Context())
-		done := make(chan error)
-		go func() { done <- s.Run(ctx) }()
-		made := map[uint64]time.Time{}
-		longest := time.Duration(0)
-		for i := range uint64(2000) { // 20 s
-			if err := s.Append(records(i+1, 1), 1, number); err != nil {
-				t.Fatal(err)
+			s := mustOpen(t, "", Options{fs: d, SegmentBytes: 16 << 10})
+			d.mu.Lock()
+			d.fail = func(op, name string) error {
+				if !floors && op == "open" && name == floorName+".tmp" {
+					return errors.New("no floor")
+				}
+				return nil
 			}
-			made[i+1] = time.Now()
-			time.Sleep(10 * time.Millisecond)
-			for b, ok := s.Lease(1<<16, 1000); ok; b, ok = s.Lease(1<<16, 1000) {
-				longest = max(longest, time.Since(made[b.First]))
+			d.mu.Unlock()
+			ctx, stop := context.WithCancel(t.Context())
+			done := make(chan error)
+			go func() { done <- s.Run(ctx) }()
+			made := map[uint64]time.Time{}
+			longest := time.Duration(0)
+			for i := range uint64(2000) { // 20 s of a block each 10 ms, then as much of one each 200 ms
+				if err := s.Append(records(i+1, 1), 1, number); err != nil {
+					t.Fatal(err)
+				}
+				made[i+1] = time.Now()
+				if time.Sleep(10 * time.Millisecond); i >= 1900 {
+					time.Sleep(190 * time.Millisecond)
+				}
+				for b, ok := s.Lease(1<<16, 1000); ok; b, ok = s.Lease(1<<16, 1000) {
+					longest = max(longest, time.Since(made[b.First]))
+				}
 			}
-		}
-		if longest == 0 || longest > 1650*time.Millisecond {
-			t.Errorf("a record waited for %v to be safe", longest)
-		}
-		stop()
-		<-done // Close would wait for it with a lock, and the clock for Close
-	})
+			if longest == 0 || longest > 1850*time.Millisecond {
+				t.Errorf("floors %v: a record waited for %v to be safe", floors, longest)
+			}
+			stop()
+			<-done // Close would wait for it with a lock, and the clock for Close
+		})
+	}
 }
 
 // TestNamesCarryTheNumbering: every segment is destroyed and the floor is gone; the names still say which numbers were given.

@@ -13,14 +13,15 @@ import (
 // It sleeps while there is nothing new, and returns when ctx ends; Close then syncs what is left.
 func (s *Spool) Run(ctx context.Context) error {
 	var due <-chan time.Time
+	patient := false // due is that of another try, which nothing new should wait for
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-s.kick:
 			if !s.pressing() {
-				if due == nil {
-					due = time.After(syncInterval)
+				if due == nil || patient && s.fresh() {
+					due, patient = time.After(syncInterval), false
 				}
 				continue
 			}
@@ -29,7 +30,8 @@ func (s *Spool) Run(ctx context.Context) error {
 		due = nil
 		begun := time.Now()
 		s.Sync() // what fails is counted and tried again
-		if wait := s.wait(begun); wait > 0 {
+		wait := s.wait(begun)
+		if patient = wait == retryInterval; wait > 0 {
 			due = time.After(wait)
 		}
 	}
@@ -41,12 +43,19 @@ func (s *Spool) wait(begun time.Time) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.degraded != nil || s.floorOld:
-		return retryInterval
 	case s.unsynced() > 0:
 		return max(syncInterval-time.Since(begun), time.Millisecond)
+	case s.degraded != nil || s.floorOld:
+		return retryInterval
 	}
 	return 0
+}
+
+// fresh tells whether something was appended that a sync would take to the disk.
+func (s *Spool) fresh() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.unsynced() > 0
 }
 
 func (s *Spool) pressing() bool {
