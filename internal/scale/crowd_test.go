@@ -115,8 +115,9 @@ func newsOf(members []*member) (n news) {
 			n.Example = s.Reason
 		}
 		n.Failed += s.Attempts
-		n.Answered += s.Records
-		n.Pending += m.queue.pending()
+		pending, durable := m.queue.state()
+		n.Answered += max(s.Records, durable) // an answer may have come too late
+		n.Pending += pending
 	}
 	return n
 }

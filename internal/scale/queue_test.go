@@ -43,11 +43,11 @@ func (q *queue) add(n uint64) {
 	}
 }
 
-// pending returns how many records are not durable.
-func (q *queue) pending() uint64 {
+// state returns how many records are not durable, and how many are.
+func (q *queue) state() (pending, durable uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.made - q.durable
+	return q.made - q.durable, q.durable
 }
 
 func (q *queue) Epoch() uint64         { return 1 }
