@@ -66,7 +66,7 @@ func natsServer(t *testing.T) (url string, js jetstream.JetStream) {
 func TestClusterThatLostItsStreams(t *testing.T) {
 	url, js := natsServer(t)
 	c := testConfig(t)
-	c.Nats, c.Streams = journal.Cluster{URLs: []string{url}}, 2
+	c.Nats, c.Streams, c.Store = journal.Cluster{URLs: []string{url}}, 2, c.StoreLocation()
 	s, _ := start(t, c)
 	a := newAgent(t, token(t, s))
 	one, two := a.batch(10), a.batch(10)
@@ -91,7 +91,7 @@ func TestClusterThatLostItsStreams(t *testing.T) {
 func TestReceiverWaitsForItsAuthority(t *testing.T) {
 	url, js := natsServer(t)
 	c := testConfig(t)
-	c.Nats, c.Streams = journal.Cluster{URLs: []string{url}}, 1
+	c.Nats, c.Streams, c.Store = journal.Cluster{URLs: []string{url}}, 1, c.StoreLocation()
 	kv, err := journal.OpenKV(t.Context(), js.Conn(), bucketPKI, true)
 	if err == nil {
 		_, err = kv.Put("ca", []byte("not to be read"), 0)

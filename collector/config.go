@@ -3,12 +3,12 @@ package collector
 import (
 	"errors"
 	"fmt"
-	"github.com/argus-endpoint/argus-endpoint/collector/journal"
 	"net"
 	"net/netip"
 	"strconv"
 	"time"
 
+	"github.com/argus-endpoint/argus-endpoint/collector/journal"
 	"github.com/argus-endpoint/argus-endpoint/collector/store"
 	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
 )
@@ -53,6 +53,9 @@ func (c *Config) Check() error {
 	}
 	if !(c.Receive && c.Write) && !c.Clustered() {
 		return errors.New("a receiver and a writer of their own share a NATS cluster: name it with --nats")
+	}
+	if c.Write && c.Clustered() && c.Store == "" {
+		return errNoStore
 	}
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		return fmt.Errorf("listen address %q is not host:port: %w", c.Listen, err)

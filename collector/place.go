@@ -50,8 +50,14 @@ func (p *Place) StoreLocation() string {
 	return filepath.Join(p.State, storeDir)
 }
 
+// errNoStore: a folder on one machine is not what the writers of a cluster share, each of which may be on another one.
+var errNoStore = errors.New("the writers of a cluster share a store: name it with --store")
+
 // OpenView opens what the store holds now. fs.ErrNotExist: nothing has been stored yet.
 func (p *Place) OpenView(ctx context.Context) (*store.View, error) {
+	if p.Clustered() && p.Store == "" {
+		return nil, errNoStore
+	}
 	b, err := store.OpenBucket(p.StoreLocation())
 	if err != nil {
 		return nil, err

@@ -286,6 +286,7 @@ func TestBadConfigIsRefused(t *testing.T) {
 		"interval":  func(c *Config) { c.CommitInterval = time.Minute },
 		"journal":   func(c *Config) { c.JournalBytes = 1 },
 		"rate":      func(c *Config) { c.Rate = -1 },
+		"a folder of this machine for a cluster's writer": func(c *Config) { c.Nats.URLs = []string{"nats://127.0.0.1:1"} },
 	} {
 		c := testConfig(t)
 		change(&c)

@@ -11,7 +11,7 @@ import (
 // addPlace gives fs the flags that say where a collector's things are.
 func addPlace(fs *flag.FlagSet, p *collector.Place) {
 	fs.StringVar(&p.State, "state", p.State, "the collector's `folder` on this machine")
-	fs.StringVar(&p.Store, "store", p.Store, "the Parquet files are in this `folder`, or in s3://bucket/prefix?endpoint=host:port; in the state folder when left out")
+	fs.StringVar(&p.Store, "store", p.Store, "the Parquet files are in this `folder`, or in s3://bucket/prefix?endpoint=host:port; in the state folder when left out, which a cluster's must not be")
 	fs.Var((*list)(&p.Nats.URLs), "nats", "use the NATS cluster of these `URLs`, separated by commas, instead of the state folder")
 	fs.StringVar(&p.Nats.Creds, "nats-creds", "", "the cluster knows us by this `file` of credentials")
 	fs.StringVar(&p.Nats.CA, "nats-ca", "", "the certificates of the cluster are signed by the authority in this PEM `file`")

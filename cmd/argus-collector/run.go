@@ -32,7 +32,7 @@ Every flag is also a variable of the environment and a line of the configuration
 Examples:
   argus-collector run --state ./state --listen 127.0.0.1:4561            try it out on one machine
   argus-collector run --advertise soc.example.net:443 --listen :4561     behind a balancer that passes TLS through
-  argus-collector run --nats nats://127.0.0.1:4222                       receiver and writer in one, with a cluster`
+  argus-collector run --nats nats://127.0.0.1:4222 --store /srv/flows    receiver and writer in one, with a cluster`
 
 const receiveHelp = `A receiver takes records from agents and puts them into the journal of a NATS cluster; writers bring them into the store. Any number
 of receivers share the agents behind a balancer that passes TLS through; certificates, tokens and revocations are the cluster's.
