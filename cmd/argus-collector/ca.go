@@ -127,7 +127,7 @@ Examples:
 }
 
 func caImport() *ffcli.Command {
-	fs, exec := caFlags("import", (*collector.Place).OpenAuthority)
+	fs, exec := caFlags("import", openAuthority)
 	cert := fs.String("cert", "", "the authority's certificate is in this PEM `file`")
 	key := fs.String("key", "", "its private key is in this PEM `file`")
 	return &ffcli.Command{
@@ -141,7 +141,7 @@ keeps proving the collector through the next rotation.
 Examples:
   argus-collector ca import --cert argus-ca.pem --key argus-ca.key`,
 		FlagSet: fs,
-		Exec: exec(func(a *pki.Authority) error {
+		Exec: func(ctx context.Context, args []string) error {
 			if *cert == "" || *key == "" {
 				return cli.Usagef("ca import wants --cert and --key")
 			}
@@ -153,7 +153,7 @@ Examples:
 			if err != nil {
 				return fmt.Errorf("ca import: %w", err)
 			}
-			return a.Import(certPEM, keyPEM)
-		}),
+			return exec(func(a *pki.Authority) error { return a.Import(certPEM, keyPEM) })(ctx, args)
+		},
 	}
 }

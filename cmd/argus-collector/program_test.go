@@ -228,4 +228,13 @@ func TestAuthorityIsReplacedByCommands(t *testing.T) {
 	if _, errs := run(cli.ExitFailure, "ca", "import", "--cert", junk, "--key", junk); !strings.Contains(errs, "no PEM certificate") {
 		t.Errorf("import of junk: %s", errs)
 	}
+	mistaken := filepath.Join(t.TempDir(), "mistaken")
+	program(t, "ca", "import", "--state", mistaken)
+	program(t, "ca", "import", "--state", mistaken, "--cert", junk+"x", "--key", junk)
+	if _, err := os.Stat(mistaken); err == nil {
+		t.Error("an import of nothing makes an authority")
+	}
+	if _, errs, _ := program(t, "ca", "import", "--state", mistaken, "--cert", junk, "--key", junk); !strings.Contains(errs, "no collector has run on "+mistaken) {
+		t.Errorf("import where no collector has run: %s", errs)
+	}
 }

@@ -53,11 +53,7 @@ Examples:
 			if err := fillAddresses(ctx, place, &to); err != nil {
 				return err
 			}
-			authority, err := place.FindAuthority(ctx)
-			if errors.Is(err, os.ErrNotExist) { // before the first start, or a mistake
-				fmt.Fprintf(os.Stderr, "no collector has run on %s yet: only one that runs there will know this token\n", where(place))
-				authority, err = place.OpenAuthority(ctx)
-			}
+			authority, err := openAuthority(place, ctx)
 			if err != nil {
 				return err
 			}
@@ -92,11 +88,18 @@ func fillAddresses(ctx context.Context, place *collector.Place, to *addresses) e
 	return nil
 }
 
-func where(place *collector.Place) string {
-	if place.Clustered() {
-		return "this cluster"
+// openAuthority opens the authority, or makes it before the collector's first start and says so: it may be a mistake.
+func openAuthority(place *collector.Place, ctx context.Context) (*pki.Authority, error) {
+	authority, err := place.FindAuthority(ctx)
+	if !errors.Is(err, os.ErrNotExist) {
+		return authority, err
 	}
-	return place.State
+	where := place.State
+	if place.Clustered() {
+		where = "this cluster"
+	}
+	fmt.Fprintf(os.Stderr, "no collector has run on %s yet: only one that runs there will know of this\n", where)
+	return place.OpenAuthority(ctx)
 }
 
 func tokenList() *ffcli.Command {
