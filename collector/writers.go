@@ -114,7 +114,7 @@ func (w *writers) adjust(ctx context.Context, mine []int) {
 func (w *writers) start(ctx context.Context, shard int) *running {
 	columns := w.config.Columns
 	columns.Account = keepAccount
-	columns.Keep, columns.KeepBytes = w.config.Keep, w.config.KeepBytes/int64(w.broker.journal().Shards())
+	columns.Keep, columns.KeepBytes = w.config.Keep, partOf(w.config.KeepBytes, w.broker.journal().Shards())
 	x := &writer{shard: shard, bucket: w.bucket, columns: columns, config: w.config, broker: w.broker, log: w.log.With(zap.Int("shard", shard)),
 		flushes: make(chan flush), doubts: make(chan error, 1), retry: w.retry, opened: make(chan struct{}), publish: func([]mark) {}}
 	ctx, stop := context.WithCancel(ctx)
@@ -136,6 +136,12 @@ func (w *writers) start(ctx context.Context, shard int) *running {
 		x.run(ctx)
 	}()
 	return r
+}
+
+// partOf returns the octets that each of some shards may keep. Only 0, which is no limit, has parts of 0.
+func partOf(bytes int64, shards int) int64 {
+	n := int64(shards)
+	return bytes/n + min(bytes%n, 1)
 }
 
 // distrust makes the journal be started again because of what its Append gave.
