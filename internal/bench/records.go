@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/gofrs/uuid/v5"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
@@ -101,21 +102,30 @@ func count(trace string) (m moved, err error) {
 	}
 }
 
-// recordSize measures P8: octets on the wire a flow record, in batches compressed as the uplink does.
+// uplinkWindow is the octets of zstd's window on the way to a collector.
+const uplinkWindow = 128 << 10
+
+// recordSize measures P8: octets on the wire a flow record, numbered and in batches compressed as the uplink does.
 func recordSize(t *table, trace string) error {
 	src, err := capture.OpenFile(trace)
 	if err != nil {
 		return err
 	}
 	defer src.Close()
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(uplinkWindow))
 	if err != nil {
 		return err
 	}
 	defer enc.Close()
 	p := newPipeline()
+	p.enc.Monitor = uuid.Must(uuid.NewV4())
 	batches := []*batch{{size: 100}, {size: 1000}}
+	records := uint64(0)
 	p.record = func(b []byte) {
+		if _, err := argus.Number(b, records); err != nil {
+			panic(err) // the encoder's own
+		}
+		records++
 		for _, o := range batches {
 			o.add(enc, b)
 		}
