@@ -318,3 +318,33 @@ func spoil(t *testing.T, name string, n int, rnd *rand.Rand) {
 		t.Fatal(err)
 	}
 }
+
+// TestCompactionIsSlowerThanRetention: what retention takes while it is merged does not come back.
+func TestCompactionIsSlowerThanRetention(t *testing.T) {
+	uncompressed(t)
+	dir := memoryDir(t)
+	s, _ := fleet(t, folder(dir), 1, 3)
+	s.Close()
+	bucket := &watched{folder(dir), func() {}}
+	s, _, err := Open(t.Context(), bucket, 0, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	bucket.look = func() { // a merged file is on its way
+		bucket.look = func() {}
+		if err := s.manifest.replace(t.Context(), s.files(), nil, later()); err != nil {
+			t.Error(err)
+		}
+	}
+	if more, err := s.Compact(t.Context(), later()); !more || err != nil {
+		t.Errorf("Compact: %v %v", more, err)
+	}
+	if left := s.files(); len(left) > 0 {
+		t.Errorf("%d files count again", len(left))
+	}
+	sweep(t, s, later().Add(time.Hour))
+	if n := countFiles(t, dir); n != 0 {
+		t.Errorf("%d files on the disk", n)
+	}
+}

@@ -132,3 +132,29 @@ func TestServerThatReplacesIsRefused(t *testing.T) {
 		t.Errorf("Open: %v", err)
 	}
 }
+
+// TestFailedCommitIsTheLast: of a commit that failed nobody knows whether it is there. The store has to be opened again.
+func TestFailedCommitIsTheLast(t *testing.T) {
+	dir := t.TempDir()
+	h := newHost(t, 1)
+	b := &mortal{Bucket: folder(dir), left: 1 << 20}
+	s, _, err := Open(t.Context(), b, 0, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, two := h.batch(t, 20, 0), h.batch(t, 20, 0)
+	add(t, s, one)
+	b.dead = true
+	if err := s.Commit(t.Context()); !errors.Is(err, errCrash) {
+		t.Fatalf("Commit: %v", err)
+	}
+	b.dead = false
+	add(t, s, two)
+	if err := s.Commit(t.Context()); err == nil {
+		t.Error("a store commits after a commit that failed")
+	}
+	s = open(t, dir)
+	add(t, s, one, two)
+	commit(t, s)
+	wantOnce(t, dir, one, two)
+}

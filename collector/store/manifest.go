@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -138,6 +139,13 @@ func (m *manifest) commit(ctx context.Context, e *entry) error {
 	m.committing.Lock()
 	defer m.committing.Unlock()
 	return m.commitLocked(ctx, e)
+}
+
+// fail makes err the answer to every further commit.
+func (m *manifest) fail(err error) {
+	m.committing.Lock()
+	defer m.committing.Unlock()
+	m.failed = cmp.Or(m.failed, err)
 }
 
 func (m *manifest) commitLocked(ctx context.Context, e *entry) error {

@@ -184,6 +184,7 @@ func (s *Store) Commit(ctx context.Context) error {
 		err = s.manifest.commit(ctx, e)
 	}
 	if err != nil {
+		s.manifest.fail(err)
 		return fmt.Errorf("store commit: %w", err)
 	}
 	s.rows, s.events, s.gaps, s.pending, s.names = s.rows[:0], s.events[:0], s.gaps[:0], newState(), newNames()
