@@ -48,14 +48,15 @@ func writeTrace(path string, packets int, seed uint64, write func(*traceWriter))
 
 // conversation is one TCP connection or UDP exchange of the workstation at 10.0.0.1.
 type conversation struct {
-	peer   uint32
-	port   uint16
-	dport  uint16
-	proto  byte
-	step   int
-	data   int // segments that the server still sends
-	seq    [2]uint32
-	closed bool
+	peer  uint32
+	port  uint16
+	dport uint16
+	proto byte
+	step  int
+	data  int // segments that the server still sends
+	seq   [2]uint32
+
+	finished, closed bool // by the client, by both
 }
 
 // endpoint writes what a workstation does: mostly TCP with handshake, request, bulk answer and FIN, some UDP exchanges.
@@ -107,8 +108,8 @@ func (t *traceWriter) advance(c *conversation) {
 	case c.data > 0:
 		c.data--
 		t.packet(c, 1, 1400, ack)
-	case c.seq[0]&1 == 0:
-		c.seq[0] |= 1
+	case !c.finished:
+		c.finished = true
 		t.packet(c, 0, 0, fin|ack)
 	default:
 		t.packet(c, 1, 0, fin|ack)
