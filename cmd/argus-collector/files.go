@@ -72,15 +72,11 @@ func (o *filesOptions) run(ctx context.Context, place *collector.Place, w io.Wri
 		}
 	}
 	bringUp(ctx, place, o.table)
-	v, err := place.OpenView(ctx)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("files: nothing is stored in %s (another place: --state or --store): %w", place.StoreLocation(), err)
-	}
+	v, err := openView(ctx, place)
 	if err != nil {
 		return fmt.Errorf("files: %w", err)
 	}
 	defer v.Close()
-	warnDamaged(v)
 	out := bufio.NewWriter(w)
 	for _, f := range v.Files() {
 		if !strings.HasPrefix(f.Name, o.table+"/") || !since.IsZero() && f.MaxTime < since.UnixMicro() || !until.IsZero() && f.MinTime >= until.UnixMicro() {
@@ -93,11 +89,19 @@ func (o *filesOptions) run(ctx context.Context, place *collector.Place, w io.Wri
 	return out.Flush()
 }
 
-// warnDamaged says that what is printed may not be all.
-func warnDamaged(v *store.View) {
+// openView opens what the store holds, and says when that may not be all.
+func openView(ctx context.Context, place *collector.Place) (*store.View, error) {
+	v, err := place.OpenView(ctx)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("nothing is stored in %s (another place: --state or --store): %w", place.StoreLocation(), err)
+	}
+	if err != nil {
+		return nil, err
+	}
 	if n := v.Damaged(); n > 0 {
 		fmt.Fprintf(os.Stderr, "argus-collector: %d objects of the store's manifest are damaged: the rows that they named are not here; look into the folder damaged of the store\n", n)
 	}
+	return v, nil
 }
 
 func (o *filesOptions) print(w io.Writer, location string, f *store.File) error {

@@ -152,12 +152,11 @@ func (o *flowsOptions) run(ctx context.Context, words []string) error {
 // readStore prints what the store holds, after the running collector, if any, has brought all there that it has.
 func (o *flowsOptions) readStore(ctx context.Context, q *store.Query, out *flowsOutput) error {
 	bringUp(ctx, o.place, "flows")
-	v, err := o.place.OpenView(ctx)
+	v, err := openView(ctx, o.place)
 	if err != nil {
-		return fmt.Errorf("no flows in %s (give the collector's folder with --state): %w", o.place.State, err)
+		return fmt.Errorf("flows: %w", err)
 	}
 	defer v.Close()
-	warnDamaged(v)
 	for r, err := range v.Scan(*q) {
 		if err == nil {
 			err = out.put(r)

@@ -139,3 +139,15 @@ func TestFilterIsPushedDown(t *testing.T) {
 		}
 	}
 }
+
+// TestFlowsSayWhatIsWrong: the place that has no flows is named, and one that cannot be is no empty folder.
+func TestFlowsSayWhatIsWrong(t *testing.T) {
+	state := t.TempDir()
+	for _, c := range []struct{ store, want string }{{"", "nothing is stored in " + filepath.Join(state, "store")}, {"gs://bucket", "neither a folder nor s3://"}} {
+		o := flowsOptions{place: &collector.Place{State: state, Store: c.store}}
+		err := o.readStore(t.Context(), &store.Query{}, &flowsOutput{})
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("store %q: %v, want %s", c.store, err, c.want)
+		}
+	}
+}
