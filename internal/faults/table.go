@@ -24,7 +24,9 @@ func Table() []Fault {
 		{"kill -9 of the agent under load", "what the spool took arrives once; the next start says that it was killed", []Tests{
 			in("uplink/spool", "TestKill"), in("internal/e2e", "TestKilledInTurn")}},
 		{"kill -9 of collector, receiver, writer, journal node under load", "nothing lost, nothing doubled", []Tests{
-			{"internal/chaos", []string{"TestOneNode", "TestCluster"}, []string{"KILLS=12"}}}},
+			{"internal/chaos", []string{"TestOneNode", "TestCluster"}, []string{"KILLS=12"}},
+			in("collector", "TestKilledCollectorStoresOnce", "TestShardsOfTheDeadAreTakenInTenSeconds"),
+			in("collector/store", "TestCrashAnywhereStoresOnce", "TestStoppedWriterIsFenced")}},
 		{"kill -9 inside a roll of segments, a rename of the floor, an unlink", "opens; the numbering only rises", []Tests{
 			in("uplink/spool", "TestKillAtFailpoints")}},
 		{"power cut", "opens; at most a second and a sync is lost, nothing that was acknowledged", []Tests{
@@ -34,11 +36,13 @@ func Table() []Fault {
 		{"fsync gives EIO", "the segment is closed, another begun, counted; the same sync is never tried again", []Tests{
 			in("uplink/spool", "TestFailedSyncIsNotTriedAgain", "TestErrorsOfTheDisk")}},
 		{"disk full, inodes gone, no descriptors", "the oldest goes, the gap is told; back within 10 s", []Tests{
-			in("internal/faults", "TestSmallDisks"), in("uplink/spool", "TestFullDisk", "TestNoDescriptors", "TestBoundsDropTheOldest")}},
+			in("internal/faults", "TestSmallDisks"), in("uplink/spool", "TestFullDisk", "TestNoDescriptors", "TestBoundsDropTheOldest"),
+			in("collector/store", "TestFullDisk"), in("collector", "TestFullDisk")}},
 		{"remounted read-only, state folder deleted", "a bounded queue in memory, said so; the folder is made anew", []Tests{
 			in("agent", "TestSpoolReadOnly", "TestStateFolderDeleted"), in("uplink/spool", "TestReadOnlyRemount", "TestFolderDeleted", "TestMemoryWhenTheFolderFails")}},
 		{"spool with flipped bits, cuts, noise, removed files, huge lengths", "opens; at most a segment is lost for each, kept and counted", []Tests{
-			in("uplink/spool", "TestDamage", "TestDamageSinceOpening", "TestHeaderIsWholeOrNothing", "TestFloorIsWholeOrNothing", "TestWhatIsSetAsideIsBounded")}},
+			in("uplink/spool", "TestDamage", "TestDamageSinceOpening", "TestHeaderIsWholeOrNothing", "TestFloorIsWholeOrNothing", "TestWhatIsSetAsideIsBounded"),
+			in("collector/store", "TestDamagedManifestOpens")}},
 		{"spool of another user, writable by all, a symbolic link", "refused with the reason", []Tests{
 			in("uplink/spool", "TestFolderThatOthersCouldHavePrepared"), in("agent", "TestStateFolderOfOthersIsRefused")}},
 		{"spool wiped, snapshot rolled back, image cloned, two agents on a host", "a new epoch, flagged, no loop of enrolments; the second agent ends and names the first", []Tests{
@@ -52,7 +56,7 @@ func Table() []Fault {
 			in("uplink", "TestImpostors", "TestInspectingProxy", "TestFirstCAIsKept", "TestOldTLSIsRefused")}},
 		{"client certificate expired, revoked", "seen at the first answer; renewed in time; the spool is kept", []Tests{
 			in("uplink", "TestCertificateNoLongerAccepted", "TestRenewal", "TestNoEnrolmentLoop"),
-			in("collector/pki", "TestLateRenewal", "TestRevokedMonitorIsRefusedWithinTwoSeconds")}},
+			in("collector/pki", "TestLateRenewal", "TestRevokedMonitorIsRefusedWithinTwoSeconds"), in("collector", "TestRevocationReachesResumedSessions")}},
 		{"half-open connection; a collector that never reads, answers garbage, acknowledges more than was sent", "given up within 10 s busy, 30 s idle; nothing is freed beyond what was sent", []Tests{
 			in("uplink", "TestHalfOpen", "TestCollectorThatDoesNotTalk", "TestGarbageAnswers", "TestAnswers"), in("uplink/spool", "TestWhatWasNotDurableIsLeasedAgain")}},
 		{"collector flaps each second for an hour, is down for a week", "little CPU, nothing doubled; the cap holds, the gap is told", []Tests{
@@ -60,7 +64,7 @@ func Table() []Fault {
 		{"the clock steps by an hour, 5 years, to before 1980; the host sleeps for 8 h", "no flow ends for it but those of before the sleep, as asleep; reconnects at once", []Tests{
 			in("agent", "TestClockSteps", "TestSleepEndsTheFlows", "TestAgentWakesUp")}},
 		{"interface removed, made again, renamed, moved; 500 flaps", "captured again within a second; nothing leaks", []Tests{
-			in("agent", "TestFlapsLeakNothing", "TestInterfacesComeAndGo"), in("internal/e2e", "TestInterfacesComeAndGo")}},
+			in("agent", "TestFlapsLeakNothing", "TestInterfacesComeAndGo", "TestInterfaceMovesAway"), in("internal/e2e", "TestInterfacesComeAndGo")}},
 		{"a scan of a million flows; a ring overrun", "memory stays in its bound, other flows keep their counts, losses are counted", []Tests{
 			in("internal/e2e", "TestScanBesideATransfer")}},
 		{"malformed frames", "counted by reason; nothing is read beyond the frame, nothing allocated", []Tests{
