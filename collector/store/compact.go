@@ -129,18 +129,9 @@ func compact[T any, P rowOf[T]](ctx context.Context, m *manifest, files []File, 
 			return err
 		}
 		defer o.Close()
-		var f *parquet.File
-		if err = verify(o, &files[i]); err != nil && !errors.Is(err, errDamagedFile) {
-			return err // of the connection
-		}
-		if err == nil {
-			f, err = openParquet(o, &files[i])
-		}
-		if err == nil && isFirst(f) {
-			err = errFirst
-		}
+		f, err := openWhole(o, &files[i])
 		if err != nil {
-			return &inputError{files[i].Name, err}
+			return err
 		}
 		in := newInput[T, P](files[i].Name, f)
 		defer in.reader.close()
@@ -158,6 +149,28 @@ func compact[T any, P rowOf[T]](ctx context.Context, m *manifest, files []File, 
 		}
 	}
 	return errors.Join(err, m.abandon(context.WithoutCancel(ctx), made))
+}
+
+// openWhole opens a file that is as it was written, else it is an inputError or one of the connection.
+func openWhole(o Object, f *File) (*parquet.File, error) {
+	err := verify(o, f)
+	if err != nil && !errors.Is(err, errDamagedFile) {
+		return nil, err
+	}
+	var p *parquet.File
+	if err == nil {
+		p, err = openParquet(o, f)
+	}
+	switch {
+	case err == nil && isFirst(p):
+		err = errFirst
+	case err == nil && p.NumRows() != f.Rows:
+		err = fmt.Errorf("%w: it has %d rows, had %d", errDamagedFile, p.NumRows(), f.Rows)
+	}
+	if err != nil {
+		return nil, &inputError{f.Name, err}
+	}
+	return p, nil
 }
 
 // writeMerged writes all rows, which are total, to as few files as are not too large.

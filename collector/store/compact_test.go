@@ -348,3 +348,38 @@ func TestCompactionIsSlowerThanRetention(t *testing.T) {
 		t.Errorf("%d files on the disk", n)
 	}
 }
+
+// TestCompactionCountsRows: a file that has not the rows that the manifest says is none to make another of.
+func TestCompactionCountsRows(t *testing.T) {
+	uncompressed(t)
+	for _, wrong := range []int64{-1, 1} {
+		s, _ := fleet(t, folder(memoryDir(t)), 1, 3)
+		files := slices.DeleteFunc(s.files(), func(f File) bool { return f.Events || f.Missing })
+		files[0].Rows += wrong
+		err := compact[Row](t.Context(), s.manifest, files, later())
+		if err == nil || len(s.files()) != 9 {
+			t.Errorf("%+d row: %v, %d files", wrong, err, len(s.files()))
+		}
+		s.Close()
+	}
+}
+
+// TestCompactionWaitsForTheEndOfTheHour: nothing has come for long, but the hour goes on.
+func TestCompactionWaitsForTheEndOfTheHour(t *testing.T) {
+	uncompressed(t)
+	s := open(t, memoryDir(t))
+	defer s.Close()
+	h := newHost(t, 1)
+	h.now = time.Now().Add(5 * time.Hour)
+	for range 3 {
+		add(t, s, h.batch(t, 10, 0))
+		commit(t, s)
+	}
+	end := h.now.Truncate(time.Hour).Add(time.Hour)
+	for _, after := range []time.Duration{-time.Hour, 0, settled - time.Second, settled} {
+		want := after == settled
+		if more, err := s.Compact(t.Context(), end.Add(after)); more != want || err != nil {
+			t.Errorf("%v after the hour: %v %v", after, more, err)
+		}
+	}
+}

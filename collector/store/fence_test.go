@@ -158,3 +158,19 @@ func TestFailedCommitIsTheLast(t *testing.T) {
 	commit(t, s)
 	wantOnce(t, dir, one, two)
 }
+
+// TestShardsTogether: after the number of shards was changed a monitor may be in two of them. The farther one tells.
+func TestShardsTogether(t *testing.T) {
+	key := epochKey{monitor, epoch}
+	for _, sequences := range [][2]uint64{{5, 9}, {9, 5}} {
+		all := newState()
+		for _, n := range sequences {
+			one := newState()
+			one.marks[key] = Mark{Monitor: monitor, Epoch: epoch, Sequence: n}
+			all.merge(&one)
+		}
+		if got := all.marks[key].Sequence; got != 9 {
+			t.Errorf("%v together: %d", sequences, got)
+		}
+	}
+}
