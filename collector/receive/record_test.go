@@ -3,6 +3,7 @@ package receive
 import (
 	"bytes"
 	"net/http"
+	"os"
 	"testing"
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
@@ -29,38 +30,49 @@ func richest() *flow.Record {
 	return r
 }
 
-// TestRecordsOfAgentsAreTaken: the richest record passes the limit of size; a record of the first layout of our extension is taken, and
-// one of a layout to come.
+// TestRecordsOfAgentsAreTaken: the richest record passes the limit of size; what agents of older layouts of our extension write is taken, and
+// a record of a layout to come.
 func TestRecordsOfAgentsAreTaken(t *testing.T) {
 	enc := argus.Encoder{Monitor: monitor, Interface: "eth0", FlowHash: true, Label: bytes.Repeat([]byte{'x'}, 1016)}
 	rich := enc.AppendFlow(nil, richest())
-	enc = argus.Encoder{Monitor: monitor, Interface: "eth0"}
-	plain := enc.AppendFlow(nil, record(1))
-	const words = 13 // of the extension, which is the last of a record, without parts
-	extension := len(plain) - 4*words
-	first := bytes.Clone(plain)
-	first[extension+1] = 1
-	later := append(bytes.Clone(plain), 99, 1, 0, 0)
-	later[3]++
-	later[extension+1], later[extension+3] = 3, words+1
-	for name, b := range map[string][]byte{"richest": rich, "layout 1": first, "layout 3": later} {
-		if len(b) > wire.MaxRecord {
-			t.Errorf("%s: %d octets, more than a collector takes", name, len(b))
-		}
-		body := enc.AppendManagement(nil, &argus.Management{Cause: flow.CauseStart, Sequence: 1})
-		if _, err := argus.Number(b, 1); err != nil {
-			t.Fatal(err)
-		}
-		body = append(body, b...)
-		h, _ := newHandler(nil)
-		if w := serve(h, post(compress(t, body), 1, 1)); w.Code != http.StatusNoContent {
-			t.Errorf("%s: status %d: %s", name, w.Code, w.Body)
-		}
+	if len(rich) > wire.MaxRecord {
+		t.Errorf("the richest record has %d octets, more than a collector takes", len(rich))
+	}
+	later := stream(t, monitor, 1, 1)
+	at := bytes.LastIndex(later, []byte{0x7e, 3, 0xaf}) // docs/argus-extension.md
+	if at < 0 {
+		t.Fatal("no extension")
+	}
+	later[at+1] = 99
+	for name, b := range map[string][]byte{
+		"richest":   append(stream(t, monitor, 1, 0), rich...),
+		"layout 99": later,
+		"layout 1":  sample(t, "layout1_v5.arg"),
+		"layout 2":  sample(t, "layout2_v5.arg"),
+	} {
+		n := uint64(0)
 		for r, err := range argus.Records(b) {
-			if err != nil || !r.Extension() || r.Unknown != 0 || r.Flow.ID != 1 || r.Flow.Initiator != flow.InitiatorGuessed {
+			if err != nil || r.Kind == argus.KindFlow && !r.Extension() {
 				t.Errorf("%s: read as %+v, %v", name, r, err)
 			}
+			n++
 		}
-		t.Logf("%s: %d octets", name, len(b))
+		head := len(stream(t, monitor, 1, 0)) // which every one of them begins with
+		if _, err := argus.Number(b[head:], 1); err != nil {
+			t.Fatal(err)
+		}
+		h, _ := newHandler(nil)
+		if w := serve(h, post(compress(t, b), 1, n-1)); w.Code != http.StatusNoContent {
+			t.Errorf("%s: status %d: %s", name, w.Code, w.Body)
+		}
 	}
+}
+
+// sample returns what an older agent wrote, of the monitor that the tests have.
+func sample(t *testing.T, name string) []byte {
+	b, err := os.ReadFile("../../argus/testdata/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
