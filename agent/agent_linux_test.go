@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -254,9 +255,10 @@ func TestInterfacesComeAndGo(t *testing.T) {
 	r.meters(time.Second, "lo", "va")
 	c := udp(t, "10.2.0.2:4000", 7, 100)
 	var s *Status
-	eventually(t, 2*time.Second, "status counts the frames of interfaces that went away", func() bool {
+	eventually(t, 2*time.Second, "status counts the frames, also of interfaces that went away", func() bool {
 		s, _ = ReadStatus(t.Context(), r.c.State)
-		return s.Totals.Captured >= 11
+		i := slices.IndexFunc(s.Interfaces, func(i InterfaceStatus) bool { return i.Name == "va" })
+		return i >= 0 && s.Interfaces[i].Captured >= 7+2 && s.Totals.Captured >= 18 // with ARP
 	})
 	r.end()
 
