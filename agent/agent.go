@@ -78,6 +78,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		a.event(Event{Kind: "unclean-restart", To: a.began, Text: "the agent's last run did not end in order: " + a.crashes.before})
 	}
 	a.crashes.tell()
+	a.lookAfterSpool()
 	err = a.work(ctx)
 	a.crashes.close()
 	a.report(time.Now(), flow.CauseStop)

@@ -26,8 +26,8 @@ func (a *Agent) unlisten() {
 	}
 }
 
-// lookAfterState makes the state folder anew when it was deleted, and records when the spool cannot use its own or can again.
-// An error is that of another agent which has taken the folder.
+// lookAfterState makes the state folder anew when it was deleted, and looks after the spool. An error is that of another agent which
+// has taken the folder.
 func (a *Agent) lookAfterState() error {
 	if a.state.vanished() {
 		if err := a.state.renew(&a.host); err != nil {
@@ -42,6 +42,12 @@ func (a *Agent) lookAfterState() error {
 			a.listen()
 		}
 	}
+	a.lookAfterSpool()
+	return nil
+}
+
+// lookAfterSpool records when the spool cannot use its folder, or can again.
+func (a *Agent) lookAfterSpool() {
 	switch why := a.spool.Stats().Degraded; {
 	case why != "" && a.degraded.IsZero():
 		a.degraded = time.Now()
@@ -52,7 +58,6 @@ func (a *Agent) lookAfterState() error {
 		a.event(Event{Kind: "spool-recovered", From: a.degraded, To: time.Now()})
 		a.degraded = time.Time{}
 	}
-	return nil
 }
 
 // watchClock notices at once that the clock was set or that the system has slept, where the system tells of it. Elsewhere the

@@ -219,3 +219,45 @@ func TestRefusedStartIsNoCrash(t *testing.T) {
 		t.Errorf("%v: the kill before is forgotten", err)
 	}
 }
+
+// Fault 7: an agent starts on a disk that others have filled, and meters: what was in its spool makes room.
+func TestStartOnAFullDisk(t *testing.T) {
+	if !netns.Inside(t) {
+		return
+	}
+	p := newPeer(t)
+	p.link(t, "va", 1)
+	disk := stateDir(t) // short: it holds a unix socket
+	if err := unix.Mount("tmpfs", disk, "tmpfs", 0, "size=128k,mode=755"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(disk, unix.MNT_DETACH) })
+	state := filepath.Join(disk, "s")
+	start(t, func(c *Config) { c.State = state }).end()
+	if err := os.WriteFile(filepath.Join(disk, "others"), make([]byte, 1<<20), 0o600); !errors.Is(err, unix.ENOSPC) {
+		t.Fatal(err)
+	}
+	r := start(t, func(c *Config) { c.State = state })
+	r.meters(5*time.Second, "lo", "va")
+	if s := r.metersOn(5); s.Spool.Degraded == "" && s.Spool.Dropped == 0 || s.Totals.Lost != 0 {
+		t.Errorf("spool %+v, totals %+v", s.Spool, s.Totals)
+	}
+}
+
+// Fault 8: an agent whose spool cannot be written from the start says so at once, and not with its first report.
+func TestStartWithASpoolThatCannotBeWritten(t *testing.T) {
+	if !netns.Inside(t) {
+		return
+	}
+	state := stateDir(t)
+	dir := filepath.Join(state, spoolDir)
+	if err := os.Mkdir(dir, privatePerm); err != nil {
+		t.Fatal(err)
+	}
+	immutable(t, dir, true)
+	t.Cleanup(func() { immutable(t, dir, false) })
+	r := start(t, func(c *Config) { c.State = state })
+	if s := r.meters(5*time.Second, "lo"); s.Spool.Degraded == "" || len(s.Events) != 1 || s.Events[0].Kind != "spool-degraded" {
+		t.Errorf("spool %+v, events %+v", s.Spool, s.Events)
+	}
+}

@@ -36,10 +36,10 @@ func Table() []Fault {
 		{"fsync gives EIO", "the segment is closed, another begun, counted; the same sync is never tried again", []Tests{
 			in("uplink/spool", "TestFailedSyncIsNotTriedAgain", "TestErrorsOfTheDisk")}},
 		{"disk full, inodes gone, no descriptors", "the oldest goes, the gap is told; back within 10 s", []Tests{
-			in("internal/faults", "TestSmallDisks"), in("uplink/spool", "TestFullDisk", "TestNoDescriptors", "TestBoundsDropTheOldest"),
+			in("internal/faults", "TestSmallDisks"), in("agent", "TestStartOnAFullDisk"), in("uplink/spool", "TestFullDisk", "TestNoDescriptors", "TestBoundsDropTheOldest"),
 			in("collector/store", "TestFullDisk"), in("collector", "TestFullDisk")}},
 		{"remounted read-only, state folder deleted", "a bounded queue in memory, said so; the folder is made anew", []Tests{
-			in("agent", "TestSpoolReadOnly", "TestStateFolderDeleted"), in("uplink/spool", "TestReadOnlyRemount", "TestFolderDeleted", "TestMemoryWhenTheFolderFails")}},
+			in("agent", "TestSpoolReadOnly", "TestStateFolderDeleted", "TestReadOnlyStateFolderIsRefused"), in("uplink/spool", "TestReadOnlyRemount", "TestFolderDeleted", "TestMemoryWhenTheFolderFails")}},
 		{"spool with flipped bits, cuts, noise, removed files, huge lengths", "opens; at most a segment is lost for each, kept and counted", []Tests{
 			in("uplink/spool", "TestDamage", "TestDamageSinceOpening", "TestHeaderIsWholeOrNothing", "TestFloorIsWholeOrNothing", "TestWhatIsSetAsideIsBounded"),
 			in("collector/store", "TestDamagedManifestOpens")}},
