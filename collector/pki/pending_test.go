@@ -259,3 +259,22 @@ func TestAlternatingEpochsTellOfAClone(t *testing.T) {
 		t.Errorf("a monitor that is gone: %v", err)
 	}
 }
+
+// TestRevokedHostDoesNotWait: it is refused with whatever key and token, and leaves nothing for an operator to approve by mistake.
+func TestRevokedHostDoesNotWait(t *testing.T) {
+	b := newBench(t)
+	id := uuid.Must(uuid.NewV4())
+	if _, err := b.enroll(newKey(t), id, b.token(0)); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Revoke(id); err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{"", b.token(0)} {
+		_, err := b.enroll(newKey(t), id, secret)
+		b.mustRefuse(err, StatusForbidden, "revoked")
+	}
+	if m := b.monitor(id); m.Pending != "" {
+		t.Errorf("key %.16s waits", m.Pending)
+	}
+}
