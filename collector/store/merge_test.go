@@ -1,11 +1,13 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"math/bits"
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 )
 
 // TestMergingPays: files of any sizes that come in any order are merged into few, and no row is written often.
@@ -49,5 +51,35 @@ func TestMergingPays(t *testing.T) {
 		if len(files) > bits.Len(fullRows)+10 || float64(written)/float64(rows) > 8 {
 			t.Errorf("%s: %d files are left, a row was written %.1f times more", name, len(files), float64(written)/float64(rows))
 		}
+	}
+}
+
+// TestRowsOutOfOrderAreNotMerged: a file whose rows are not in order would spoil that of all others.
+func TestRowsOutOfOrderAreNotMerged(t *testing.T) {
+	uncompressed(t)
+	s, _ := fleet(t, folder(memoryDir(t)), 1, 2)
+	defer s.Close()
+	left := 20
+	hour := start.Truncate(time.Hour)
+	f, err := writeFile[Row](t.Context(), s.manifest, hour.UnixMicro(), 20, func(rows []Row) (int, error) {
+		for i := range rows {
+			left--
+			rows[i] = Row{Monitor: monitor.String(), STime: hour.UnixMicro() + int64(left)}
+		}
+		return len(rows), nil
+	})
+	if err == nil {
+		err = s.manifest.commit(t.Context(), &entry{Files: []File{f}})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	failed := false
+	for range 5 {
+		_, err := s.Compact(t.Context(), later())
+		failed = failed || errors.Is(err, errOrder)
+	}
+	if !failed || !slices.ContainsFunc(s.files(), func(left File) bool { return left.Name == f.Name }) {
+		t.Errorf("noticed %v, %d files", failed, len(s.files()))
 	}
 }

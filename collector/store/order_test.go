@@ -110,3 +110,30 @@ func TestWhatTheJournalLostIsTakenFromTheAgent(t *testing.T) {
 		t.Errorf("%+v", m)
 	}
 }
+
+// TestAGapGrowsNoLarger: after a batch behind a gap that nobody has reported, only that one or what was before it may close the gap, however late another one comes.
+func TestAGapGrowsNoLarger(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	defer s.Close()
+	h := newHost(t, 1)
+	a, lost, behind, farther := h.batch(t, 10, 0), h.batch(t, 10, 0), h.batch(t, 10, 0), h.batch(t, 10, 0)
+	add(t, s, a)
+	for range 2 {
+		for _, b := range []*Batch{behind, farther} {
+			if _, err := s.Add(b); err == nil {
+				t.Fatalf("batch %d-%d is taken", b.First, b.Last)
+			}
+		}
+		farther.Received = farther.Received.Add(time.Hour) // the second time: behind alone would do now
+	}
+	for _, b := range []*Batch{lost, behind, farther} {
+		b.Received = b.Received.Add(2 * time.Hour)
+		add(t, s, b)
+	}
+	commit(t, s)
+	wantOnce(t, dir, a, lost, behind, farther)
+	if m := s.Marks()[0]; !m.First.Equal(a.Received) || !m.Last.Equal(farther.Received) || m.Lost != 0 {
+		t.Errorf("mark %+v: the first batch was received at %v, the last one at %v", m, a.Received, farther.Received)
+	}
+}
