@@ -118,3 +118,30 @@ func TestReceiverWaitsForItsAuthority(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestReceiverAndWriterApart: a receiver hears of a commit at once, and another writer goes on where one has ended.
+func TestReceiverAndWriterApart(t *testing.T) {
+	url, _ := natsServer(t)
+	c := testConfig(t)
+	c.Nats, c.Streams, c.Store = journal.Cluster{URLs: []string{url}}, 2, c.StoreLocation()
+	receive, write := c, c
+	receive.Write, write.Receive = false, false
+	r, _ := start(t, receive)
+	_, stop := start(t, write)
+	a := newAgent(t, token(t, r))
+	flushed := func() bool { return Flush(t.Context(), &c.Place) == nil }
+	one := a.batch(10)
+	a.post(one)
+	await(t, "the first batch is stored", flushed)
+	await(t, "the receiver knows it", func() bool { return a.durable() == 10 })
+	a.post(a.batch(10))
+	await(t, "the second batch is stored", flushed)
+	await(t, "the receiver knows it too", func() bool { return a.durable() == 20 }) // it asks again after a minute only
+	a.post(a.batch(10))                                                             // what is not committed is, at the end
+	stop()
+	start(t, write)
+	a.post(one) // JetStream or the store knows it
+	a.post(a.batch(10))
+	await(t, "the last batch is stored", func() bool { return flushed() && a.durable() == 40 })
+	wantOneToN(t, c.State, a.id, 40)
+}
