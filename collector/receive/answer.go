@@ -17,7 +17,7 @@ const (
 	shortRetry   = time.Second      // a limit that is free again at once
 	fullRetry    = 30 * time.Second // a full or failing disk
 	enrollRetry  = 5 * time.Second
-	pendingRetry = time.Minute // an operator has to do something
+	pendingRetry = time.Minute // an operator has to do something; half of it when few wait
 )
 
 // answer is an error with the status that tells the agent.

@@ -191,8 +191,12 @@ func (h *Handler) issue(w http.ResponseWriter, r *http.Request, req any, grant f
 	}
 	resp, err := grant()
 	if err != nil {
-		if answerTo(err).never() {
+		a := answerTo(err)
+		if a.never() {
 			h.limit.enroll(from, refusedEnrolment, time.Now())
+		}
+		if a.status == http.StatusAccepted || a.status == http.StatusConflict {
+			err = busy(a.status, h.limit.pending(from), a.text)
 		}
 		h.fail(w, r, err)
 		return

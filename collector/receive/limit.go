@@ -165,6 +165,16 @@ func (l *limiter) enroll(from netip.Addr, n int, now time.Time) bool {
 	return b.take(now, n, enrollRate, enrollBurst) == 0 && l.enrolled.take(now, n, enrollRateOfAll, enrollBurstOfAll) == 0
 }
 
+// pending returns when a host that waits for approval shall ask again: soon, unless so many ask that others would not get in.
+func (l *limiter) pending(from netip.Addr) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if b := l.enrolling[from]; l.enrolled.tokens < enrollBurstOfAll/2 || b != nil && b.tokens < enrollBurst/2 {
+		return pendingRetry
+	}
+	return pendingRetry / 2
+}
+
 // sweep forgets those that are silent. The caller holds l.mu.
 func (l *limiter) sweep(now time.Time) {
 	if now.Sub(l.swept) < forgetAfter {

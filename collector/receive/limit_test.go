@@ -233,3 +233,35 @@ type peerAt struct {
 }
 
 func (p peerAt) RemoteAddr() net.Addr { return p.addr }
+
+// TestWaitingHostsAskSoonUnlessTheyAreMany: an approval is noticed in half a minute; thousands that wait do not use up what others enrol with.
+func TestWaitingHostsAskSoonUnlessTheyAreMany(t *testing.T) {
+	l, now := newLimiter(DefaultConfig()), time.Now()
+	site := func(n int) netip.Addr { return netip.AddrFrom4([4]byte{10, 0, byte(n >> 8), byte(n)}) }
+	ask := func(from netip.Addr, times int) {
+		for range times {
+			l.enroll(from, 1, now)
+		}
+	}
+	for _, step := range []struct {
+		of, times int
+		from      int
+		want      time.Duration
+	}{
+		{0, 10, 0, 30 * time.Second},
+		{0, enrollBurst / 2, 0, time.Minute}, // one site
+		{1, 1, 1, 30 * time.Second},          // another one
+		{2, enrollBurst / 2, 2, 30 * time.Second},
+		{3, enrollBurst / 2, 1, time.Minute}, // all of them
+	} {
+		ask(site(step.of), step.times)
+		if got := l.pending(site(step.from)); got != step.want {
+			t.Errorf("%+v: asks again in %v", step, got)
+		}
+	}
+	now = now.Add(time.Minute)
+	ask(site(1), 1)
+	if got := l.pending(site(1)); got != 30*time.Second {
+		t.Errorf("a minute later: %v", got)
+	}
+}
