@@ -120,7 +120,7 @@ func TestStatusRecordsClose(t *testing.T) {
 		records[inf] += s.records
 	}
 	var sum Accounts
-	stops := map[string]int{}
+	stops, said := map[string]int{}, map[string]*InterfaceStatus{}
 	for i, k := range r.reports {
 		switch where := fmt.Sprintf("report %d, cause %#x", i, k.cause); {
 		case k.Totals != nil:
@@ -130,6 +130,10 @@ func TestStatusRecordsClose(t *testing.T) {
 		default:
 			in := k.Interface
 			in.closes(t, where+" of "+in.Name)
+			if k.cause == flow.CauseStatus && in.Metered && reflect.DeepEqual(in, said[in.Name]) {
+				t.Errorf("%s of %s says what the one before said", where, in.Name)
+			}
+			said[in.Name] = in
 			if stops[in.Name] > 0 {
 				t.Errorf("%s of %s after its last", where, in.Name)
 			}
