@@ -37,6 +37,9 @@ type Server struct {
 
 // New returns a collector. It does nothing before Run.
 func New(c Config, log *zap.Logger) *Server {
+	if !c.Receive {
+		c.Nats.Role = "write"
+	}
 	return &Server{config: c, log: log, retry: writeRetry, ready: make(chan struct{})}
 }
 

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -22,6 +23,7 @@ type Cluster struct {
 	CA    string   // PEM file of the authority of the servers' certificates; empty: the system's
 	Cert  string   // PEM files of a client certificate and its key; empty: none
 	Key   string
+	Role  string // receive, or write: answers come to subjects below _INBOX and this, which the other role may not read; empty: receive
 }
 
 // Check tells what is wrong with c and what to do about it.
@@ -69,7 +71,7 @@ func (c *Cluster) Connect(ctx context.Context, name string) (*nats.Conn, error) 
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
-	options := []nats.Option{nats.Name(name), nats.Timeout(connectTimeout), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait),
+	options := []nats.Option{nats.Name(name), nats.CustomInboxPrefix("_INBOX." + cmp.Or(c.Role, "receive")), nats.Timeout(connectTimeout), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait),
 		nats.ReconnectJitter(reconnectWait, reconnectWait), nats.PingInterval(pingInterval), nats.MaxPingsOutstanding(pingsLost),
 		nats.ReconnectBufSize(-1), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})} // callers see their own errors
 	if c.Creds != "" {

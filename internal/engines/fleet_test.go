@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
 	"github.com/argus-endpoint/argus-endpoint/collector"
+	"github.com/argus-endpoint/argus-endpoint/collector/journal"
 	"github.com/argus-endpoint/argus-endpoint/collector/store"
 	"github.com/argus-endpoint/argus-endpoint/flow"
 	"github.com/argus-endpoint/argus-endpoint/uplink"
@@ -200,6 +202,19 @@ func TestFleet(t *testing.T) {
 		f.command("receive", "flows", "-n", "1") // it flushes every shard
 		if hosts := f.command("receive", "hosts", "list"); strings.Count(hosts, "sensor-") != len(all) {
 			f.t.Errorf("hosts of the cluster:\n%s", hosts)
+		}
+	})
+	f.part("a writer's role does not hear the authority's key", func(f *fleet) {
+		cluster := journal.Cluster{URLs: f.nats, CA: f.path("ca.pem"), Cert: f.path("write.pem"), Key: f.path("write.key"), Role: "write"}
+		nc, err := cluster.Connect(f.t.Context(), "curious")
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		defer nc.Close()
+		for _, subject := range []string{"_INBOX.>", "_INBOX.receive.>", "$KV.argus_pki.>", ">"} {
+			if sub, err := nc.SubscribeSync(subject); err != nil || nc.Flush() != nil || nc.LastError() == nil || !strings.Contains(nc.LastError().Error(), strconv.Quote(subject)) {
+				f.t.Errorf("subscribe to %s: %v %v, then %v", subject, sub, err, nc.LastError())
+			}
 		}
 	})
 	f.part("a writer that is killed is replaced", func(f *fleet) {
