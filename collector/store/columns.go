@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -69,6 +70,25 @@ func (r *rowReader[T]) numRows() int64 { return r.starts[len(r.starts)-1] }
 // read sets the columns of rows to those of the file from row first on.
 func (r *rowReader[T]) read(first int64, rows []T) (err error) {
 	defer damage(&err)
+	return r.readColumns(r.columns, first, rows)
+}
+
+// readColumn is read for the column with an index.
+func (r *rowReader[T]) readColumn(i int, first int64, rows []T) (err error) {
+	defer damage(&err)
+	if i < 0 {
+		clear(rows)
+		return nil
+	}
+	return r.readColumns(r.columns[i:i+1], first, rows)
+}
+
+// index returns where in columns one is, -1 when it is not in the file.
+func (r *rowReader[T]) index(name string) int {
+	return slices.IndexFunc(r.columns, func(c *columnReader) bool { return c.name == name })
+}
+
+func (r *rowReader[T]) readColumns(columns []*columnReader, first int64, rows []T) error {
 	if r.partial {
 		clear(rows)
 	}
@@ -81,7 +101,7 @@ func (r *rowReader[T]) read(first int64, rows []T) (err error) {
 			continue
 		}
 		to := unsafe.Pointer(unsafe.SliceData(rows))
-		for _, c := range r.columns {
+		for _, c := range columns {
 			if err := c.read(unsafe.Add(to, c.offset), unsafe.Sizeof(rows[0]), r.groups[i], i, first-r.starts[i], n); err != nil {
 				return fmt.Errorf("column %s: %w", c.name, err)
 			}
@@ -89,6 +109,13 @@ func (r *rowReader[T]) read(first int64, rows []T) (err error) {
 		first, rows = first+n, rows[n:]
 	}
 	return nil
+}
+
+// closeColumn lets go of what the column with an index holds.
+func (r *rowReader[T]) closeColumn(i int) {
+	if i >= 0 {
+		r.columns[i].close()
+	}
 }
 
 func (r *rowReader[T]) close() {

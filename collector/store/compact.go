@@ -113,8 +113,9 @@ func worthMerging(files []File) []File {
 	return nil
 }
 
-// mergeCost estimates the memory that a file takes while it is merged: a page of each column, and as much again to read and to unpack it.
-func mergeCost(f *File) int64 { return min(f.Rows*600, 4<<20) + 1<<20 }
+// mergeCost estimates the memory that a file takes while it is merged: pages of the columns of the order and of one other, and some of the
+// blocks that are held of an object of S3.
+func mergeCost(f *File) int64 { return 512<<10 + min(f.Bytes/4, 4<<20) }
 
 // errFirst is about a file of the first version, which is left as it is.
 var errFirst = errors.New("the file has the first version of the schema")
@@ -134,10 +135,10 @@ func compact[T any, P rowOf[T]](ctx context.Context, m *manifest, files []File, 
 			return err
 		}
 		in := newInput[T, P](files[i].Name, f)
-		defer in.reader.close()
+		defer in.close()
 		all, total = append(all, in), total+files[i].Rows
 	}
-	rows, err := newMerger(all)
+	rows, err := newGatherer(all)
 	if err != nil {
 		return err
 	}
@@ -174,11 +175,11 @@ func openWhole(o Object, f *File) (*parquet.File, error) {
 }
 
 // writeMerged writes all rows, which are total, to as few files as are not too large.
-func writeMerged[T any, P rowOf[T]](ctx context.Context, m *manifest, hour time.Time, rows *merger[T, P], total int64) (made []File, err error) {
+func writeMerged[T any, P rowOf[T]](ctx context.Context, m *manifest, hour time.Time, rows *gatherer[T, P], total int64) (made []File, err error) {
 	parts := (total + 2*fullRows - 1) / (2 * fullRows)
 	written := int64(0)
 	for range parts {
-		f, err := writeFile[T, P](ctx, m, hour.UnixMicro(), (total+parts-1)/parts, rows.read, mergedOptions...)
+		f, err := rows.write(ctx, m, hour, (total+parts-1)/parts)
 		made, written = append(made, f), written+f.Rows
 		if err != nil {
 			return made, err

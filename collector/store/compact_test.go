@@ -92,6 +92,9 @@ func missing(t testing.TB, v *View) (all []string) {
 }
 
 func TestCompactionChangesNoRow(t *testing.T) {
+	rows := gatherRows
+	gatherRows = 700 // several groups, one of which is not full
+	t.Cleanup(func() { gatherRows = rows })
 	dir := t.TempDir()
 	s, batches := fleet(t, folder(dir), 5, 8)
 	defer s.Close()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -172,5 +173,31 @@ func TestShardsTogether(t *testing.T) {
 		if got := all.marks[key].Sequence; got != 9 {
 			t.Errorf("%v together: %d", sequences, got)
 		}
+	}
+}
+
+// overtaker is a bucket in which another writer has made the commit that is put next, and sweeps it at once.
+type overtaker struct {
+	Bucket
+	begin bool
+}
+
+func (o *overtaker) Put(ctx context.Context, name string, size int64, r io.Reader) error {
+	if o.begin && strings.HasPrefix(name, commitsDir) {
+		return fs.ErrExist
+	}
+	return o.Bucket.Put(ctx, name, size, r)
+}
+
+func TestSweptCommitOfAnotherFences(t *testing.T) {
+	b := &overtaker{Bucket: folder(t.TempDir())}
+	s, _, err := Open(t.Context(), b, 0, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(t, s, newHost(t, 1).batch(t, 10, 0))
+	b.begin = true
+	if err := s.Commit(t.Context()); !errors.Is(err, ErrFenced) {
+		t.Errorf("Commit: %v, want ErrFenced", err)
 	}
 }

@@ -180,7 +180,7 @@ func (m *manifest) put(ctx context.Context, n uint64, data []byte) error {
 	err := m.bucket.Put(ctx, name, int64(len(data)), bytes.NewReader(data))
 	if errors.Is(err, fs.ErrExist) {
 		there, err := get(ctx, m.bucket, name, maxCommit)
-		if err == nil && !bytes.Equal(there, data) { // else an earlier try had come through
+		if errors.Is(err, fs.ErrNotExist) || err == nil && !bytes.Equal(there, data) { // swept meanwhile; else an earlier try had come through
 			err = ErrFenced
 		}
 		if err != nil {

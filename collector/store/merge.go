@@ -3,6 +3,7 @@ package store
 import (
 	"container/heap"
 	"errors"
+	"slices"
 
 	"github.com/parquet-go/parquet-go"
 )
@@ -12,14 +13,18 @@ const mergeChunk = 128
 
 var errOrder = errors.New("its rows are not in order")
 
-// input is a file that is merged.
+// input is a file that is merged. The order is made of a few columns first; then each column is read by itself.
 type input[T any, P rowOf[T]] struct {
 	name   string
-	reader *rowReader[T]
-	next   int64 // the row of the file behind those in memory
-	rows   []T
-	at     int    // in rows: the current one
-	key    rowKey // of that
+	number uint16        // among the inputs
+	keys   *rowReader[T] // of the columns of the order
+	next   int64         // the row of the file behind those in memory
+	rows   []T           // with these columns alone
+	at     int           // in rows: the current one
+	key    rowKey        // of that
+	all    *rowReader[T] // of all columns
+	column int           // the index in all of the one that is being read
+	done   int64         // rows of which all columns are read
 }
 
 // inputError is an error of a file that is merged.
@@ -32,18 +37,26 @@ func (e *inputError) Error() string { return e.name + ": " + e.err.Error() }
 func (e *inputError) Unwrap() error { return e.err }
 
 func newInput[T any, P rowOf[T]](name string, f *parquet.File) *input[T, P] {
-	return &input[T, P]{name: name, reader: newRowReader[T](f, func(string) bool { return true }), rows: make([]T, 0, mergeChunk)}
+	inOrder := func(column string) bool {
+		return slices.Contains([]string{"monitor", "proto", "stime", "ltime"}, column)
+	}
+	return &input[T, P]{name: name, keys: newRowReader[T](f, inOrder), rows: make([]T, 0, mergeChunk), all: newRowReader[T](f, func(string) bool { return true })}
+}
+
+func (in *input[T, P]) close() {
+	in.keys.close()
+	in.all.close()
 }
 
 // advance goes on to the next row. more is false behind the last.
 func (in *input[T, P]) advance() (more bool, err error) {
 	if in.at++; in.at >= len(in.rows) {
-		n := min(in.reader.numRows()-in.next, mergeChunk)
+		n := min(in.keys.numRows()-in.next, mergeChunk)
 		if n == 0 {
 			return false, nil
 		}
 		in.rows, in.at = in.rows[:n], 0
-		if err := in.reader.read(in.next, in.rows); err != nil {
+		if err := in.keys.read(in.next, in.rows); err != nil {
 			return false, &inputError{in.name, err}
 		}
 		in.next += n
@@ -60,7 +73,8 @@ type merger[T any, P rowOf[T]] []*input[T, P]
 
 func newMerger[T any, P rowOf[T]](all []*input[T, P]) (*merger[T, P], error) {
 	m := &merger[T, P]{}
-	for _, in := range all {
+	for i, in := range all {
+		in.number = uint16(i)
 		more, err := in.advance()
 		if err != nil {
 			return nil, err
@@ -84,21 +98,21 @@ func (m *merger[T, P]) Pop() any {
 	return last
 }
 
-// read sets rows to the next ones and returns how many there were: fewer than it has room for at the end.
-func (m *merger[T, P]) read(rows []T) (n int, err error) {
-	for n < len(rows) && len(*m) > 0 {
+// order returns which inputs the next rows come from, which are n at most, and adds them to f.
+func (m *merger[T, P]) order(f *File, n int64) (inputs []uint16, err error) {
+	for int64(len(inputs)) < n && len(*m) > 0 {
 		first := (*m)[0]
-		rows[n] = first.rows[first.at]
-		n++
+		f.add(first.key, P(&first.rows[first.at]).end())
+		inputs = append(inputs, first.number)
 		more, err := first.advance()
 		switch {
 		case err != nil:
-			return n, err
+			return nil, err
 		case more:
 			heap.Fix(m, 0)
 		default:
 			heap.Pop(m)
 		}
 	}
-	return n, nil
+	return inputs, nil
 }

@@ -23,6 +23,7 @@ func TestMergingPays(t *testing.T) {
 		rows, written, full, made := int64(0), int64(0), 0, 0
 		for n := range 3000 {
 			files = append(files, File{Name: fmt.Sprint(n), Rows: size()})
+			files[len(files)-1].Bytes = files[len(files)-1].Rows * 50
 			rows += files[len(files)-1].Rows
 			for list := worthMerging(files); n%50 == 49 && list != nil; list = worthMerging(files) {
 				sum, cost := int64(0), int64(0)

@@ -79,11 +79,11 @@ func writeTable[T any, P rowOf[T]](ctx context.Context, m *manifest, rows []T) (
 }
 
 // writeFile writes a file of n rows, or as many as there are, of an hour.
-func writeFile[T any, P rowOf[T]](ctx context.Context, m *manifest, hour, n int64, read func([]T) (int, error), o ...parquet.WriterOption) (f File, err error) {
+func writeFile[T any, P rowOf[T]](ctx context.Context, m *manifest, hour, n int64, read func([]T) (int, error)) (f File, err error) {
 	table := P(nil).table()
 	f.Events, f.Missing = table == tableEvents, table == tableGaps
 	err = m.create(ctx, &f, table, hour, func(w io.Writer) error {
-		pw := parquet.NewGenericWriter[T](w, slices.Concat(writerOptions, []parquet.WriterOption{sortedBy[table]}, o)...)
+		pw := parquet.NewGenericWriter[T](w, slices.Concat(writerOptions, []parquet.WriterOption{sortedBy[table]})...)
 		chunk := make([]T, min(n, rowChunk))
 		for f.Rows < n {
 			got, err := read(chunk[:min(n-f.Rows, rowChunk)])
