@@ -10,7 +10,8 @@
 //		if packet.Family != flow.FamilyNone { table.Add(&packet) }
 //	}
 //
-// The live source of Linux is a TPACKET_V3 ring of our own; file sources read pcap and pcapng.
+// The live source of Linux is a TPACKET_V3 ring of our own, small until a block of it was full within 100 ms, large until
+// none has been for a minute; file sources read pcap and pcapng.
 // Neither trusts a length that a packet, a file or a ring states.
 //
 // # Tunnels

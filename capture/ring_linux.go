@@ -5,49 +5,44 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
-	"unsafe"
-
-	"golang.org/x/sys/unix"
 )
 
-const (
-	// blockSize is a compromise: at 100,000 frames of 300 octets a second the process spent 111 ns a frame with blocks
-	// of 64 KiB, 71 with 128 KiB, 52 with 256 KiB and 37 with 1 MiB, whose two blocks dropped frames.
-	blockSize = 256 << 10
-	// retire is how long the kernel keeps a block that is not full. It bounds the delay of a frame and the
-	// wake-ups a second; a silent interface causes none.
-	retire = 100 * time.Millisecond
-)
+// retire is how long the kernel keeps a block that is not full. It bounds the delay of a frame and the
+// wake-ups a second; a silent interface causes none.
+const retire = 100 * time.Millisecond
 
-// ring is a packet socket whose frames the kernel writes to memory shared with us (Linux packet_mmap, TPACKET_V3).
+// ring is the source of an interface: a small ring, whose place a large one takes while the interface is busy (size_linux.go).
 // The waiting is the Go runtime's: no thread is held by a silent interface.
 type ring struct {
 	name  string
 	index int
 	link  LinkType
-	file  *os.File
-	conn  syscall.RawConn
+
+	cur   block // what is left of the block that is read
+	held  bool  // it belongs to us
+	from  *socket
+	stats Stats
 	ready func(fd uintptr) bool // r.poll, made once
+	sizes
 
-	mem    []byte
-	blocks int
-	vnet   bool  // the kernel tells the size of the segments
-	at     int   // the block that is read, or the next one to wait for
-	cur    block // what is left of it
-	held   bool  // block at belongs to us
-
-	stats   Stats
 	downErr error     // the socket's error; reported when what the ring holds has been read
 	downAt  time.Time // when nothing more can come
 
-	deadline    sync.Mutex // of a wait: it and interrupted change together
+	closed atomic.Bool
+	close  sync.Once
+
+	mu          sync.Mutex // guards what follows, and the deadline of a wait changes with it
 	interrupted bool       // no Next has returned since an Interrupt
-	closed      atomic.Bool
-	close       sync.Once
+	small       *socket    // nil where there is no large one to change to
+	large       *socket    // nil while it is not needed
+	to          *socket    // gets the frames of the interface: from, or after a change the one that is read next
+	changing    bool
+	failed      time.Time // the last change that the kernel refused
+	changes     sync.WaitGroup
 }
 
 // Next implements Source.
@@ -59,7 +54,8 @@ func (r *ring) Next(f *Frame, wait time.Duration) ([]byte, error) {
 				r.stats.Received++
 				return data, nil
 			}
-			r.release()
+			r.from.release()
+			r.held = false
 		}
 		if err := r.acquire(wait); err != nil {
 			return nil, err
@@ -69,69 +65,89 @@ func (r *ring) Next(f *Frame, wait time.Duration) ([]byte, error) {
 
 // acquire waits for the next block.
 func (r *ring) acquire(wait time.Duration) error {
-	if r.closed.Load() {
-		return r.errClosed()
-	}
-	if !r.blockReady() {
-		if err := r.wait(wait); err != nil {
+	var end time.Time
+	for {
+		if r.closed.Load() {
+			return r.errClosed()
+		}
+		r.turn()
+		if r.from.ready() {
+			break
+		}
+		if wait > 0 && end.IsZero() {
+			end = time.Now().Add(wait)
+		}
+		if err := r.wait(end); err != nil {
 			return err
 		}
 	}
-	r.cur = openBlock(r.mem[r.at*blockSize:][:blockSize], r.vnet)
+	var full bool
+	r.cur, full = r.from.open()
 	r.held = true
+	if full {
+		r.busy()
+	}
 	return nil
 }
 
-// wait returns when the next block is ready, or with the reason why it is not.
-func (r *ring) wait(wait time.Duration) error {
+// wait returns when the next block may be ready or the ring has changed, or with the reason why not.
+func (r *ring) wait(end time.Time) error {
 	if r.downErr != nil {
-		left := time.Until(r.downAt)
-		if left <= 0 {
+		if !time.Now().Before(r.downAt) && !r.isChanging() {
 			return fmt.Errorf("capture on %s: %w", r.name, r.downErr)
 		}
-		wait = min(wait, left)
+		end = earlier(end, time.Now().Add(retire))
 	}
-	if wait <= 0 {
+	if end.IsZero() {
 		return ErrTimeout
 	}
-	if err := r.allow(wait); err != nil {
+	if ok, err := r.allow(earlier(end, r.quietAt())); !ok {
 		return err
 	}
-	err := r.conn.Read(r.ready)
+	err := r.from.conn.Read(r.ready)
 	switch {
 	case r.closed.Load():
 		return r.errClosed()
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		r.deadline.Lock()
-		r.interrupted = false
-		r.deadline.Unlock()
-		return ErrTimeout
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.interrupted || !time.Now().Before(end) {
+			r.interrupted = false
+			return ErrTimeout
+		}
 	case err != nil:
 		return fmt.Errorf("capture on %s: %w", r.name, err)
-	case !r.blockReady():
-		return ErrTimeout // the interface went down: what the ring holds comes yet
 	}
 	return nil
 }
 
-// allow sets the deadline of a wait, unless the wait was interrupted before it began. An Interrupt from here on moves
-// the deadline.
-func (r *ring) allow(wait time.Duration) error {
-	r.deadline.Lock()
-	defer r.deadline.Unlock()
-	if r.interrupted {
+func earlier(a, b time.Time) time.Time {
+	if b.IsZero() || a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// allow sets the deadline of a wait, unless the wait was interrupted before it began or there is another ring to go on
+// with. An Interrupt or a change from here on moves the deadline.
+func (r *ring) allow(end time.Time) (bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.interrupted:
 		r.interrupted = false
-		return ErrTimeout
+		return false, ErrTimeout
+	case r.to != r.from && r.from.drained():
+		return false, nil
+	case r.from.file.SetReadDeadline(end) != nil:
+		return false, r.errClosed()
 	}
-	if err := r.file.SetReadDeadline(time.Now().Add(wait)); err != nil {
-		return r.errClosed()
-	}
-	return nil
+	return true, nil
 }
 
 // poll tells whether waiting is over: a block is ready or the socket has an error.
 func (r *ring) poll(fd uintptr) bool {
-	if r.blockReady() {
+	if r.from.ready() {
 		return true
 	}
 	if r.downErr == nil {
@@ -143,58 +159,56 @@ func (r *ring) poll(fd uintptr) bool {
 	return false
 }
 
-func (r *ring) status() *uint32 {
-	return (*uint32)(unsafe.Pointer(&r.mem[r.at*blockSize+blockStatus]))
-}
-
-func (r *ring) blockReady() bool { return atomic.LoadUint32(r.status())&unix.TP_STATUS_USER != 0 }
-
-// release gives the current block back to the kernel.
-func (r *ring) release() {
-	atomic.StoreUint32(r.status(), unix.TP_STATUS_KERNEL)
-	r.held = false
-	r.at = (r.at + 1) % r.blocks
-}
-
 // Interrupt implements Source.
 func (r *ring) Interrupt() {
-	r.deadline.Lock()
-	defer r.deadline.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.interrupted = true
-	_ = r.file.SetReadDeadline(time.Now())
+	r.wake()
+}
+
+// wake ends the wait of a Next. The caller holds the lock.
+func (r *ring) wake() {
+	for s := range r.sockets {
+		_ = s.file.SetReadDeadline(time.Now())
+	}
+}
+
+// sockets yields those that are open. The caller holds the lock.
+func (r *ring) sockets(yield func(*socket) bool) {
+	if r.small == nil || yield(r.small) {
+		_ = r.large == nil || yield(r.large)
+	}
 }
 
 // Stats implements Source.
 func (r *ring) Stats() (Stats, error) {
-	if r.closed.Load() {
-		return r.stats, nil
-	}
-	var err error
-	ctl := r.conn.Control(func(fd uintptr) {
-		var s *unix.TpacketStatsV3
-		if s, err = unix.GetsockoptTpacketStatsV3(int(fd), unix.SOL_PACKET, unix.PACKET_STATISTICS); err == nil {
-			r.stats.Dropped += uint64(s.Drops) // reading resets it
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for s := range r.sockets {
+		n, err := s.drops()
+		switch {
+		case r.closed.Load():
+			return r.stats, nil
+		case err != nil:
+			return r.stats, fmt.Errorf("capture on %s: statistics: %w", r.name, err)
 		}
-	})
-	if ctl != nil && !r.closed.Load() {
-		err = ctl
-	}
-	if err != nil {
-		return r.stats, fmt.Errorf("capture on %s: statistics: %w", r.name, err)
+		r.stats.Dropped += n
 	}
 	return r.stats, nil
 }
 
-// Close implements Source. The ring's pages go back at once: empty pages take their place, so that a frame still lent
-// turns to zeros instead of a fault. The address range itself is given back when the source is collected.
+// Close implements Source.
 func (r *ring) Close() error {
 	r.close.Do(func() {
+		r.mu.Lock()
 		r.closed.Store(true)
-		r.file.Close()
-		if r.mem != nil {
-			_, _ = unix.MmapPtr(-1, 0, unsafe.Pointer(unsafe.SliceData(r.mem)), uintptr(len(r.mem)),
-				unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_FIXED)
+		open := slices.Collect(r.sockets)
+		r.mu.Unlock()
+		for _, s := range open {
+			s.close()
 		}
+		r.changes.Wait()
 	})
 	return nil
 }

@@ -55,10 +55,11 @@ type Source interface {
 // Options tunes a live source. The zero value is what a sensor that nobody has configured uses.
 type Options struct {
 	SnapLen int // octets kept of each frame; 0 means 512: every header and the beginning of the payload
-	Ring    int // octets of kernel memory for frames not yet read, in steps of 256 KiB, all resident; 0 means 2 MiB
+	Ring    int // octets of memory for frames not yet read while the interface is busy, in steps of 256 KiB; 0 means 2 MiB
 }
 
 // A 2 MiB ring holds 35 ms of 100,000 frames a second at the full snap length: long enough for a meter to drain its table.
+// An interface that is not busy has a ring of 512 KiB.
 const (
 	defaultSnapLen = 512
 	maxSnapLen     = 1 << 16
