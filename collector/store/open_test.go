@@ -26,7 +26,7 @@ func TestDamagedFooters(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range 150 {
+		for range 50 {
 			bad := slices.Clone(whole)
 			for range 1 + rnd.IntN(3) {
 				bad[len(bad)-1-rnd.IntN(min(len(bad), 8<<10))] ^= 1 << rnd.IntN(8)
@@ -54,7 +54,7 @@ func TestDamagedFooters(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if failed < 100 {
+	if failed < 30 {
 		t.Errorf("%d queries have failed: the damage is not where it hurts", failed)
 	}
 }
