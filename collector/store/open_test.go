@@ -19,7 +19,7 @@ func TestDamagedFooters(t *testing.T) {
 	dir := memoryDir(t)
 	s, _ := fleet(t, folder(dir), 1, 1)
 	s.Close()
-	v, rnd, failed := view(t, dir), rand.New(rand.NewPCG(1, 3)), 0
+	v, rnd, failed := view(t, dir), rand.New(rand.NewPCG(1, 2)), 0
 	for _, f := range v.Files() {
 		name := filepath.Join(dir, filepath.FromSlash(f.Name))
 		whole, err := os.ReadFile(name)
