@@ -245,7 +245,7 @@ func TestSessionsOutliveARestart(t *testing.T) {
 	a.post(a.batch(1))
 	c.Listen = s.Addr().String()
 	stop()
-	s, stop = start(t, c)
+	_, stop = start(t, c)
 	defer stop()
 	a.dial()
 	resp, _ := a.do(http.MethodGet, wire.PathDurable, nil, http.Header{wire.HeaderEpoch: {a.epoch.String()}})
