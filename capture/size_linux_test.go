@@ -53,7 +53,7 @@ func TestRingChanges(t *testing.T) {
 				switch {
 				case c.next != k:
 					t.Errorf("frame %d after %d", k, c.next-1)
-				case c.changes == 20 && permits != nil:
+				case c.changes == 12 && permits != nil:
 					close(permits)
 					permits = nil
 				case k%256 == 255 && permits != nil:
