@@ -43,7 +43,7 @@ func newDisk(t *testing.T, kind string) *disk {
 func room(t *testing.T) string {
 	t.Helper()
 	var st syscall.Statfs_t
-	if err := syscall.Statfs("/dev/shm", &st); err != nil || int64(st.Bavail)*st.Bsize < 4<<30 {
+	if err := syscall.Statfs("/dev/shm", &st); err != nil || int64(st.Bavail)*int64(st.Bsize) < 4<<30 {
 		return t.TempDir()
 	}
 	base, err := os.MkdirTemp("/dev/shm", "powercut-")
