@@ -1,7 +1,6 @@
 package powercut
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -13,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/argus-endpoint/argus-endpoint/internal/mutant"
 	"github.com/argus-endpoint/argus-endpoint/internal/netns"
 )
 
@@ -120,12 +120,12 @@ func TestPowerCuts(t *testing.T) {
 	}
 }
 
-// mutant is a defect that the pictures must show: one place of the source that says something else.
-type mutant struct {
+// defect is one that the pictures must show: one place of the source that says something else.
+type defect struct {
 	name, what, file, right, wrong string
 }
 
-var mutants = []mutant{
+var defects = []defect{
 	{"the spool skips the sync", "spool", "uplink/spool/fs_linux.go", "unix.Fdatasync(int(f.Fd()))", "error(nil)"},
 	{"the spool leases what is not synced", "spool", "uplink/spool/lease.go", "limit := g.safe", "limit := g.size"},
 	{"the store skips the sync", "store", "collector/store/folder.go", "err = f.Sync()", "err = nil"},
@@ -134,40 +134,11 @@ var mutants = []mutant{
 		"func (s *Store) Watermark(monitor uuid.UUID, epoch wire.Epoch) uint64 {\n\tif m, ok := s.pending.marks[epochKey{monitor, epoch}]; ok {\n\t\treturn m.Sequence\n\t}"},
 }
 
-// overlay writes a mutated copy of the source, and returns the file that tells the compiler to use it.
-func (m *mutant) overlay(t *testing.T) string {
-	t.Helper()
-	source, err := filepath.Abs(filepath.Join("../..", m.file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(source)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := strings.Count(string(text), m.right); n != 1 {
-		t.Fatalf("%s has %q %d times, want once: the mutant must follow the source", m.file, m.right, n)
-	}
-	dir := t.TempDir()
-	copied, name := filepath.Join(dir, "mutant.go"), filepath.Join(dir, "overlay.json")
-	mutated := strings.Replace(string(text), m.right, m.wrong, 1)
-	list, err := json.Marshal(map[string]map[string]string{"Replace": {source: copied}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for file, text := range map[string]string{copied: mutated, name: string(list)} {
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return name
-}
-
 // TestMutants shows that the pictures can show something.
 func TestMutants(t *testing.T) {
 	netns.NeedRoot(t)
-	for _, m := range mutants {
-		writer := build(t, "-overlay", m.overlay(t))
+	for _, m := range defects {
+		writer := build(t, "-overlay", mutant.Overlay(t, m.file, m.right, m.wrong))
 		for _, kind := range kinds {
 			t.Run(m.name+" on "+kind, func(t *testing.T) {
 				v := ordeal(t, newDisk(t, kind), writer, m.what, 60)
