@@ -174,10 +174,15 @@ func (a *Agent) work(ctx context.Context) error {
 // connections that have come and gone.
 const collectEvery = 10
 
+// calmAfter is when the records of a report are on the disk, and the uplink has done with what they brought about.
+const calmAfter = 5 * time.Second
+
 func (a *Agent) reportRegularly(ctx context.Context) error {
 	t := time.NewTicker(a.config.MARInterval)
 	defer t.Stop()
-	for n := 0; ; n++ {
+	calm := time.NewTimer(calmAfter)
+	defer calm.Stop()
+	for n, sent := 0, true; ; {
 		select {
 		case <-ctx.Done():
 			return nil
@@ -189,7 +194,14 @@ func (a *Agent) reportRegularly(ctx context.Context) error {
 			a.report(time.Now(), flow.CauseStatus)
 			a.meters.ends.look(a.meters.log)
 			a.uplink.look()
-			a.giveBack(n%collectEvery == 0)
+			sent = false
+			calm.Reset(min(calmAfter, a.config.MARInterval/2))
+		case <-calm.C:
+			a.giveBack(!sent && n%collectEvery == 0)
+			if !sent { // but the batch comes yet
+				n, sent = n+1, true
+				calm.Reset(a.config.BatchInterval)
+			}
 		}
 	}
 }

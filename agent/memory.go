@@ -81,5 +81,5 @@ func (a *Agent) giveBack(all bool) {
 	}
 }
 
-// busyFrames is how many frames between two status records make an agent busy.
+// busyFrames is how many frames between two looks at the memory make an agent busy.
 const busyFrames = 10_000
