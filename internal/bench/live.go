@@ -56,6 +56,9 @@ func live(t *table) error {
 	if err := awaitSocket(filepath.Join(state, "agent.sock")); err != nil {
 		return err
 	}
+	if err := awaitMeter(state); err != nil {
+		return err
+	}
 	sent, err := send(sender)
 	if err != nil {
 		return err
@@ -98,6 +101,23 @@ func awaitSocket(path string) error {
 		}
 		if time.Now().After(deadline) {
 			return fmt.Errorf("the agent did not start: %w", err)
+		}
+	}
+}
+
+// awaitMeter returns when the agent captures on an interface.
+func awaitMeter(state string) error {
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		var s struct{ Interfaces []struct{ Metering bool } }
+		out, err := exec.Command("bin/argus-endpoint", "status", "--state", state, "--json").Output()
+		if err == nil {
+			err = json.Unmarshal(out, &s)
+		}
+		if err == nil && len(s.Interfaces) > 0 && s.Interfaces[0].Metering {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("the agent meters nothing: %v", err)
 		}
 	}
 }

@@ -21,6 +21,7 @@ func main() {
 	packets := flag.Int("packets", 5_000_000, "packets of the endpoint trace")
 	probes := flag.Int("probes", 1_000_000, "packets of the scan trace")
 	idleOnly := flag.Bool("idle", false, "only P6, which takes three minutes")
+	liveOnly := flag.Bool("live", false, "only P7")
 	rounds := flag.Int("rounds", 5, "rounds of each program; the median counts")
 	flag.Parse()
 	var err error
@@ -30,7 +31,9 @@ func main() {
 	case *sendTo != "":
 		err = sendFrames(*sendTo)
 	case *idleOnly:
-		err = benchIdle()
+		err = benchOnly(idle)
+	case *liveOnly:
+		err = benchOnly(live)
 	default:
 		err = bench(*endpoint, *scan, *packets, *probes, *rounds)
 	}
@@ -87,7 +90,8 @@ func bench(endpoint, scan string, packets, probes, rounds int) error {
 	return live(t)
 }
 
-func benchIdle() error {
+// benchOnly makes a table of one measurement.
+func benchOnly(measure func(*table) error) error {
 	dir, err := os.MkdirTemp(memoryFolder(), "bench-")
 	if err != nil {
 		return err
@@ -95,7 +99,7 @@ func benchIdle() error {
 	defer os.RemoveAll(dir)
 	t := &table{scratch: dir}
 	defer t.print(os.Stdout)
-	return idle(t)
+	return measure(t)
 }
 
 // memoryFolder is where traces cost no disk time.
