@@ -75,7 +75,7 @@ func Open(ctx context.Context, nc *nats.Conn, shards int, maxBytes int64) (*Jour
 		name, subjects := stream(shard, shards)
 		var s jetstream.Stream
 		if maxBytes == 0 {
-			s, err = js.Stream(ctx, name)
+			s, err = lookUp(ctx, js, name)
 		} else {
 			s, err = openStream(ctx, js, jetstream.StreamConfig{
 				Name:        name,

@@ -52,10 +52,10 @@ func OpenKV(ctx context.Context, nc *nats.Conn, bucket string, create bool) (*KV
 			AllowDirect: false, // a replica may be behind: a revocation must not be
 		})
 	} else {
-		k.stream, err = js.Stream(ctx, name)
+		k.stream, err = lookUp(ctx, js, name)
 	}
 	if err == nil {
-		k.kv, err = js.KeyValue(ctx, bucket)
+		k.kv, err = insist(ctx, func(ctx context.Context) (jetstream.KeyValue, error) { return js.KeyValue(ctx, bucket) })
 	}
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return nil, fmt.Errorf("shared state: no collector has used this cluster yet: %w", fs.ErrNotExist)
@@ -133,19 +133,30 @@ func (k *KV) Close() error {
 // wantReplicas of every stream are kept in a cluster.
 const wantReplicas = 3
 
-// A cluster may lose the answer to one of two requests for the same stream at the same time: after madeIn it is looked for again.
-const madeIn = 3 * time.Second
+// A cluster may lose a request or its answer, for as long as it elects and where two ask for the same stream at the same time: what
+// is not answered in answeredIn is asked again.
+const answeredIn = 3 * time.Second
+
+// insist asks until there is an answer or ctx ends.
+func insist[T any](ctx context.Context, ask func(context.Context) (T, error)) (T, error) {
+	for {
+		limited, cancel := context.WithTimeout(ctx, answeredIn)
+		answer, err := ask(limited)
+		cancel()
+		if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return answer, err
+		}
+	}
+}
+
+// lookUp finds a stream.
+func lookUp(ctx context.Context, js jetstream.JetStream, name string) (jetstream.Stream, error) {
+	return insist(ctx, func(ctx context.Context) (jetstream.Stream, error) { return js.Stream(ctx, name) })
+}
 
 // openStream makes a stream or brings its size to that of c, with three replicas in a cluster and one on a server of its own.
 func openStream(ctx context.Context, js jetstream.JetStream, c jetstream.StreamConfig) (jetstream.Stream, error) {
-	for {
-		limited, cancel := context.WithTimeout(ctx, madeIn)
-		stream, err := tryStream(limited, js, c)
-		cancel()
-		if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
-			return stream, err
-		}
-	}
+	return insist(ctx, func(ctx context.Context) (jetstream.Stream, error) { return tryStream(ctx, js, c) })
 }
 
 func tryStream(ctx context.Context, js jetstream.JetStream, c jetstream.StreamConfig) (jetstream.Stream, error) {

@@ -15,7 +15,8 @@ import (
 // The waits that a busy collector asks for.
 const (
 	shortRetry   = time.Second      // a limit that is free again at once
-	fullRetry    = 30 * time.Second // a full or failing disk
+	fullRetry    = 30 * time.Second // a full disk
+	failingRetry = 5 * time.Second  // what an election or another start may mend; agents add more by themselves the longer it lasts
 	enrollRetry  = 5 * time.Second
 	pendingRetry = time.Minute // an operator has to do something; half of it when few wait
 )
@@ -64,7 +65,7 @@ func answerTo(err error) *answer {
 		}
 		return a
 	}
-	return &answer{http.StatusServiceUnavailable, fullRetry, "the collector cannot store anything now"}
+	return &answer{http.StatusServiceUnavailable, failingRetry, "the collector cannot store anything now"}
 }
 
 // fail answers with an error, counts it, and logs what an operator can do something about.

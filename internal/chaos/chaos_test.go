@@ -133,8 +133,9 @@ func (s *site) judge() (v verdict, longest time.Duration) {
 	return v, longest
 }
 
-// drainTime is how long everything may take to arrive when nothing is harmed any more.
-const drainTime = time.Minute
+// drainTime is how long everything may take to arrive when nothing is harmed any more: elections, and waits of the agents as long as what
+// they went through.
+const drainTime = 2 * time.Minute
 
 // ordeal harms a site, lets it recover, and returns the checker's verdict and a line of the closing table.
 func (s *site) ordeal(name string, kills int) (verdict, string) {
