@@ -23,8 +23,12 @@ func (r *Record) decode(b []byte) {
 	case typeManagement:
 		r.management(b)
 		return
-	case typeFlow, typeAnyFlow:
+	case typeFlow:
 		r.Kind = KindFlow
+	case typeNetFlow:
+		r.Kind, r.Has = KindFlow, HasNetFlow
+	case typeAnyFlow:
+		r.Kind, r.Has = KindFlow, HasConverted
 	case typeEvent:
 		r.Kind = KindEvent
 	default:
@@ -44,13 +48,7 @@ func (r *Record) decode(b []byte) {
 // dsrs walks the DSRs of a record (section 1.2). One that claims more than there is ends the walk.
 func (r *Record) dsrs(b []byte, w *raw) {
 	for len(b) >= 4 {
-		n := int(b[3]) * 4
-		switch {
-		case b[0]&0x80 != 0: // immediate
-			n = 4
-		case b[0] == dsrUserData && b[1]&0x80 != 0:
-			n = int(be.Uint16(b[2:])) * 4
-		}
+		n := dsrLen(b)
 		if n == 0 || n > len(b) {
 			r.Unknown++
 			return
@@ -60,6 +58,17 @@ func (r *Record) dsrs(b []byte, w *raw) {
 		}
 		b = b[n:]
 	}
+}
+
+// dsrLen returns the octets that a DSR claims, b being four of it or more.
+func dsrLen(b []byte) int {
+	switch {
+	case b[0]&0x80 != 0: // immediate
+		return 4
+	case b[0] == dsrUserData && b[1]&0x80 != 0:
+		return int(be.Uint16(b[2:])) * 4
+	}
+	return int(b[3]) * 4
 }
 
 // dsr takes one DSR in; false: it was not understood.
@@ -121,8 +130,18 @@ func (r *Record) flowDSR(b []byte, w *raw) bool {
 		}
 		w.ext = b
 		return true
-	case 0x32, 0x55, 0x60, 0x62, 0x64, 0x68, 0x6a:
-		r.Skipped++ // what clients add: ASN, score, aggregation, correlation, country, place, locality
+	case dsrAS:
+		return r.autonomousSystems(d)
+	case dsrCountry:
+		return r.country(d)
+	case dsrGeo:
+		return r.positions(qualifier, d)
+	case dsrLocal:
+		return r.locality(d)
+	case dsrScore:
+		return r.score(d)
+	case dsrAggregate, dsrCorrelate:
+		r.Skipped++
 		return true
 	}
 	return false

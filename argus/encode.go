@@ -18,17 +18,6 @@ type Encoder struct {
 	FlowHash  bool      // write the flow hash DSR (ARGUS_GENERATE_HASH_METRICS)
 }
 
-// MonitorV3 returns the 32-bit id that stands for a host in a v3 stream, which has no room for a UUID:
-// the 32-bit FNV-1a hash of the UUID's 16 bytes. Readers print it as an IPv4 address.
-func MonitorV3(id uuid.UUID) uint32 {
-	const offset, prime = 2166136261, 16777619
-	h := uint32(offset)
-	for _, octet := range id {
-		h = (h ^ uint32(octet)) * prime
-	}
-	return h
-}
-
 func (e *Encoder) version() byte {
 	if e.Version == V3 {
 		return byte(V3)
@@ -41,15 +30,38 @@ func (e *Encoder) AppendFlow(b []byte, r *flow.Record) []byte {
 	start := len(b)
 	b = append(b, typeFlow|e.version(), byte(r.Cause)&0xf0, 0, 0)
 	b = e.appendTransport(b, e.Interface)
-	b = appendKey(b, r)
 	var v interval
 	v.set(r)
-	b = appendTime(b, &v)
+	b = e.appendBody(b, r, &v, metered(r))
+	if e.FlowHash {
+		b = appendHash(b, &r.Key)
+	}
+	if len(e.Label) > 0 {
+		b = appendLabelDSR(b, e.Label)
+	}
+	return closeRecord(appendExtension(b, r, &v), start)
+}
+
+// metered returns what a record of our own sensor has.
+func metered(r *flow.Record) Has {
+	has := HasExtension
+	for i := range r.Side {
+		if r.Side[i].Packets > 0 {
+			has |= HasSrc << i
+		}
+	}
+	return has
+}
+
+// appendBody appends the DSRs that stand between the sensor's identity and the label, of what a record has.
+func (e *Encoder) appendBody(b []byte, r *flow.Record, v *interval, has Has) []byte {
+	b = appendKey(b, r)
+	b = appendTime(b, v)
 	b = appendMetric(b, &r.Side) // before net: readers judge TCP flags by the packet counts (section 0)
-	b = e.appendNet(b, r)
+	b = e.appendNet(b, r, has)
 	b = appendTags(b, &r.Side)
 	b = appendJitter(b, &r.Side)
-	b = appendIPAttributes(b, r)
+	b = appendIPAttributes(b, r, has)
 	b = appendSizes(b, &r.Side)
 	b = appendUserData(b, &r.Side)
 	if r.IsTCP() {
@@ -57,29 +69,37 @@ func (e *Encoder) AppendFlow(b []byte, r *flow.Record) []byte {
 	}
 	b = appendICMP(b, r)
 	b = appendLink(b, r)
-	b = appendTunnel(b, r)
-	if e.FlowHash {
-		b = appendHash(b, &r.Key)
-	}
-	if len(e.Label) > 0 {
-		b = appendLabel(b, e.Label)
-	}
-	return closeRecord(appendExtension(b, r, &v), start)
+	return appendTunnel(b, r)
 }
 
 // appendTransport writes the sensor's identity, always the first DSR: Number relies on it (section 2.1).
 func (e *Encoder) appendTransport(b []byte, inf string) []byte {
-	if e.Version == V3 {
-		b = append(b, dsrTransport, 3, idIPv4, 3)
-		b = be.AppendUint32(b, MonitorV3(e.Monitor))
-		return be.AppendUint32(b, 0)
-	}
-	b = append(b, dsrTransport, 3, idUUID|0x10, 7)
-	b = append(b, e.Monitor[:]...)
 	var name [4]byte
 	copy(name[:], inf)
-	b = append(b, name[:]...)
-	return be.AppendUint32(b, 0)
+	return e.appendIdentity(b, ID{idUUID, e.Monitor}, name, 0, true)
+}
+
+// appendIdentity writes a transport DSR with what of it is known; of v3 there is room for 4 octets of identity and no interface.
+func (e *Encoder) appendIdentity(b []byte, id ID, inf [4]byte, sequence uint32, numbered bool) []byte {
+	if e.Version == V3 {
+		id, inf = id.inV3(), [4]byte{}
+	}
+	start, n := len(b), id.len()
+	b = append(b, dsrTransport, 0, id.Kind, 0)
+	if n > 0 {
+		b[start+1] = 1
+		b = append(b, id.Bytes[:n]...)
+		if inf != [4]byte{} {
+			b[start+2] |= withInterface
+			b = append(b, inf[:]...)
+		}
+	}
+	if numbered {
+		b[start+1] |= 2
+		b = be.AppendUint32(b, sequence)
+	}
+	b[start+3] = byte((len(b) - start) / 4)
+	return b
 }
 
 // maxTime is the last moment that 32 bits of seconds reach, ns since 1970.
@@ -200,8 +220,8 @@ func appendWidth(b []byte, v uint64, width byte) []byte {
 	return binary.BigEndian.AppendUint64(b, v)
 }
 
-// appendLabel writes at most maxLabel bytes, cut between characters (section 2.13).
-func appendLabel(b, label []byte) []byte {
+// appendLabelDSR writes at most maxLabel bytes, cut between characters (section 2.13).
+func appendLabelDSR(b, label []byte) []byte {
 	if len(label) > maxLabel {
 		n := maxLabel
 		for n > maxLabel-utf8.UTFMax && !utf8.RuneStart(label[n]) {

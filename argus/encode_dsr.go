@@ -24,8 +24,10 @@ const (
 )
 
 // appendNet writes the one network DSR that a record has: of TCP, ESP or a resolved address (section 2.6).
-func (e *Encoder) appendNet(b []byte, r *flow.Record) []byte {
+func (e *Encoder) appendNet(b []byte, r *flow.Record, has Has) []byte {
 	switch {
+	case r.IsTCP() && has&HasExtension == 0:
+		return e.appendForeignTCP(b, &r.TCP, has)
 	case r.IsTCP():
 		return e.appendTCP(b, r)
 	case r.Family == flow.FamilyARP && r.Responder != [6]byte{}:
@@ -48,13 +50,9 @@ func onlySYN(r *flow.Record) bool {
 }
 
 // appendTCPInit writes the DSR of a connection's first packet: all that is known then, in a fifth of the room (section 2.6).
-func (e *Encoder) appendTCPInit(b []byte, r *flow.Record) []byte {
-	t, s := &r.TCP, &r.TCP.Side[0]
-	qualifier, words := byte(2), byte(6)
-	if e.Version == V3 {
-		qualifier, words = 0, 5
-	}
-	b = append(b, dsrNet, netTCPInit, qualifier, words)
+func (e *Encoder) appendTCPInit(b []byte, t *flow.TCP) []byte {
+	s := &t.Side[0]
+	b = append(b, dsrNet, netTCPInit, e.tcpLayout(), 5+bit(e.Version != V3))
 	b = be.AppendUint32(b, t.Status)
 	b = be.AppendUint32(b, s.Base)
 	b = be.AppendUint32(b, t.Options)
@@ -65,25 +63,62 @@ func (e *Encoder) appendTCPInit(b []byte, r *flow.Record) []byte {
 	return append(be.AppendUint16(b, s.MSS), 0, 0)
 }
 
-// appendTCP writes the TCP performance DSR, in v3 without the MSS words (section 2.6).
+// appendTCP writes the TCP performance DSR of our own record (section 2.6).
 func (e *Encoder) appendTCP(b []byte, r *flow.Record) []byte {
 	if onlySYN(r) {
-		return e.appendTCPInit(b, r)
+		return e.appendTCPInit(b, &r.TCP)
 	}
-	t := &r.TCP
-	qualifier, words := byte(2), byte(32)
-	if e.Version == V3 {
-		qualifier, words = 0, 30
+	status := r.TCP.Status | addedSYN(r)
+	b = e.appendTCPHead(b, &r.TCP, status)
+	for i := range r.TCP.Side {
+		// Readers take seq - seqbase - bytes outside 0 and 1 for a gap in the data: so bytes leaves out what was sent again (the
+		// extension has the whole count). It has the last acknowledgement too, which no reader prints.
+		s := &r.TCP.Side[i]
+		next, payload := nextOnWire(s), s.Payload
+		if int32(next-s.Base-payload) < 0 {
+			payload = next - s.Base
+		}
+		b = e.appendTCPSide(b, s, status&^otherSide[i], next, 0, payload)
 	}
-	b = append(b, dsrNet, netTCPPerf, qualifier, words)
-	status := t.Status | addedSYN(r)
+	return b
+}
+
+// otherSide has the status bits that are not in the block of a side.
+var otherSide = [2]uint32{dstStatus, srcStatus}
+
+// appendForeignTCP writes what a record of another sensor says of a connection (section 2.6).
+func (e *Encoder) appendForeignTCP(b []byte, t *flow.TCP, has Has) []byte {
+	switch {
+	case has&HasTCPPerf != 0:
+		b = e.appendTCPHead(b, t, t.Status)
+		for i := range t.Side {
+			s := &t.Side[i]
+			ack := s.Ack
+			if s.Flags&flow.ACK != 0 || ack != 0 {
+				ack--
+			}
+			b = e.appendTCPSide(b, s, t.Status&^otherSide[i], nextOnWire(s), ack, s.Payload)
+		}
+	case has&HasTCPOptions != 0:
+		b = e.appendTCPInit(b, t)
+	case has&HasTCP != 0:
+		b = be.AppendUint32(append(b, dsrNet, netTCPStatus, e.tcpLayout(), 3), t.Status)
+		b = append(b, t.Side[0].Interval, t.Side[1].Interval, 0, 0)
+	}
+	return b
+}
+
+// tcpLayout returns the qualifier of the TCP DSRs: 2 for those that have room for the MSS.
+func (e *Encoder) tcpLayout() byte { return 2 * bit(e.Version != V3) }
+
+// appendTCPHead writes the TCP performance DSR up to the blocks of its sides, which in v3 lack the word of the MSS.
+func (e *Encoder) appendTCPHead(b []byte, t *flow.TCP, status uint32) []byte {
+	b = append(b, dsrNet, netTCPPerf, e.tcpLayout(), 30+e.tcpLayout())
 	b = be.AppendUint32(b, status)
 	b = be.AppendUint32(b, tcpState(status))
 	b = be.AppendUint32(b, t.Options)
 	b = be.AppendUint32(b, delay(t.SynAck))
-	b = be.AppendUint32(b, delay(t.AckDat))
-	b = e.appendTCPSide(b, r, 0, status&^dstStatus)
-	return e.appendTCPSide(b, r, 1, status&^srcStatus)
+	return be.AppendUint32(b, delay(t.AckDat))
 }
 
 // addedSYN returns the SYN bit where the status word gets it although only its answer was seen. Without it
@@ -95,27 +130,26 @@ func addedSYN(r *flow.Record) uint32 {
 	return 0
 }
 
-// appendTCPSide writes one metrics block. Readers take seq - seqbase - bytes outside 0 and 1 for a gap in the
-// data: so the FIN, which Next counts, is taken off here and put on again by the decoder, and bytes leaves out
-// what was sent again (the extension has the whole count).
-func (e *Encoder) appendTCPSide(b []byte, r *flow.Record, side int, status uint32) []byte {
-	s := &r.TCP.Side[side]
-	next, payload := s.Next, s.Payload
+// nextOnWire returns the highest sequence number without the FIN, which readers would take for a gap; the decoder puts it on again.
+func nextOnWire(s *flow.TCPSide) uint32 {
 	if s.Flags&flow.FIN != 0 {
-		next--
+		return s.Next - 1
 	}
-	if int32(next-s.Base-payload) < 0 {
-		payload = next - s.Base
-	}
-	b = be.AppendUint64(b, 0) // the last packet's time: it stands in the time DSR, and no reader looks for it here
+	return s.Next
+}
+
+// appendTCPSide writes one metrics block. The last packet's time is 0: it stands in the time DSR, and no reader looks for it here.
+// So are the octets before a rollover, which a 32-bit difference does not need.
+func (e *Encoder) appendTCPSide(b []byte, s *flow.TCPSide, status, next, ack, payload uint32) []byte {
+	b = be.AppendUint64(b, 0)
 	b = be.AppendUint32(b, status)
 	b = be.AppendUint32(b, s.Base)
 	b = be.AppendUint32(b, next)
-	b = be.AppendUint32(b, 0) // the last acknowledgement: the extension has it, and no reader prints it
+	b = be.AppendUint32(b, ack)
 	b = be.AppendUint32(b, s.Turns)
 	b = be.AppendUint32(b, payload)
 	b = be.AppendUint32(b, s.Retrans)
-	b = be.AppendUint32(append(b, 0, 0, 0, 0), s.InFlight) // after the octets before a rollover, which a 32-bit difference does not need
+	b = be.AppendUint32(append(b, 0, 0, 0, 0), s.InFlight)
 	b = be.AppendUint16(b, s.Window)
 	b = append(b, s.Interval, s.Shift)
 	if e.Version != V3 {
@@ -181,8 +215,8 @@ func bit(v bool) byte {
 	return 0
 }
 
-// appendIPAttributes writes the IP attributes of the sides that had packets (section 2.9).
-func appendIPAttributes(b []byte, r *flow.Record) []byte {
+// appendIPAttributes writes the IP attributes of the sides that have them (section 2.9).
+func appendIPAttributes(b []byte, r *flow.Record, has Has) []byte {
 	if !isIP(&r.Key) {
 		return b
 	}
@@ -190,7 +224,7 @@ func appendIPAttributes(b []byte, r *flow.Record) []byte {
 	b = append(b, dsrIPAttr, 0, 0, 0)
 	for i := range r.Side {
 		s := &r.Side[i]
-		if s.Packets == 0 {
+		if has&(HasSrc<<i) == 0 {
 			continue
 		}
 		b[start+2] |= 1 << i

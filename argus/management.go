@@ -16,7 +16,8 @@ const (
 // Management is what a sensor says of itself (sections 1.3 and 3). A stream begins with one of cause START
 // and carries one of cause STATUS every Interval: readers of the 3.0 line hang up after twice that time of silence.
 type Management struct {
-	Cause              flow.Cause // CauseStart, CauseStatus or CauseStop
+	Cause              flow.Cause // CauseStart, CauseStatus or CauseStop; 0x80 is an error
+	Option             uint8      // 8: of radium; of an error 1: access denied, 2: too many clients
 	Sequence           uint32     // of the next record
 	Start, Now         int64      // ns since 1970; Start is that of the sensor, in STATUS that of the previous record
 	LocalNet, NetMask  uint32     // IPv4, of the first interface
@@ -36,12 +37,12 @@ type Management struct {
 
 // AppendManagement appends a management record.
 func (e *Encoder) AppendManagement(b []byte, m *Management) []byte {
-	b = append(b, typeManagement|e.version(), byte(m.Cause)&0xf0, 0, marLen/4)
-	if e.Version == V3 {
-		b = be.AppendUint32(be.AppendUint32(b, marIPv4), cookieV3)
-	} else {
-		b = be.AppendUint32(be.AppendUint32(b, marUUID|marInterface), cookieV5)
-	}
+	return e.appendManagement(b, m, ID{idUUID, e.Monitor})
+}
+
+func (e *Encoder) appendManagement(b []byte, m *Management, id ID) []byte {
+	b = append(b, typeManagement|e.version(), byte(m.Cause)&0xf0|m.Option&0x0f, 0, marLen/4)
+	b = e.appendMarks(b, &id)
 	for _, v := range [...]uint32{m.LocalNet, m.NetMask, m.Sequence} {
 		b = be.AppendUint32(b, v)
 	}
@@ -53,13 +54,38 @@ func (e *Encoder) AppendManagement(b []byte, m *Management) []byte {
 		b = be.AppendUint32(b, v)
 	}
 	b = be.AppendUint16(be.AppendUint16(b, m.SrcData), m.DstData)
+	return append(e.appendMonitor(b, &id), 0xff, 0xff, 0xff, 0xff)
+}
+
+// appendMarks writes the status word, which tells the kind of the id, and the cookie.
+func (e *Encoder) appendMarks(b []byte, id *ID) []byte {
 	if e.Version == V3 {
-		b = append(b, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-		b = be.AppendUint32(b, MonitorV3(e.Monitor))
-	} else {
-		b = append(b, e.Monitor[:]...)
+		return be.AppendUint32(be.AppendUint32(b, marStatus(id.inV3().Kind)), cookieV3)
 	}
-	return append(b, 0xff, 0xff, 0xff, 0xff)
+	return be.AppendUint32(be.AppendUint32(b, marStatus(id.Kind)), cookieV5)
+}
+
+// appendMonitor writes the 16 octets of the id; in v3 it stands in the last four.
+func (e *Encoder) appendMonitor(b []byte, id *ID) []byte {
+	if e.Version != V3 {
+		return append(b, id.Bytes[:]...)
+	}
+	short := id.inV3()
+	return append(append(b, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), short.Bytes[:4]...)
+}
+
+// transcodeManagement appends the management record of r's octets in the version of e.
+func (e *Encoder) transcodeManagement(b []byte, r *Record) []byte {
+	start := len(b)
+	b = append(b, r.Raw...)
+	b[start] = typeManagement | e.version()
+	if len(r.Raw) < marLen {
+		return b
+	}
+	e.appendMarks(b[:start+4], &r.Monitor)
+	b[start+0x28], b[start+0x29] = e.version(), 0
+	e.appendMonitor(b[:start+0x6c], &r.Monitor)
+	return b
 }
 
 // management decodes a management record; b is the whole of it.
@@ -72,7 +98,7 @@ func (r *Record) management(b []byte) {
 	u16 := func(at int) uint16 { return be.Uint16(b[at:]) }
 	u32 := func(at int) uint32 { return be.Uint32(b[at:]) }
 	r.Management = Management{
-		Cause: r.Cause, LocalNet: u32(0x0c), NetMask: u32(0x10), Sequence: u32(0x14),
+		Cause: r.Cause, Option: b[1] & 0x0f, LocalNet: u32(0x0c), NetMask: u32(0x10), Sequence: u32(0x14),
 		Start: instant(u32(0x18), u32(0x1c), 1000), Now: instant(u32(0x20), u32(0x24), 1000),
 		LinkType: b[0x2a], LinkStatus: b[0x2b], FlowInterval: u16(0x2c), Interval: u16(0x2e),
 		Packets: be.Uint64(b[0x30:]), Bytes: be.Uint64(b[0x38:]), Interfaces: u32(0x40), Fallow: u32(0x44),
@@ -100,6 +126,23 @@ func marKind(status uint32) uint8 {
 		return idIPv4
 	case marUUID:
 		return idUUID
+	}
+	return 0
+}
+
+// marStatus returns the status word of a management record for a kind of id.
+func marStatus(kind uint8) uint32 {
+	switch kind {
+	case idString:
+		return marString
+	case idInt:
+		return marInt
+	case idIPv6:
+		return marIPv6
+	case idIPv4:
+		return marIPv4
+	case idUUID:
+		return marUUID | marInterface
 	}
 	return 0
 }

@@ -2,10 +2,6 @@ package argus
 
 import (
 	"bytes"
-	"net/netip"
-	"strconv"
-
-	"github.com/gofrs/uuid/v5"
 
 	"github.com/argus-endpoint/argus-endpoint/flow"
 )
@@ -35,6 +31,9 @@ const (
 	HasExtension                  // our extension: Flow has nothing missing
 	HasSequence                   // Sequence, of any kind of record
 	HasHash                       // Hash and HashIndex
+	HasNetFlow                    // the record was made of a NetFlow record
+	HasConverted                  // of a record of another format
+	HasLocality                   // Added.Locality
 )
 
 // Record is what anyone wrote, decoded. It is borrowed until the next step of the reader that lends it.
@@ -54,6 +53,7 @@ type Record struct {
 	Unknown   int      // DSRs not understood, or damaged
 
 	Flow       flow.Record
+	Added      Added
 	Label      []byte // without padding
 	Management Management
 	Event      Event
@@ -67,65 +67,4 @@ func (r *Record) Extension() bool { return r.Has&HasExtension != 0 }
 func (r *Record) InterfaceName() []byte {
 	name, _, _ := bytes.Cut(r.Interface[:], []byte{0})
 	return name
-}
-
-// ID is the identity of a sensor: a UUID, an address, a number or a short string (section 2.1).
-type ID struct {
-	Kind  uint8 // qualifier of the transport DSR without the interface bit; 0 = none
-	Bytes [16]byte
-}
-
-func (id *ID) set(kind uint8, b []byte) {
-	*id = ID{Kind: kind}
-	if n := id.len(); n <= len(b) {
-		copy(id.Bytes[:], b[:n])
-	} else {
-		id.Kind = 0
-	}
-}
-
-// len returns how many bytes of an identity count.
-func (id *ID) len() int {
-	switch id.Kind {
-	case idIPv4, idInt, idString:
-		return 4
-	case idIPv6, idUUID:
-		return 16
-	case 0x03: // Ethernet
-		return 8
-	}
-	return 0
-}
-
-// UUID returns the identity when it is a UUID.
-func (id *ID) UUID() (u uuid.UUID, ok bool) { return id.Bytes, id.Kind == idUUID }
-
-// AppendText appends the identity as ra prints it. The error is always nil.
-func (id ID) AppendText(b []byte) ([]byte, error) {
-	switch id.Kind {
-	case idIPv4:
-		b = netip.AddrFrom4([4]byte(id.Bytes[:4])).AppendTo(b)
-	case idIPv6:
-		b = netip.AddrFrom16(id.Bytes).AppendTo(b)
-	case idInt:
-		b = strconv.AppendUint(b, uint64(be.Uint32(id.Bytes[:])), 10)
-	case idString:
-		text, _, _ := bytes.Cut(id.Bytes[:4], []byte{0})
-		b = append(b, text...)
-	case idUUID:
-		const digits = "0123456789abcdef"
-		for i, v := range id.Bytes {
-			if i == 4 || i == 6 || i == 8 || i == 10 {
-				b = append(b, '-')
-			}
-			b = append(b, digits[v>>4], digits[v&15])
-		}
-	}
-	return b, nil
-}
-
-// String returns the identity as ra prints it, "" for none.
-func (id ID) String() string {
-	b, _ := id.AppendText(nil)
-	return string(b)
 }

@@ -14,6 +14,7 @@ const (
 // Record types: the high nibble of the first header byte (section 1.1).
 const (
 	typeFlow       = 0x10
+	typeNetFlow    = 0x30
 	typeEvent      = 0x40
 	typeAnyFlow    = 0x50
 	typeManagement = 0x80
@@ -35,6 +36,7 @@ const (
 	dsrMetric     = 0x10
 	dsrPacketSize = 0x12
 	dsrEncaps     = 0x20
+	dsrAS         = 0x32
 	dsrNet        = 0x30
 	dsrICMP       = 0x34
 	dsrVLAN       = 0x40
@@ -47,7 +49,13 @@ const (
 	dsrIPAttr     = 0x48
 	dsrUserData   = 0x50
 	dsrBehaviour  = 0x54
+	dsrScore      = 0x55
+	dsrAggregate  = 0x60
+	dsrCorrelate  = 0x62
+	dsrCountry    = 0x64
 	dsrLabel      = 0x66
+	dsrGeo        = 0x68
+	dsrLocal      = 0x6a
 	dsrExtension  = 0x7e // ours: docs/argus-extension.md
 )
 
@@ -76,11 +84,14 @@ const (
 
 // Kinds of a sensor's identity (section 2.1).
 const (
-	idIPv4   = 0x01
-	idIPv6   = 0x02
-	idInt    = 0x20
-	idString = 0x21
-	idUUID   = 0x22
+	idIPv4     = 0x01
+	idIPv6     = 0x02
+	idEthernet = 0x03
+	idInt      = 0x20
+	idString   = 0x21
+	idUUID     = 0x22
+
+	withInterface = 0x10 // beside the kind: the interface's name follows
 )
 
 var be = binary.BigEndian
