@@ -26,9 +26,11 @@ var layers = map[string]int{
 	"capture": 1, "argus": 1, "uplink/spool": 1, "uplink/wire": 1, "uplink/tpm": 1,
 
 	"uplink": 2, "argus/fields": 2, "argus/cluster": 2, "argus/filter": 2,
-	"collector/receive": 2, "collector/journal": 2, "collector/store": 2, "collector/pki": 2, "collector/account": 2,
+	"collector/receive": 2, "collector/zeek": 2, "collector/journal": 2, "collector/store": 2, "collector/pki": 2, "collector/account": 2,
 
-	"agent": 3, "collector": 3,
+	"argus/archive": 2,
+
+	"agent": 3, "collector": 3, "internal/reader": 3,
 
 	"cmd/argus-endpoint": 4, "cmd/argus-collector": 4,
 
