@@ -25,7 +25,7 @@ var layers = map[string]int{
 
 	"capture": 1, "argus": 1, "uplink/spool": 1, "uplink/wire": 1, "uplink/tpm": 1,
 
-	"uplink": 2, "argus/fields": 2, "argus/cluster": 2, "argus/filter": 2,
+	"uplink": 2, "argus/fields": 2, "argus/cluster": 2, "argus/filter": 2, "argus/feed": 2,
 	"collector/receive": 2, "collector/zeek": 2, "collector/journal": 2, "collector/store": 2, "collector/pki": 2, "collector/account": 2,
 
 	"argus/archive": 2,
