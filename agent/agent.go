@@ -93,7 +93,11 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 
 // identify finds out who this host is, and keeps what belongs to another one apart.
 func (a *Agent) identify() (err error) {
-	a.host, err = platform.Identify(a.config.MonitorID, a.state.root)
+	id, err := monitorID(a.config.MonitorID)
+	if err != nil {
+		return err
+	}
+	a.host, err = platform.Identify(id, a.state.root)
 	if err != nil {
 		return err
 	}

@@ -60,6 +60,9 @@ func (c *Config) check() error {
 	if c.State == "" {
 		return fmt.Errorf("the state folder has no name: give --state, or leave it out to use %s", platform.DefaultDirs().State)
 	}
+	if _, err := monitorID(c.MonitorID); err != nil {
+		return err
+	}
 	if c.SpoolSize < minSpool {
 		return fmt.Errorf("a spool of %d octets is too small: give at least %d (1M)", c.SpoolSize, minSpool)
 	}

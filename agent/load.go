@@ -28,9 +28,9 @@ func ConfigFile() string {
 // Flags defines the flags that set c. Their names are those of argus.conf's settings in lower case, with dashes.
 func (c *Config) Flags(set *flag.FlagSet) {
 	c.StateFlags(set)
-	set.Var(&list{to: &c.Interfaces, read: interfaceName}, "interface",
+	set.Var(&list{to: &c.Interfaces, read: readInterfaces}, "interface",
 		"meter only these `names` (repeat it, or separate by commas); all interfaces when left out")
-	set.Var(&list{to: &c.Collectors, read: strings.TrimSpace}, "collector", "deliver to `host:port` (repeat it, or separate by commas)")
+	set.Var(&list{to: &c.Collectors, read: readList}, "collector", "deliver to `host:port` (repeat it, or separate by commas)")
 	set.StringVar(&c.Token, "token", c.Token, "enrol with this `token`: it names the collector and proves the right to join")
 	set.StringVar(&c.CA, "collector-ca", c.CA, "without a token, the SHA-256 `fingerprint` of the collector's CA (argus-collector ca show)")
 	set.Var((*yesNo)(&c.Discover), "discover", "without token and collector, look for one in DNS, SRV _argus-collector._tcp: `yes|no`")
@@ -84,7 +84,7 @@ func (c *Config) Load(set *flag.FlagSet, warn func(message string)) error {
 				c.BadFile, file = err.Error(), good
 			}
 		}
-		err := ff.Parse(set, nil, ff.WithConfigFile(file), ff.WithConfigFileParser(cli.ConfFile(set, warn)))
+		err := ff.Parse(set, nil, ff.WithConfigFile(file), ff.WithConfigFileParser(cli.ConfFile(set, warn, argusConf(warn))))
 		if err != nil {
 			return cli.Usagef("%w", err)
 		}
@@ -103,7 +103,7 @@ func tryFile(path string) error {
 	c := DefaultConfig()
 	set := flag.NewFlagSet("", flag.ContinueOnError)
 	c.Flags(set)
-	if err := ff.Parse(set, nil, ff.WithConfigFile(path), ff.WithConfigFileParser(cli.ConfFile(set, func(string) {}))); err != nil {
+	if err := ff.Parse(set, nil, ff.WithConfigFile(path), ff.WithConfigFileParser(cli.ConfFile(set, func(string) {}, argusConf(func(string) {})))); err != nil {
 		return err
 	}
 	return c.check()
@@ -124,10 +124,10 @@ func (c *Config) keepGood(state *os.Root) error {
 	return platform.WriteFile(state, goodConfig, b, 0o600)
 }
 
-// list is a flag that may be repeated and takes commas. The first use replaces the default.
+// list is a flag that may be repeated and takes several values at once. The first use replaces the default.
 type list struct {
 	to   *[]string
-	read func(string) string
+	read func(string) []string
 	used bool
 }
 
@@ -142,25 +142,23 @@ func (l *list) Set(text string) error {
 	if !l.used {
 		*l.to, l.used = nil, true
 	}
-	for s := range strings.SplitSeq(text, ",") {
-		if s = l.read(s); s != "" && !slices.Contains(*l.to, s) {
+	for _, s := range l.read(text) {
+		if !slices.Contains(*l.to, s) {
 			*l.to = append(*l.to, s)
 		}
 	}
 	return nil
 }
 
-// interfaceName reads one name of ARGUS_INTERFACE, where Argus allows "any", "ind:" before the first and "/id" after each.
-func interfaceName(s string) string {
-	s = strings.TrimSpace(s)
-	for _, p := range []string{"ind:", "dup:"} {
-		s = strings.TrimPrefix(s, p)
-	}
-	s, _, _ = strings.Cut(s, "/")
-	if s == "any" || s == "all" {
-		return ""
-	}
-	return s
+// readList reads values that commas or spaces separate.
+func readList(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// readInterfaces reads the value of ARGUS_INTERFACE, none for all of them.
+func readInterfaces(text string) []string {
+	names, _ := interfaceNames(text)
+	return names
 }
 
 // seconds is a flag that takes a number of seconds, as Argus does, or a time with its unit.

@@ -59,7 +59,7 @@ func TestLoad(t *testing.T) {
 		{name: "an argus.conf", file: "# Argus\nARGUS_DAEMON=no\nARGUS_MONITOR_ID=`hostuuid`  # this host\nARGUS_FLOW_STATUS_INTERVAL=\"3\"\nARGUS_MAR_STATUS_INTERVAL=300\nARGUS_INTERFACE=ind:eth0/192.168.0.68,en2/\"x\"\n",
 			want: func(c *Config) {
 				c.MonitorID, c.StatusInterval, c.MARInterval, c.Interfaces = "`hostuuid`", 3*time.Second, 5*time.Minute, []string{"eth0", "en2"}
-			}, warning: `argus.conf:2: unknown setting "ARGUS_DAEMON"`},
+			}, warning: `argus.conf:6 ARGUS_INTERFACE=ind:eth0/192.168.0.68,en2/"x": a host has one id`},
 		{name: "what records are made", file: "ARGUS_TUNNEL_PARSING=no\nARGUS_DNS_TRANSACTIONS=yes\nARGUS_CAPTURE_DATA_LEN=64\n",
 			args: []string{"--generate-hash-metrics", "yes"}, env: map[string]string{"ARGUS_MAX_FLOWS": "5000"},
 			want: func(c *Config) {

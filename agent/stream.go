@@ -66,7 +66,11 @@ func (s *Stream) Live(ctx context.Context, log *zap.Logger) error {
 
 // begin emits the record that begins a stream, under the identity that an agent on this host would have.
 func (s *Stream) begin() (uuid.UUID, error) {
-	host, err := platform.Identify(s.Config.MonitorID, nil)
+	id, err := monitorID(s.Config.MonitorID)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	host, err := platform.Identify(id, nil)
 	if err != nil {
 		return uuid.Nil, err
 	}

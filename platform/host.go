@@ -30,16 +30,14 @@ type Host struct {
 	Previous uuid.UUID
 }
 
-// Identify tells who this host is. The ID is override when that is not empty (the syntax of ARGUS_MONITOR_ID:
-// a UUID, `hostuuid`, `hostname`, an IPv4 address, a number or a "string"; what is not a UUID is turned into one,
-// the same on every start), else the system's own machine ID, so that the Argus sensor on the same
-// host has the same one. A machine ID that cannot be unique (all zero, all one, a known placeholder) is refused
+// Identify tells who this host is. The ID is override unless that is nil, else the system's own machine ID, so that the Argus sensor
+// on the same host has the same one. A machine ID that cannot be unique (all zero, all one, a known placeholder) is refused
 // for a random one, which state keeps. The ID is recorded in state at the first start; with a nil state nothing is kept.
-func Identify(override string, state *os.Root) (Host, error) {
+func Identify(override uuid.UUID, state *os.Root) (Host, error) {
 	return identify(override, state, systemIDs())
 }
 
-func identify(override string, state *os.Root, ids iter.Seq2[string, string]) (h Host, err error) {
+func identify(override uuid.UUID, state *os.Root, ids iter.Seq2[string, string]) (h Host, err error) {
 	h.Name, _ = os.Hostname()
 	var recorded uuid.UUID
 	var recordedOrigin string
@@ -49,13 +47,7 @@ func identify(override string, state *os.Root, ids iter.Seq2[string, string]) (h
 			return h, err
 		}
 	}
-	if override != "" {
-		h.ID, h.Origin, err = monitorID(override, h.Name)
-		if err != nil {
-			return h, err
-		}
-	}
-	if h.ID.IsNil() {
+	if h.ID, h.Origin = override, "ARGUS_MONITOR_ID"; override.IsNil() {
 		h.ID, h.Origin = machineID(ids)
 	}
 	if h.ID.IsNil() && recordedOrigin == originRandom {

@@ -35,7 +35,7 @@ func stateFolder(t *testing.T) *os.Root {
 }
 
 func TestIdentifyTakesTheMachineID(t *testing.T) {
-	h, err := identify("", stateFolder(t), ids(machineA))
+	h, err := identify(uuid.Nil, stateFolder(t), ids(machineA))
 	if err != nil || h.ID != uuid.Must(uuid.FromString(machineA)) || h.Origin != "/etc/machine-id" || !h.Previous.IsNil() {
 		t.Fatalf("%+v %v", h, err)
 	}
@@ -51,16 +51,16 @@ func TestIdentifyRefusesImplausibleIDsForAKeptRandomOne(t *testing.T) {
 		"03000200-0400-0500-0006-000700080009", "not a uuid", machineA + "00",
 	} {
 		state := stateFolder(t)
-		first, err := identify("", state, ids(bad))
+		first, err := identify(uuid.Nil, state, ids(bad))
 		if err != nil || first.Origin != "random" || first.ID.IsNil() {
 			t.Fatalf("%q: %+v %v", bad, first, err)
 		}
-		again, err := identify("", state, ids(bad))
+		again, err := identify(uuid.Nil, state, ids(bad))
 		if err != nil || again.ID != first.ID || !again.Previous.IsNil() {
 			t.Errorf("%q: not kept: %+v, then %+v %v", bad, first, again, err)
 		}
 	}
-	h, err := identify("", stateFolder(t), ids("uninitialized", machineA))
+	h, err := identify(uuid.Nil, stateFolder(t), ids("uninitialized", machineA))
 	if err != nil || h.Origin == "random" {
 		t.Errorf("the second source was not asked: %+v %v", h, err)
 	}
@@ -68,20 +68,20 @@ func TestIdentifyRefusesImplausibleIDsForAKeptRandomOne(t *testing.T) {
 
 func TestIdentifyNoticesAClone(t *testing.T) {
 	state := stateFolder(t)
-	if _, err := identify("", state, ids(machineA)); err != nil {
+	if _, err := identify(uuid.Nil, state, ids(machineA)); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // until it is adopted
-		h, err := identify("", state, ids(machineB))
+		h, err := identify(uuid.Nil, state, ids(machineB))
 		if err != nil || h.ID != uuid.Must(uuid.FromString(machineB)) || h.Previous != uuid.Must(uuid.FromString(machineA)) {
 			t.Fatalf("%+v %v", h, err)
 		}
 	}
-	h, _ := identify("", state, ids(machineB))
+	h, _ := identify(uuid.Nil, state, ids(machineB))
 	if err := h.Adopt(state); err != nil || !h.Previous.IsNil() {
 		t.Fatal(h, err)
 	}
-	if h, err := identify("", state, ids(machineB)); err != nil || !h.Previous.IsNil() {
+	if h, err := identify(uuid.Nil, state, ids(machineB)); err != nil || !h.Previous.IsNil() {
 		t.Errorf("still a clone after adoption: %+v %v", h, err)
 	}
 }
@@ -92,40 +92,17 @@ func TestIdentifyLivesWithADamagedRecord(t *testing.T) {
 		if err := state.WriteFile(hostFile, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		h, err := identify("", state, ids(machineA))
+		h, err := identify(uuid.Nil, state, ids(machineA))
 		if err != nil || !h.Previous.IsNil() || h.ID.IsNil() {
 			t.Errorf("%.10q: %+v %v", text, h, err)
 		}
 	}
 }
 
-func TestMonitorIDOverride(t *testing.T) {
-	const id = "5d9f3b52-7c1e-4a8e-9f10-2b3c4d5e6f70"
-	derived := func(s string) string { return uuid.NewV5(monitorSpace, s).String() }
-	for _, c := range []struct{ value, want string }{
-		{id, id},
-		{`"` + id + `"`, id},
-		{strings.ToUpper(id), id},
-		{"`hostuuid`", uuid.Must(uuid.FromString(machineA)).String()},
-		{"10.2.45.3", derived("10.2.45.3")},
-		{"2435", derived("2435")},
-		{`"en0"`, derived("en0")},
-		{`"2435"`, derived("2435")},
-		{"en0", derived("en0")}, // argus.conf's quotes are gone when it comes from a file
-		{"web-1.example.org", derived("web-1.example.org")},
-	} {
-		h, err := identify(c.value, stateFolder(t), ids(machineA))
-		if err != nil || h.ID.String() != c.want {
-			t.Errorf("%s: %s %v, want %s", c.value, h.ID, err, c.want)
-		}
-	}
-	for _, bad := range []string{
-		"`rm -rf /`", "`hostid`", "99999999999", "-1", "some host", "a;b", "-x", `""`, "\"a\x00b\"", "fe80::1",
-		"00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff", "5d9f3b52-7c1e",
-	} {
-		if h, err := identify(bad, stateFolder(t), ids(machineA)); err == nil {
-			t.Errorf("%q was taken as %s", bad, h.ID)
-		}
+func TestOverride(t *testing.T) {
+	override := uuid.Must(uuid.FromString(machineB))
+	if h, err := identify(override, stateFolder(t), ids(machineA)); err != nil || h.ID != override || h.Origin != "ARGUS_MONITOR_ID" {
+		t.Errorf("%+v %v", h, err)
 	}
 }
 

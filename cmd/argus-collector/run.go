@@ -82,7 +82,7 @@ func roleCommand(name, short, long string, receive, write bool) *ffcli.Command {
 		LongHelp:   long,
 		FlagSet:    fs,
 		Options: []ff.Option{ff.WithEnvVarPrefix("ARGUS"), ff.WithConfigFileFlag("config"),
-			ff.WithConfigFileParser(cli.ConfFile(fs, func(w string) { warnings = append(warnings, w) }))},
+			ff.WithConfigFileParser(cli.ConfFile(fs, func(w string) { warnings = append(warnings, w) }, nil))},
 		Exec: func(ctx context.Context, args []string) error {
 			if len(args) > 0 {
 				return cli.Usagef("%s takes no argument, got %q", name, args[0])

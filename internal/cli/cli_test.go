@@ -92,7 +92,7 @@ func TestConfFile(t *testing.T) {
 			fs := flag.NewFlagSet("", flag.ContinueOnError)
 			count := fs.Int("count", 0, "")
 			var warning string
-			err := ff.Parse(fs, nil, ff.WithConfigFile(file), ff.WithConfigFileParser(ConfFile(fs, func(m string) { warning += m })))
+			err := ff.Parse(fs, nil, ff.WithConfigFile(file), ff.WithConfigFileParser(ConfFile(fs, func(m string) { warning += m }, nil)))
 			if *count != c.want {
 				t.Errorf("count %d, want %d", *count, c.want)
 			}
@@ -112,7 +112,7 @@ func FuzzConfFile(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		fs := flag.NewFlagSet("", flag.ContinueOnError)
 		fs.String("count", "", "")
-		ConfFile(fs, func(string) {})(strings.NewReader(text), func(name, value string) error {
+		ConfFile(fs, func(string) {}, nil)(strings.NewReader(text), func(name, value string) error {
 			if name != "count" {
 				t.Errorf("sets %q, which is no flag", name)
 			}

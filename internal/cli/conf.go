@@ -13,42 +13,65 @@ import (
 // maxConfLine bounds a line of a configuration file, in octets.
 const maxConfLine = 64 << 10
 
+// Setting is a line of a configuration file.
+type Setting struct {
+	Name   string // as it is written, with or without the prefix ARGUS_
+	Value  string
+	Quoted bool   // it stood in double quotes
+	Place  string // file:line
+}
+
 // ConfFile returns a parser of argus.conf syntax for the flags of fs: lines of NAME=value, the value bare or in double
 // quotes; a line that begins with # is a comment, and so is what follows # or // behind a space. ARGUS_SPOOL_SIZE=1G sets
-// the flag spool-size; the prefix ARGUS_ may be left out.
+// the flag spool-size; the prefix ARGUS_ may be left out. translate, if there is one, turns the settings of the whole file into those to use.
 // A name that is no flag goes to warn with its place; a value that the flag refuses is an error naming file and line.
-func ConfFile(fs *flag.FlagSet, warn func(message string)) ff.ConfigFileParser {
+func ConfFile(fs *flag.FlagSet, warn func(message string), translate func([]Setting) ([]Setting, error)) ff.ConfigFileParser {
 	return func(r io.Reader, set func(name, value string) error) error {
-		name := "configuration"
-		if f, ok := r.(interface{ Name() string }); ok {
-			name = f.Name()
+		settings, err := readConf(r)
+		if err == nil && translate != nil {
+			settings, err = translate(settings)
 		}
-		lines := bufio.NewScanner(r)
-		lines.Buffer(nil, maxConfLine)
-		n := 0
-		for lines.Scan() {
-			n++
-			key, value, ok, err := confLine(lines.Text())
-			if err != nil {
-				return fmt.Errorf("%s:%d: %w", name, n, err)
-			}
-			if !ok {
+		if err != nil {
+			return err
+		}
+		for _, s := range settings {
+			name := FlagName(s.Name)
+			if fs.Lookup(name) == nil {
+				warn(fmt.Sprintf("%s: unknown setting %q is ignored", s.Place, s.Name))
 				continue
 			}
-			flagName := FlagName(key)
-			if fs.Lookup(flagName) == nil {
-				warn(fmt.Sprintf("%s:%d: unknown setting %q is ignored", name, n, key))
-				continue
+			if err := set(name, s.Value); err != nil {
+				return fmt.Errorf("%s: bad value %q for %s: %w", s.Place, s.Value, s.Name, err)
 			}
-			if err := set(flagName, value); err != nil {
-				return fmt.Errorf("%s:%d: bad value %q for %s: %w", name, n, value, key, err)
-			}
-		}
-		if err := lines.Err(); err != nil {
-			return fmt.Errorf("%s:%d: %w", name, n+1, err)
 		}
 		return nil
 	}
+}
+
+// readConf reads the settings of a file.
+func readConf(r io.Reader) (settings []Setting, err error) {
+	name := "configuration"
+	if f, ok := r.(interface{ Name() string }); ok {
+		name = f.Name()
+	}
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, maxConfLine)
+	n := 0
+	for lines.Scan() {
+		n++
+		s, ok, err := confLine(lines.Text())
+		s.Place = fmt.Sprintf("%s:%d", name, n)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", s.Place, err)
+		}
+		if ok {
+			settings = append(settings, s)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("%s:%d: %w", name, n+1, err)
+	}
+	return settings, nil
 }
 
 // FlagName returns the name of the flag that a setting of a configuration file stands for.
@@ -58,25 +81,27 @@ func FlagName(key string) string {
 }
 
 // confLine splits one line of argus.conf syntax. ok is false for an empty line or a comment.
-func confLine(line string) (key, value string, ok bool, err error) {
+func confLine(line string) (s Setting, ok bool, err error) {
 	line = strings.TrimSpace(line)
 	if line == "" || line[0] == '#' {
-		return "", "", false, nil
+		return s, false, nil
 	}
 	key, value, found := strings.Cut(line, "=")
-	key = strings.TrimSpace(key)
-	if !found || key == "" || strings.ContainsAny(key, " \t\"") {
-		return "", "", false, fmt.Errorf("%q is not NAME=value", line)
+	s.Name = strings.TrimSpace(key)
+	if !found || s.Name == "" || strings.ContainsAny(s.Name, " \t\"") {
+		return s, false, fmt.Errorf("%q is not NAME=value", line)
 	}
 	value = strings.TrimSpace(value)
-	if !strings.HasPrefix(value, `"`) {
-		return key, uncomment(" " + value), true, nil
+	if s.Quoted = strings.HasPrefix(value, `"`); !s.Quoted {
+		s.Value = uncomment(" " + value)
+		return s, true, nil
 	}
 	value, rest, found := strings.Cut(value[1:], `"`)
 	if !found || uncomment(" "+rest) != "" {
-		return "", "", false, fmt.Errorf("the quotes of %s do not close", key)
+		return s, false, fmt.Errorf("the quotes of %s do not close", s.Name)
 	}
-	return key, value, true, nil
+	s.Value = value
+	return s, true, nil
 }
 
 // uncomment cuts a bare value where a comment begins: only behind a space, so that paths and addresses may hold the marks.
