@@ -1,67 +1,115 @@
-// Package cluster merges the status records of one flow into one record, as racluster does with its full key.
 package cluster
 
 import (
 	"bytes"
 	"iter"
 	"slices"
-	"sort"
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
 	"github.com/argus-endpoint/argus-endpoint/flow"
 )
 
-// Cluster holds one merged record for each flow, of at most as many as New was told.
+// Cluster holds one merged record for each key, of at most as many as New was told. A merged record tells in
+// Added.Aggregate of how many it was made, how long each lasted and how long it was silent between them.
 type Cluster struct {
 	max   int
-	flows map[identity]*argus.Record
-	queue []entry // in the order in which the flows came
+	key   Key
+	held  map[string]*entry
+	queue []*entry // in the order in which they came
+	id    []byte   // of the record that is looked up
 }
 
 type entry struct {
-	id  identity
-	rec *argus.Record
+	id  string
+	rec argus.Record
 }
 
-// identity is what the records of one flow have in common: of records with our extension the sensor and the
-// flow's number, of others the sensor, its interface and the tuple.
-type identity struct {
-	monitor argus.ID
-	number  uint64
-	inf     [4]byte
-	key     flow.Key
+// New returns an empty cluster of at most max records, 1 or more. Its key is k; the zero Key is the whole flow.
+func New(max int, k Key) *Cluster {
+	return &Cluster{max: max, key: k, held: make(map[string]*entry)}
 }
 
-// New returns an empty cluster of at most max flows, 1 or more.
-func New(max int) *Cluster {
-	return &Cluster{max: max, flows: make(map[identity]*argus.Record)}
-}
+// Len returns how many merged records are held.
+func (c *Cluster) Len() int { return len(c.queue) }
 
-// Add merges a flow record; others it passes over. When there is no room for another flow, the one that
-// came first is given out for good and returned; a later record of it begins anew.
+// Add merges a flow record; others it passes over. When there is no room for another one, the one that came first is
+// given out for good and returned; a later record of it begins anew.
 func (c *Cluster) Add(r *argus.Record) (oldest *argus.Record) {
 	if r.Kind != argus.KindFlow {
 		return nil
 	}
-	id := identify(r)
-	if into, ok := c.flows[id]; ok {
-		merge(into, r)
+	if c.key.rmon {
+		turned := turn(r)
+		oldest = c.add(&turned)
+	}
+	if out := c.add(r); out != nil {
+		return out
+	}
+	return oldest
+}
+
+func (c *Cluster) add(r *argus.Record) (oldest *argus.Record) {
+	if c.key.matrix && backward(&r.Flow.Key) {
+		turned := turn(r)
+		r = &turned
+	}
+	c.id = c.key.appendTo(c.id[:0], r)
+	if e := c.held[string(c.id)]; e != nil {
+		c.merge(&e.rec, r)
+		return nil
+	}
+	if e := c.counterpart(r); e != nil {
+		turned := turn(r)
+		if sawSYN(r) { // it proves who began
+			e.rec = turn(&e.rec)
+			delete(c.held, e.id)
+			e.id = string(c.id)
+			c.held[e.id] = e
+			turned = *r
+		}
+		c.merge(&e.rec, &turned)
 		return nil
 	}
 	if len(c.queue) >= c.max && len(c.queue) > 0 {
-		oldest = c.queue[0].rec
-		delete(c.flows, c.queue[0].id)
-		c.queue[0] = entry{}
+		e := c.queue[0]
+		oldest = &e.rec
+		delete(c.held, e.id)
+		c.queue[0] = nil
 		c.queue = c.queue[1:]
 	}
-	held := *r
-	held.Label, held.Raw = bytes.Clone(r.Label), nil
-	for i := range held.Flow.Side {
-		held.Flow.Side[i].Data = keep(r.Flow.Side[i].Data)
+	e := &entry{id: string(c.id), rec: *r}
+	e.rec.Label, e.rec.Raw = bytes.Clone(r.Label), nil
+	for i := range e.rec.Flow.Side {
+		e.rec.Flow.Side[i].Data = keep(r.Flow.Side[i].Data)
 	}
-	c.flows[id] = &held
-	c.queue = append(c.queue, entry{id, &held})
+	c.key.mask(&e.rec.Flow.Key)
+	c.held[e.id] = e
+	c.queue = append(c.queue, e)
 	return oldest
+}
+
+// counterpart finds the other direction of a TCP connection whose records a sensor of another kind oriented in two ways,
+// because it did not see the SYN of one of them. Two SYNs are two connections.
+func (c *Cluster) counterpart(r *argus.Record) *entry {
+	if !c.key.isFlow() || r.Extension() || !r.Flow.IsTCP() {
+		return nil
+	}
+	k := r.Flow.Key
+	k.Src, k.Dst, k.SrcPort, k.DstPort = k.Dst, k.Src, k.DstPort, k.SrcPort
+	e := c.held[string(appendFlow(c.id[len(c.id):], r, &k))]
+	if e == nil || sawSYN(r) && sawSYN(&e.rec) {
+		return nil
+	}
+	return e
+}
+
+func sawSYN(r *argus.Record) bool { return r.Flow.TCP.Status&flow.TCPSawSYN != 0 }
+
+func (c *Cluster) merge(into, r *argus.Record) {
+	if !c.key.isFlow() {
+		widen(into, r)
+	}
+	merge(into, r)
 }
 
 // maxData is how many octets of user data are held of each side, as many as our own sensor captures: other sensors write
@@ -70,30 +118,38 @@ const maxData = 1024
 
 func keep(data []byte) []byte { return bytes.Clone(data[:min(len(data), maxData)]) }
 
-// All returns the flows in the order of their first packets.
+// All returns the records in the order of their first packets.
 func (c *Cluster) All() iter.Seq[*argus.Record] {
 	return func(yield func(*argus.Record) bool) {
 		sorted := slices.Clone(c.queue)
-		sort.SliceStable(sorted, func(i, j int) bool {
-			first, _ := sorted[i].rec.Flow.Span()
-			other, _ := sorted[j].rec.Flow.Span()
-			return first < other
-		})
+		slices.SortStableFunc(sorted, func(a, b *entry) int { return byStart(&a.rec, &b.rec) })
 		for _, e := range sorted {
-			if !yield(e.rec) {
+			if !yield(&e.rec) {
 				return
 			}
 		}
 	}
 }
 
-func identify(r *argus.Record) identity {
-	if r.Extension() {
-		return identity{monitor: r.Monitor, number: r.Flow.ID}
+// Expire forgets the records whose last packet came before that time, ns since 1970.
+func (c *Cluster) Expire(before int64) {
+	c.queue = slices.DeleteFunc(c.queue, func(e *entry) bool {
+		_, last := e.rec.Flow.Span()
+		if last < before {
+			delete(c.held, e.id)
+		}
+		return last < before
+	})
+}
+
+func byStart(a, b *argus.Record) int {
+	first, _ := a.Flow.Span()
+	other, _ := b.Flow.Span()
+	switch {
+	case first < other:
+		return -1
+	case first > other:
+		return 1
 	}
-	id := identity{monitor: r.Monitor, inf: r.Interface, key: r.Flow.Key}
-	if id.key.Family == flow.FamilyARP || id.key.Family == flow.FamilyRARP {
-		id.key.Type = 0 // the operation is not part of the identity
-	}
-	return id
+	return 0
 }

@@ -34,7 +34,7 @@ func TestMerge(t *testing.T) {
 	for name, order := range map[string][]int{"in order": {0, 1, 2}, "out of order": {2, 0, 1}} {
 		records := []*argus.Record{
 			record(t, 7, 1000, 0, 4, flow.CauseStart, 0x7), record(t, 7, 1000, 5, 9, flow.CauseStatus, 0x4), record(t, 7, 1000, 10, 12, flow.CauseTimeout, 0x18)}
-		c := New(10)
+		c := New(10, Key{})
 		c.Add(record(t, 8, 1000, 3, 3, flow.CauseStart, 1)) // the same tuple, another flow
 		for _, i := range order {
 			if c.Add(records[i]) != nil {
@@ -60,15 +60,15 @@ func TestMerge(t *testing.T) {
 }
 
 func TestFull(t *testing.T) {
-	c := New(2)
+	c := New(2, Key{})
 	for i := range uint64(1000) {
 		oldest := c.Add(record(t, i, 1, int64(i), int64(i), flow.CauseStart, 1))
 		if i < 2 && oldest != nil || i >= 2 && (oldest == nil || oldest.Flow.ID != i-2) {
 			t.Fatalf("flow %d pushed out %v", i, oldest)
 		}
 	}
-	if len(c.flows) != 2 || len(c.queue) != 2 {
-		t.Errorf("%d flows held, 2 allowed", len(c.flows))
+	if len(c.held) != 2 || len(c.queue) != 2 {
+		t.Errorf("%d flows held, 2 allowed", len(c.held))
 	}
 }
 
@@ -79,7 +79,7 @@ func TestOtherSensors(t *testing.T) {
 		if err != nil {
 			t.Skip("skipped: ../shared/formats/argus-vectors is not there")
 		}
-		c := New(10)
+		c := New(10, Key{})
 		for r, err := range argus.Records(b) {
 			if err != nil {
 				t.Fatal(err)
@@ -131,7 +131,7 @@ func TestMergeMetrics(t *testing.T) {
 		r.MultiMAC, r.HasMAC = true, true
 	})
 	for name, order := range map[string][]*argus.Record{"in order": {lent, later}, "out of order": {later, lent}} {
-		c := New(10)
+		c := New(10, Key{})
 		for _, r := range order {
 			c.Add(r)
 		}
@@ -164,7 +164,7 @@ func TestMergeOnce(t *testing.T) {
 	late.Flow = flow.Record{ID: 1, ESP: flow.ESP{Last: 9, Lost: 3}}
 	late.Flow.Side[0] = flow.Side{Packets: 1, First: 10, Last: 10, TTL: 63, IPOptions: flow.IPOptRecordRoute}
 	for name, order := range map[string][]argus.Record{"in order": {early, late}, "out of order": {late, early}} {
-		c := New(1)
+		c := New(1, Key{})
 		for i := range order {
 			c.Add(&order[i])
 		}
@@ -197,7 +197,7 @@ func TestMergeGap(t *testing.T) {
 		r.TCP.Side[0] = side
 		stream = e.AppendFlow(stream, &r)
 	}
-	c := New(1)
+	c := New(1, Key{})
 	for got := range argus.Records(stream) {
 		c.Add(got)
 	}
@@ -215,7 +215,7 @@ func TestLent(t *testing.T) {
 	r.Side[0] = flow.Side{Packets: 1, Bytes: 60, Data: []byte("payload")}
 	e := argus.Encoder{Label: []byte("label")}
 	stream := e.AppendFlow(nil, &r)
-	c := New(1)
+	c := New(1, Key{})
 	for got := range argus.Records(stream) {
 		c.Add(got)
 	}
@@ -229,7 +229,7 @@ func TestLent(t *testing.T) {
 
 // TestUserDataBound: what a flow costs does not grow with what a foreign sensor captured.
 func TestUserDataBound(t *testing.T) {
-	c := New(1)
+	c := New(1, Key{})
 	for i := range 3 {
 		r := argus.Record{Kind: argus.KindFlow, Has: argus.HasExtension}
 		r.Flow.Side[i&1] = flow.Side{Packets: 1, First: int64(9 - i), Last: int64(9 - i), Data: make([]byte, 60_000)}

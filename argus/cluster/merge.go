@@ -13,6 +13,7 @@ func merge(into, r *argus.Record) {
 	begin, end := into.Flow.Span()
 	otherBegin, otherEnd := r.Flow.Span()
 	earlier, later := otherBegin < begin, otherEnd >= end
+	count(into, r, max(otherBegin-end, begin-otherEnd))
 	f, g := &into.Flow, &r.Flow
 	for i := range f.Side {
 		mergeSide(&f.Side[i], &g.Side[i], earlier, later)
@@ -46,9 +47,9 @@ func merge(into, r *argus.Record) {
 	into.Has |= r.Has
 	if later {
 		into.Cause, into.Sequence, f.Cause, f.End = r.Cause, r.Sequence, g.Cause, g.End
-		if len(r.Label) > 0 && !bytes.Equal(r.Label, into.Label) {
-			into.Label = append(into.Label[:0], r.Label...)
-		}
+	}
+	if len(r.Label) > 0 && !bytes.Equal(r.Label, into.Label) {
+		into.Label = mergeLabels(into.Label, r.Label)
 	}
 }
 

@@ -136,7 +136,7 @@ func (o *flowsOptions) run(ctx context.Context, words []string) error {
 	}
 	out := flowsOutput{printer: p, count: o.count}
 	if o.aggregate {
-		out.flows = cluster.New(maxAggregated)
+		out.flows = cluster.New(maxAggregated, cluster.Key{})
 	}
 	if o.follow {
 		err = o.readLive(ctx, &q, &out)

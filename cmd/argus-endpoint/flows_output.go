@@ -57,7 +57,7 @@ func (f *flowsFlags) open() (*flowsOutput, error) {
 		out.lines = fields.NewText(os.Stdout, columns)
 	}
 	if f.aggregate {
-		out.flows = cluster.New(maxAggregated)
+		out.flows = cluster.New(maxAggregated, cluster.Key{})
 	}
 	if f.write != "" {
 		out.whole = len(f.filter) == 0 && f.inf == "" && !out.counted

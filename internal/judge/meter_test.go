@@ -165,7 +165,7 @@ func meter(tb testing.TB, path string, setup func(*pipeline)) []*argus.Record {
 
 // aggregated merges the records of each flow into one, as --aggregate does, in the order of their first packets.
 func aggregated(records []*argus.Record) (flows []*argus.Record) {
-	c := cluster.New(1 << 20)
+	c := cluster.New(1<<20, cluster.Key{})
 	for _, r := range records {
 		c.Add(r)
 	}

@@ -1,0 +1,122 @@
+package cluster
+
+import (
+	"iter"
+	"maps"
+	"slices"
+
+	"github.com/argus-endpoint/argus-endpoint/argus"
+)
+
+// Bins adds records up by key in bins of time, as rabins does. A record that spans several bins is split: each has the
+// packets that came in it, as far as the times of the first and the last one tell, and the same part of the other counters.
+type Bins struct {
+	width Width
+	hard  bool
+	max   int
+	key   Key
+	bins  map[int64]*bin // by their start
+	held  int
+	last  *bin // the one that had the last piece
+}
+
+type bin struct {
+	start, end int64
+	*Cluster
+}
+
+// NewBins returns bins of at most max records in all. The records of hard bins begin and end where their bin does.
+func NewBins(w Width, hard bool, max int, k Key) *Bins {
+	return &Bins{width: w, hard: hard, max: max, key: k, bins: make(map[int64]*bin)}
+}
+
+// Add puts a flow record into its bins; others it passes over. When there is no room, the oldest bin is given out early, of
+// a single one the record that came first; what comes later of it begins anew.
+func (b *Bins) Add(r *argus.Record) (early []*argus.Record) {
+	if r.Kind != argus.KindFlow {
+		return nil
+	}
+	split(r, b.width, func(start, end int64, piece *argus.Record) {
+		if b.held >= b.max && len(b.bins) > 1 {
+			early = append(early, b.oldest()...)
+		}
+		into := b.at(start, end)
+		before := into.Len()
+		if out := into.Add(piece); out != nil {
+			early = append(early, b.finish(into, out))
+		}
+		b.held += into.Len() - before
+	})
+	return early
+}
+
+func (b *Bins) at(start, end int64) *bin {
+	if b.last != nil && b.last.start == start {
+		return b.last
+	}
+	into := b.bins[start]
+	if into == nil {
+		into = &bin{start, end, New(b.max, b.key)}
+		b.bins[start] = into
+	}
+	b.last = into
+	return into
+}
+
+// oldest gives the oldest bin out.
+func (b *Bins) oldest() []*argus.Record {
+	first := b.last
+	for _, other := range b.bins {
+		if other.start < first.start {
+			first = other
+		}
+	}
+	return b.close(first)
+}
+
+func (b *Bins) close(of *bin) []*argus.Record {
+	delete(b.bins, of.start)
+	b.held -= of.Len()
+	if b.last == of {
+		b.last = nil
+	}
+	records := slices.AppendSeq(make([]*argus.Record, 0, of.Len()), of.All())
+	for _, r := range records {
+		b.finish(of, r)
+	}
+	return records
+}
+
+// finish gives a record of a hard bin the bin's times.
+func (b *Bins) finish(of *bin, r *argus.Record) *argus.Record {
+	for i := range r.Flow.Side {
+		if s := &r.Flow.Side[i]; b.hard && s.Packets > 0 {
+			s.First, s.Last = of.start, of.end
+		}
+	}
+	return r
+}
+
+// Until gives out the bins that end at or before that time, ns since 1970, in their order; the records of each are in the
+// order of their first packets.
+func (b *Bins) Until(t int64) (records []*argus.Record) {
+	for _, start := range slices.Sorted(maps.Keys(b.bins)) {
+		if of := b.bins[start]; of.end <= t {
+			records = append(records, b.close(of)...)
+		}
+	}
+	return records
+}
+
+// All gives out what is left, bin by bin.
+func (b *Bins) All() iter.Seq[*argus.Record] {
+	return func(yield func(*argus.Record) bool) {
+		for _, start := range slices.Sorted(maps.Keys(b.bins)) {
+			for _, r := range b.close(b.bins[start]) {
+				if !yield(r) {
+					return
+				}
+			}
+		}
+	}
+}
