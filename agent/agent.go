@@ -28,18 +28,17 @@ type Agent struct {
 	previous  *platform.Host // the one that the state folder was copied from
 	spool     *spool.Spool
 	uplink    delivery
-	live      live
+	feeds     feeds
 	clocks    *clocks
 	crashes   *crashes
 	meters    meters
 	mar       reporter
 	ledger    ledger
 	reporting sync.Mutex // one account after the other
-	server    *server
-	gaveBack  uint64    // frames captured when memory was last given back
-	degraded  time.Time // since when the spool cannot write, zero while it can
-	memory    int64     // what the Go runtime is to stay within, octets
-	flows     int       // how many may be open
+	gaveBack  uint64     // frames captured when memory was last given back
+	degraded  time.Time  // since when the spool cannot write, zero while it can
+	memory    int64      // what the Go runtime is to stay within, octets
+	flows     int        // how many may be open
 
 	readClocks func() platform.Instant                              // tests have clocks of their own
 	local      func(a netip.Addr, port uint16) (here, listens bool) // and more to say of an end
@@ -136,10 +135,11 @@ func (a *Agent) prepare() {
 	if a.local == nil {
 		a.meters.local = a.meters.ends.local
 	}
+	a.feeds = a.newFeeds()
 	a.mar = reporter{
 		config: &a.config, began: a.began, last: a.began, totals: a.meters.totals,
 		pending: func() uint64 { return a.spool.Stats().Pending },
-		readers: func() int { n, _ := a.live.count(); return n },
+		readers: func() int { n, _ := a.feeds.count(); return n },
 	}
 }
 
@@ -148,6 +148,7 @@ func (a *Agent) work(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	a.listen()
+	a.openFeeds()
 	var wg sync.WaitGroup
 	var once sync.Once
 	var failure error // of the part that could not go on
@@ -169,8 +170,8 @@ func (a *Agent) work(ctx context.Context) error {
 	wg.Wait()
 	stopSpooling()
 	spoolDone.Wait()
-	a.live.close()
 	a.unlisten()
+	a.feeds.remote.close()
 	return failure
 }
 
@@ -229,7 +230,7 @@ func (a *Agent) status() *Status {
 	for _, x := range a.crashes.off() {
 		s.SwitchedOff = append(s.SwitchedOff, SwitchedOff{Path: x.Path, Since: x.At, Until: x.until()})
 	}
-	s.Readers, s.SlowReaders = a.live.count()
+	s.Readers, s.SlowReaders = a.feeds.count()
 	if a.previous != nil {
 		s.ClonedFrom = &a.previous.Previous
 	}

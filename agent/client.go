@@ -7,24 +7,26 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
-	"net/http"
 	"path/filepath"
 	"syscall"
+
+	"github.com/argus-endpoint/argus-endpoint/argus/feed"
 )
 
 // ErrNotRunning tells that no agent runs on a state folder.
 var ErrNotRunning = errors.New("no agent is running")
 
+// maxStatus bounds the agent's answer, octets.
+const maxStatus = 16 << 20
+
 // ReadStatus asks the agent that runs on the state folder how it is.
 func ReadStatus(ctx context.Context, state string) (*Status, error) {
-	body, err := get(ctx, state, pathStatus)
+	b, err := feed.Ask(ctx, localSource(state), askStatus, maxStatus)
 	if err != nil {
-		return nil, err
+		return nil, localError(state, err)
 	}
-	defer body.Close()
 	var s Status
-	if err := json.NewDecoder(io.LimitReader(body, 16<<20)).Decode(&s); err != nil {
+	if err := json.Unmarshal(b, &s); err != nil {
 		return nil, fmt.Errorf("the agent's status: %w", err)
 	}
 	return &s, nil
@@ -32,32 +34,25 @@ func ReadStatus(ctx context.Context, state string) (*Status, error) {
 
 // OpenFlows returns the Argus stream of the flows that the agent on the state folder reports from now on.
 func OpenFlows(ctx context.Context, state string) (io.ReadCloser, error) {
-	return get(ctx, state, pathFlows)
+	in, err := feed.Open(ctx, localSource(state))
+	if err != nil {
+		return nil, localError(state, err)
+	}
+	return in, nil
 }
 
-func get(ctx context.Context, state, path string) (io.ReadCloser, error) {
-	socket := filepath.Join(state, socketFile)
-	client := http.Client{Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
-		},
-	}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://agent"+path, nil)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := client.Do(req)
+func localSource(state string) feed.Source {
+	return feed.Source{Network: "unix", Address: filepath.Join(state, socketFile)}
+}
+
+// localError says what an error of the agent's socket means.
+func localError(state string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED):
-		return nil, fmt.Errorf("%w on the state folder %s", ErrNotRunning, state)
+		return fmt.Errorf("%w on the state folder %s", ErrNotRunning, state)
 	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("the agent's socket %s may be opened by root and by the group %s only: use sudo, or join the group: %w", socket, serviceGroup, fs.ErrPermission)
-	case err != nil:
-		return nil, fmt.Errorf("ask the agent: %w", err)
-	case resp.StatusCode != http.StatusOK:
-		_ = resp.Body.Close()
-		return nil, fmt.Errorf("ask the agent for %s: %s", path, resp.Status)
+		return fmt.Errorf("the agent's socket %s may be opened by root and by the group %s only: use sudo, or join the group: %w",
+			filepath.Join(state, socketFile), serviceGroup, fs.ErrPermission)
 	}
-	return resp.Body, nil
+	return fmt.Errorf("ask the agent: %w", err)
 }

@@ -36,6 +36,10 @@ type Config struct {
 	FlowHash        bool // records carry the flow hash of Argus
 	MaxFlows        int  // open flows of all interfaces together; 0: what the machine's memory allows
 
+	Feed   []string // where live flows are served to Argus 5 tools, see feed.ParseListen; none: nowhere
+	FeedV3 []string // the same for tools of the Argus 3 line
+	Push   []string // URLs of listeners that get the flows by UDP, see feed.ParsePush
+
 	SpoolSize int64  // octets of disk that records may take while the collector is away
 	LogLevel  string // debug, info, warn or error
 }
@@ -93,7 +97,7 @@ func (c *Config) check() error {
 			return fmt.Errorf("%s of %s: want a time from %s to %s", i.flag, i.value, minInterval, maxInterval)
 		}
 	}
-	return nil
+	return c.checkFeeds()
 }
 
 const (

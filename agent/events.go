@@ -11,21 +11,6 @@ import (
 	"github.com/argus-endpoint/argus-endpoint/platform"
 )
 
-// listen lets local readers in.
-func (a *Agent) listen() {
-	srv, err := listenLocal(a.state, a.handler())
-	if err != nil {
-		a.log.Warn("status and flows cannot be read locally", zap.String("code", "local-socket"), zap.Error(err))
-	}
-	a.server = srv
-}
-
-func (a *Agent) unlisten() {
-	if a.server != nil {
-		a.server.close()
-	}
-}
-
 // lookAfterState makes the state folder anew when it was deleted, and looks after the spool. An error is that of another agent which
 // has taken the folder.
 func (a *Agent) lookAfterState() error {

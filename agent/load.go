@@ -37,6 +37,7 @@ func (c *Config) Flags(set *flag.FlagSet) {
 	set.StringVar(&c.Proxy, "proxy", c.Proxy, "reach the collector by this proxy `URL`, or none; by default HTTPS_PROXY or what the system has set")
 	set.StringVar(&c.KeyStore, "key-store", c.KeyStore, "make the host's key in a `store`: file, tpm or tpm:DEVICE")
 	c.MeterFlags(set)
+	c.feedFlags(set)
 	set.Var((*seconds)(&c.MARInterval), "mar-status-interval", "the agent reports on itself every `seconds`")
 	set.Var((*seconds)(&c.BatchInterval), "batch-interval", "a record waits at most `seconds` for its batch to fill")
 	set.Var((*size)(&c.SpoolSize), "spool-size", "keep at most this `size` of records while the collector is away (K, M, G)")

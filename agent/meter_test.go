@@ -305,32 +305,6 @@ func TestNoAllocationPerPacket(t *testing.T) {
 	}
 }
 
-func TestLiveDropsASlowReader(t *testing.T) {
-	var l live
-	slow, quick := l.join(), l.join()
-	for i := range liveBacklog + 1 {
-		l.publish([]byte{byte(i)})
-		if b := <-quick; b[0] != byte(i) {
-			t.Fatal("out of order")
-		}
-	}
-	n := 0
-	for range slow {
-		n++
-	}
-	if readers, dropped := l.count(); n != liveBacklog || readers != 1 || dropped != 1 {
-		t.Errorf("the slow reader got %d blocks; %d readers, %d dropped", n, readers, dropped)
-	}
-	l.leave(slow) // twice is once
-	l.close()
-	if _, open := <-quick; open {
-		t.Error("readers are not told of the end")
-	}
-	if _, open := <-l.join(); open {
-		t.Error("joined after the end")
-	}
-}
-
 func BenchmarkMeter(b *testing.B) {
 	const flows = 2000
 	data := make([][]byte, flows)

@@ -167,7 +167,7 @@ func (a *Agent) keep(records []byte, n int, counted *uint64) error {
 	defer a.ledger.mu.Unlock()
 	err := a.spool.Append(records, n, func(records []byte, first uint64) {
 		_, _ = argus.Number(records, first) // they are of our own encoder
-		a.live.publish(records)
+		a.feeds.publish(records)
 	})
 	if err == nil {
 		*counted += uint64(n)

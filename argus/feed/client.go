@@ -27,11 +27,11 @@ const (
 type client struct {
 	server     *Server
 	conn       net.Conn
-	expression string // without what ra puts around it
-	match      func(*argus.Record) bool
-	at         atomic.Uint64 // the octets of the log that it has had
-	dropped    atomic.Bool   // for being slow
-	bye        atomic.Int64  // when the server's end is over, ns since 1970; 0: it goes on
+	expression string                   // without what ra puts around it
+	match      func(*argus.Record) bool // nil: all
+	at         atomic.Uint64            // the octets of the log that it has had
+	dropped    atomic.Bool              // for being slow
+	bye        atomic.Int64             // when the server's end is over, ns since 1970; 0: it goes on
 	put        func(records []byte) error
 
 	mu   sync.Mutex // guards the writing side and what follows
@@ -102,6 +102,8 @@ func (c *client) stream(ctx context.Context) {
 		defer cancel()
 		c.listen()
 	})
+	c.server.streams.Add(1)
+	defer c.server.streams.Add(-1)
 	if c.server.config.Replay != nil {
 		c.replay(ctx, &wg)
 		return

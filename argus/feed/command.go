@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/argus-endpoint/argus-endpoint/argus"
 )
 
 const (
@@ -168,24 +170,29 @@ func (c *client) command(verb, argument string) (done, began bool, err error) {
 }
 
 // filter makes the client's filter.
-func (c *client) filter(expression string) (err error) {
+func (c *client) filter(text string) error {
 	c.match, c.expression = nil, ""
-	if c.server.config.Parse == nil {
-		return nil // it filters for itself
+	expression, wrapped := unwrap(text)
+	if c.server.config.Parse == nil || expression == "" {
+		return nil
 	}
-	c.match, err = c.server.config.Parse(expression)
-	if err == nil {
-		c.expression = unwrap(expression)
+	match, err := c.server.config.Parse(expression)
+	if err != nil {
+		return err
 	}
-	return err
+	c.expression, c.match = expression, match
+	if wrapped {
+		c.match = func(r *argus.Record) bool { return r.Kind == argus.KindManagement || match(r) }
+	}
+	return nil
 }
 
 // unwrap returns a filter without the words by which clients ask for management records too: man or (EXPRESSION).
-func unwrap(expression string) string {
-	text := strings.TrimSpace(expression)
+func unwrap(text string) (expression string, wrapped bool) {
+	text = strings.TrimSpace(text)
 	inner, ok := strings.CutPrefix(text, wrapLeft)
 	if !ok || !strings.HasSuffix(inner, wrapRight) {
-		return text
+		return text, false
 	}
 	inner = strings.TrimSuffix(inner, wrapRight)
 	for i, depth := 0, 0; i < len(inner); i++ { // the bracket that was opened is the one that closes
@@ -194,11 +201,11 @@ func unwrap(expression string) string {
 			depth++
 		case ')':
 			if depth--; depth < 0 {
-				return text
+				return text, false
 			}
 		}
 	}
-	return strings.TrimSpace(inner)
+	return strings.TrimSpace(inner), true
 }
 
 // What clients put around their filters.

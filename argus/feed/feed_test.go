@@ -199,4 +199,3 @@ func TestFollowEnds(t *testing.T) {
 		t.Errorf("it ends with %v", err)
 	}
 }
-

@@ -16,6 +16,9 @@ func (s *Server) management(b []byte, cause flow.Cause, m argus.Management) []by
 	if s.config.Management != nil {
 		more := s.config.Management()
 		m.LocalNet, m.NetMask, m.LinkType, m.LinkStatus = more.LocalNet, more.NetMask, more.LinkType, more.LinkStatus
+		if m.Start == 0 {
+			m.Start = more.Start
+		}
 		m.Interfaces, m.FlowInterval, m.SrcData, m.DstData = more.Interfaces, more.FlowInterval, more.SrcData, more.DstData
 	}
 	if m.Start == 0 {
@@ -24,7 +27,7 @@ func (s *Server) management(b []byte, cause flow.Cause, m argus.Management) []by
 	if m.LinkType == 0 {
 		m.LinkType = 1 // Ethernet: readers print link addresses by it
 	}
-	m.Cause, m.Now, m.Clients = cause, now.UnixNano(), uint32(len(s.slots))
+	m.Cause, m.Now, m.Clients = cause, now.UnixNano(), uint32(s.streams.Load())
 	m.Interval = uint16(min(s.config.Interval/time.Second, 1<<16-1))
 	enc := argus.Encoder{Version: s.config.Version, Monitor: s.config.Monitor, Interface: manName}
 	return enc.AppendManagement(b, &m)

@@ -21,13 +21,14 @@ type Config struct {
 	Version  argus.Version // what all clients get; zero is V5. Records of the other version are translated once, for all of them
 	Monitor  uuid.UUID     // the server's own identity, in its management records
 	Interval time.Duration // a status record goes to every client this often, in whole seconds; zero is a minute
-	Clients  int           // connections at once; zero is 100
+	Clients  int           // connections at once to a listener; zero is 100
 	Buffer   int           // octets that a client may be behind before it is dropped; zero is 4 MiB, for all clients together
 
-	// Parse makes the filter of a client's expression, for its FILTER command. Nil: there are no filters, each client gets all.
+	// Parse makes the filter of a client's expression, without the words man or (...) that clients put around it. Nil: there are no
+	// filters, each client gets all.
 	Parse func(expression string) (func(*argus.Record) bool, error)
 
-	// Management returns what the management records say of the server besides its times and counters. Nil: nothing.
+	// Management returns what the management records say of the server besides its counters. Nil: nothing.
 	Management func() argus.Management
 
 	// Answer answers a command that is not of the protocol ("STATUS"), for a client that came over the network of that name ("tcp",
@@ -35,8 +36,7 @@ type Config struct {
 	Answer func(command, network string) ([]byte, bool)
 
 	// Replay, if set, writes to each client what is stored instead of what is published, and the connection ends with it. expression is
-	// the client's filter without the words that ra puts around it, "" for none; match, never nil, does the same. The records are
-	// whole, of any version. Its write's error ends the replay and is to be returned.
+	// the client's filter, "" for none; match, never nil, does the same. The records are whole, of any version. Its write's error ends the replay and is to be returned.
 	Replay func(ctx context.Context, expression string, match func(*argus.Record) bool, write func(records []byte) error) error
 
 	// Note is told of clients that were sent away, and why: code is "feed-slow", "feed-full", "feed-protocol" or "feed-replay". Nil: nobody is.
@@ -45,7 +45,7 @@ type Config struct {
 
 // Stats counts what a Server has done.
 type Stats struct {
-	Clients int    // connected now
+	Clients int    // that get records now
 	Served  uint64 // connections that were taken
 	Records uint64 // published while somebody listened
 	Slow    uint64 // clients that were dropped because they did not read
@@ -58,11 +58,11 @@ type Server struct {
 	config Config
 	began  time.Time
 	log    *log
-	slots  chan struct{}
 
 	clients map[*client]bool // that are sent what is published
 	mu      sync.Mutex       // guards clients
 
+	streams                                 atomic.Int64 // clients that have said START
 	served, records, slow, refused, damaged atomic.Uint64
 }
 
@@ -90,7 +90,7 @@ func NewServer(c Config) *Server {
 	if c.Note == nil {
 		c.Note = func(string, net.Addr, error) {}
 	}
-	return &Server{config: c, began: time.Now(), log: newLog(), slots: make(chan struct{}, c.Clients), clients: make(map[*client]bool)}
+	return &Server{config: c, began: time.Now(), log: newLog(), clients: make(map[*client]bool)}
 }
 
 // Serve takes clients from l until ctx ends, then closes it, gives each what was published so far, for half a second at most, and
@@ -98,6 +98,7 @@ func NewServer(c Config) *Server {
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
 	defer stop()
+	slots := make(chan struct{}, s.config.Clients)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	for {
@@ -112,9 +113,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 			continue
 		}
 		select {
-		case s.slots <- struct{}{}:
+		case slots <- struct{}{}:
 			wg.Go(func() {
-				defer func() { <-s.slots }()
+				defer func() { <-slots }()
 				s.serve(ctx, conn)
 			})
 		default:
@@ -143,7 +144,7 @@ var errFull = errors.New("too many clients")
 // Stats returns what was counted so far.
 func (s *Server) Stats() Stats {
 	return Stats{
-		Clients: len(s.slots), Served: s.served.Load(), Records: s.records.Load(), Slow: s.slow.Load(),
+		Clients: int(s.streams.Load()), Served: s.served.Load(), Records: s.records.Load(), Slow: s.slow.Load(),
 		Refused: s.refused.Load(), Damaged: s.damaged.Load(),
 	}
 }
