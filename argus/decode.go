@@ -92,11 +92,11 @@ func (r *Record) flowDSR(b []byte, w *raw) bool {
 	sub, qualifier, d := b[1], b[2], b[4:]
 	switch b[0] {
 	case dsrFlow:
-		return decodeKey(&r.Flow.Key, sub, qualifier, d)
+		return r.key(sub, qualifier, d)
 	case dsrMetric:
 		return decodeMetric(&r.Flow.Side, sub, qualifier, d)
 	case dsrNet:
-		return r.net(sub, d, w)
+		return r.net(sub, qualifier, d, w)
 	case dsrICMP:
 		return r.icmpMapping(qualifier, d)
 	case dsrVLAN:
@@ -140,9 +140,10 @@ func (r *Record) flowDSR(b []byte, w *raw) bool {
 		return r.locality(d)
 	case dsrScore:
 		return r.score(d)
-	case dsrAggregate, dsrCorrelate:
-		r.Skipped++
-		return true
+	case dsrAggregate:
+		return r.Added.Aggregate.decode(d)
+	case dsrCorrelate:
+		return r.Added.Correlate.decode(d)
 	}
 	return false
 }

@@ -1,6 +1,7 @@
 package argus
 
 import (
+	"encoding/binary"
 	"math"
 	"math/bits"
 )
@@ -60,4 +61,62 @@ func (r *Record) locality(d []byte) bool {
 
 func (r *Record) score(d []byte) bool {
 	return copy(r.Added.Score[:], d) == len(r.Added.Score)
+}
+
+// order is how the numbers of a DSR stand in it: big-endian as everything, or little-endian as clients of the 3.0 line write theirs.
+type order interface{ Uint32([]byte) uint32 }
+
+// decode reads what racluster and rabins write: the count, two times, and both statistics, each as its number, least, mean,
+// deviation, most, and eight octets of distribution. The idle times are in microseconds.
+func (a *Aggregate) decode(d []byte) bool {
+	const fixed, block = 20, 28
+	if len(d) < fixed+2*block {
+		return false
+	}
+	a.Count = be.Uint32(d)
+	var o order = be
+	if be.Uint32(d[fixed:]) > a.Count {
+		o = binary.LittleEndian
+	}
+	a.Active.decode(d[fixed:], o, 1)
+	a.Idle.decode(d[fixed+block:], o, 1e-6)
+	return true
+}
+
+func (s *Statistic) decode(d []byte, o order, unit float64) {
+	number := func(i int) float64 {
+		if f := math.Float32frombits(o.Uint32(d[4*i:])); f >= 0 && f <= math.MaxFloat32 {
+			return float64(f) * unit
+		}
+		return 0
+	}
+	*s = Statistic{N: o.Uint32(d), Min: number(1), Mean: number(2), StdDev: number(3), Max: number(4)}
+	s.Sum = s.Mean * float64(s.N)
+}
+
+// decode reads what clients of the 3.0 line write, octets of six little-endian words a sensor.
+func (c *Correlate) decode(d []byte) bool {
+	const block = 24
+	if len(d) < block {
+		return false
+	}
+	n := func(i int) int32 { return int32(binary.LittleEndian.Uint32(d[4*i:])) }
+	*c = Correlate{uint32(len(d) / block), [4]byte(d), n(1), n(2), n(3), [2]int32{n(4), n(5)}}
+	return true
+}
+
+// guess reads the network DSRs of what a sensor takes UDP for.
+func (r *Record) guess(g Guess, d []byte) bool {
+	a := &r.Added
+	switch words := len(d) / 4; {
+	case g == GuessRTP && words >= 8:
+		a.Lost = [2]uint32{uint32(be.Uint16(d[28:])), uint32(be.Uint16(d[30:]))}
+	case g == GuessUDT && words >= 26:
+		n := func(i int) uint32 { return be.Uint32(d[4*i-4:]) }
+		a.UDT, a.Lost = UDT{n(17), n(20), n(21), n(25), n(26)}, [2]uint32{n(24), 0}
+	case g != GuessRTCP || words < 5:
+		return false
+	}
+	a.Guess = g
+	return true
 }

@@ -113,7 +113,7 @@ func (r *Record) mac(qualifier uint8, d []byte) bool {
 }
 
 // net reads the network DSRs that say something of loss or of a TCP connection (section 2.6).
-func (r *Record) net(sub uint8, d []byte, w *raw) bool {
+func (r *Record) net(sub, qualifier uint8, d []byte, w *raw) bool {
 	switch sub {
 	case netTCPInit, netTCPStatus, netTCPPerf:
 		return r.Flow.IsTCP() && r.tcp(sub, d, w)
@@ -127,7 +127,14 @@ func (r *Record) net(sub uint8, d []byte, w *raw) bool {
 			return false
 		}
 		copy(r.Flow.Responder[:], d)
-	case 0, 0x09, 0x0a, 0x0d, 0x34, 0x45: // nothing, RTCP, RTP, UDT, the ICMP header once more, a fragment
+	case byte(GuessRTCP), byte(GuessRTP), byte(GuessUDT):
+		return r.guess(Guess(sub), d)
+	case netFragment:
+		r.Added.Fragment = 'f'
+		if qualifier&netOverlap != 0 {
+			r.Added.Fragment = 'V'
+		}
+	case 0, netICMP: // nothing, the ICMP header once more
 		r.Skipped++
 	default:
 		return false

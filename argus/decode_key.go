@@ -2,6 +2,16 @@ package argus
 
 import "github.com/argus-endpoint/argus-endpoint/flow"
 
+// key reads the flow DSR of a record.
+func (r *Record) key(sub, qualifier uint8, d []byte) bool {
+	if qualifier&0x1f == byte(flow.FamilyWLAN) && len(d) >= 18 {
+		r.Added.BSSID = [6]byte(d[12:])
+		r.Added.SSID = [32]byte{}
+		copy(r.Added.SSID[:], d[18:])
+	}
+	return decodeKey(&r.Flow.Key, sub, qualifier, d)
+}
+
 // decodeKey reads a flow DSR (section 2.2) and turns a reversed key round, so that the initiator is the source.
 func decodeKey(k *flow.Key, sub, qualifier uint8, d []byte) bool {
 	*k = flow.Key{}
@@ -19,6 +29,11 @@ func decodeKey(k *flow.Key, sub, qualifier uint8, d []byte) bool {
 			copy(k.Src[:4], d[8:])
 			copy(k.Dst[:4], d[12:])
 		}
+	case flow.FamilyWLAN: // destination, source, access point, name of the network
+		if ok = len(d) >= 18; ok {
+			copy(k.Dst[:6], d)
+			copy(k.Src[:6], d[6:])
+		}
 	case flow.FamilyRARP:
 		if ok = len(d) >= 24; ok {
 			k.Type = be.Uint16(d[6:])
@@ -31,7 +46,7 @@ func decodeKey(k *flow.Key, sub, qualifier uint8, d []byte) bool {
 		return false
 	}
 	k.Family = flow.Family(qualifier & 0x1f)
-	if sub&flowReversed != 0 {
+	if sub&flowReversed != 0 && (isIP(k) || k.Family == flow.FamilyEthernet) { // of ARP the sender always stands first
 		k.Src, k.Dst = k.Dst, k.Src
 		switch k.Proto {
 		case flow.ProtoICMP, flow.ProtoICMPv6, flow.ProtoIGMP, flow.ProtoESP: // no ports

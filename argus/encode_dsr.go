@@ -6,15 +6,6 @@ import (
 	"github.com/argus-endpoint/argus-endpoint/flow"
 )
 
-// Network DSR subtypes (section 2.6).
-const (
-	netTCPInit   = 3
-	netTCPStatus = 4
-	netTCPPerf   = 5
-	netARP       = 0x10
-	netESP       = 0x38
-)
-
 // Bits of the TCP status word that say something of one side only.
 const (
 	srcStatus = flow.TCPSawSYN | flow.TCPSrcRetransmit | flow.TCPSrcWindowShut | flow.TCPSrcReset |

@@ -9,6 +9,7 @@ const (
 	flowReversed  = 0x40 // subtype bit: the key stands as (dst, src)
 	flowMasks     = 0x40 // qualifier bit: the mask bytes hold something
 	flowFragment  = 0x80 // qualifier bit: only later fragments were seen, the ports are unknown
+	netOverlap    = 2    // qualifier bit of the network DSR of fragments
 )
 
 // appendKey writes the flow DSR, the initiator always first.

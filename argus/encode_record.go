@@ -37,7 +37,7 @@ func (e *Encoder) appendFields(b []byte, r *Record) []byte {
 		b = append(b, dsrHash, 0, 0, 3)
 		b = be.AppendUint32(be.AppendUint32(b, r.Hash), r.HashIndex)
 	}
-	b = appendAdded(b, r)
+	b = e.appendAdded(b, r)
 	if len(r.Label) > 0 {
 		b = appendLabelDSR(b, r.Label)
 	}

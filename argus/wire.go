@@ -96,6 +96,17 @@ const (
 
 var be = binary.BigEndian
 
+// Network DSR subtypes (section 2.6); those above UDP are of type Guess.
+const (
+	netTCPInit   = 3
+	netTCPStatus = 4
+	netTCPPerf   = 5
+	netARP       = 0x10
+	netICMP      = 0x34
+	netESP       = 0x38
+	netFragment  = 0x45
+)
+
 // closeRecord writes the length of the record that begins at start.
 func closeRecord(b []byte, start int) []byte {
 	be.PutUint16(b[start+2:], uint16((len(b)-start)/4))

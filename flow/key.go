@@ -17,6 +17,7 @@ const (
 	FamilyEthernet Family = 3 // 6 bytes: a frame that is not IP and not ARP
 	FamilyARP      Family = 4 // 4 bytes: the sender's and the target's protocol addresses
 	FamilyRARP     Family = 5 // 6 bytes: the source and target hardware addresses
+	FamilyWLAN     Family = 8 // 6 bytes, of other sensors only: a frame of 802.11
 )
 
 // IP protocol numbers that the table treats apart (IANA protocol numbers).
