@@ -2,6 +2,7 @@ package fields
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -11,7 +12,7 @@ type Columns []column
 
 type column struct {
 	*field
-	width int
+	width int // 0: the field's
 }
 
 // defaultNames are the columns of ra.
@@ -26,22 +27,15 @@ func Default() Columns {
 	return c
 }
 
-// All returns every field there is.
+// All returns every field that a record can fill, without second names: what -s all names.
 func All() Columns {
-	c := make(Columns, len(table))
-	for i := range table {
-		c[i] = column{&table[i], table[i].width}
+	var c Columns
+	for _, table := range tables[:len(tables)-1] {
+		for i := range table {
+			c = append(c, column{&table[i], 0})
+		}
 	}
 	return c
-}
-
-// Names returns the names of all fields.
-func Names() []string {
-	names := make([]string, len(table))
-	for i := range table {
-		names[i] = table[i].name
-	}
-	return names
 }
 
 // Names returns the names of the columns.
@@ -53,7 +47,7 @@ func (c Columns) Names() []string {
 	return names
 }
 
-// Parse reads a list as ra -s takes it, separated by commas or spaces: NAME or NAME:WIDTH is a column,
+// Parse reads a list as ra -s takes it, separated by commas or spaces: NAME or NAME:WIDTH is a column, all are those of All,
 // +NAME adds one at the end, +3NAME as the third, -NAME removes one. A list that begins with + or - changes
 // the default columns. An unknown name is an error that suggests the nearest known one.
 func Parse(spec string) (Columns, error) {
@@ -88,6 +82,9 @@ func (c Columns) apply(item string) (Columns, error) {
 		at, name = min(n-1, len(c)), name[digits:]
 	}
 	name, size, hasSize := strings.Cut(name, ":")
+	if name == "all" && !hasSize && sign != "-" {
+		return slices.Insert(c, at, All()...), nil
+	}
 	f := find(name)
 	if f == nil {
 		return nil, fmt.Errorf("unknown field %q%s", name, suggestion(name))
@@ -95,7 +92,7 @@ func (c Columns) apply(item string) (Columns, error) {
 	if sign == "-" {
 		return c.without(f), nil
 	}
-	add := column{f, f.width}
+	add := column{f, 0}
 	if hasSize {
 		n, err := strconv.Atoi(size)
 		if err != nil || n < 1 || n > 4096 {
@@ -103,7 +100,7 @@ func (c Columns) apply(item string) (Columns, error) {
 		}
 		add.width = n
 	}
-	return append(c[:at:at], append(Columns{add}, c[at:]...)...), nil
+	return slices.Insert(c, at, add), nil
 }
 
 func (c Columns) without(f *field) Columns {
@@ -116,21 +113,14 @@ func (c Columns) without(f *field) Columns {
 	return left
 }
 
-func find(name string) *field {
-	for i := range table {
-		if table[i].name == name {
-			return &table[i]
-		}
-	}
-	return nil
-}
-
 // suggestion names the nearest known field when it is near enough to be meant.
 func suggestion(name string) string {
 	best, nearest := "", 3
-	for i := range table {
-		if d := distance(name, table[i].name); d < nearest {
-			best, nearest = table[i].name, d
+	for _, table := range tables {
+		for i := range table {
+			if d := distance(name, table[i].name); d < nearest {
+				best, nearest = table[i].name, d
+			}
 		}
 	}
 	if best == "" {

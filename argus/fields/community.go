@@ -7,7 +7,7 @@ import (
 )
 
 // appendCommunityID appends the Community ID, seed 0, of the flow's own addresses: inside a tunnel those within.
-func appendCommunityID(b []byte, r *argus.Record) []byte {
+func appendCommunityID(b []byte, r *argus.Record, _ int) []byte {
 	k := &r.Flow.Key
 	if !isIP(k) {
 		return b

@@ -9,61 +9,72 @@ import (
 )
 
 type csvPrinter struct {
+	cells
 	w           *bufio.Writer
-	columns     Columns
 	line, value []byte
 	headed      bool
 }
 
 // NewCSV returns a printer of comma separated values (RFC 4180, lines end with \n) under a line of field names.
 // Times are seconds since 1970. A text that a spreadsheet would take for a formula gets an apostrophe in front.
-func NewCSV(w io.Writer, c Columns) Printer {
-	return &csvPrinter{w: bufio.NewWriterSize(w, 1<<16), columns: c}
+// Of the style only the precision counts.
+func NewCSV(w io.Writer, c Columns, s Style) Printer {
+	return &csvPrinter{cells: newCells(c, s), w: bufio.NewWriterSize(w, 1<<16)}
 }
 
 func (p *csvPrinter) Print(r *argus.Record) error {
-	if r.Kind != argus.KindFlow {
+	if !p.prints(r) {
 		return nil
 	}
-	if err := p.head(); err != nil {
-		return err
-	}
 	p.line = p.line[:0]
-	for i := range p.columns {
+	p.head()
+	for i := range p.list {
 		if i > 0 {
 			p.line = append(p.line, ',')
 		}
-		c := &p.columns[i]
-		p.value = c.appendValue(p.value[:0], r)
-		if c.numeric() {
-			p.line = append(p.line, p.value...)
-		} else {
-			p.line = appendCell(p.line, bytes.TrimRight(p.value, " "))
+		if f := p.list[i].of(r); f != nil {
+			p.appendField(f, r)
 		}
 	}
 	_, err := p.w.Write(append(p.line, '\n'))
 	return err
 }
 
-func (p *csvPrinter) head() error {
+// appendField appends a field's value to the line.
+func (p *csvPrinter) appendField(f *field, r *argus.Record) {
+	switch {
+	case f.kind == port:
+		p.line = f.text(p.line, r, int(f.side))
+	case !f.isNumber():
+		p.value = f.text(p.value[:0], r, int(f.side))
+		p.line = appendCell(p.line, bytes.TrimRight(p.value, " "))
+	default:
+		if v, k, ok := p.number(f, r); ok {
+			p.line = p.style.appendNumber(p.line, k, v)
+		}
+	}
+}
+
+// head begins the first line with the names.
+func (p *csvPrinter) head() {
 	if p.headed {
-		return nil
+		return
 	}
 	p.headed = true
-	p.line = p.line[:0]
-	for i := range p.columns {
+	for i := range p.list {
 		if i > 0 {
 			p.line = append(p.line, ',')
 		}
-		p.line = append(p.line, p.columns[i].name...)
+		p.line = append(p.line, p.list[i].name...)
 	}
-	_, err := p.w.Write(append(p.line, '\n'))
-	return err
+	p.line = append(p.line, '\n')
 }
 
 // Flush writes the names even when no record came.
 func (p *csvPrinter) Flush() error {
-	if err := p.head(); err != nil {
+	p.line = p.line[:0]
+	p.head()
+	if _, err := p.w.Write(p.line); err != nil {
 		return err
 	}
 	return p.w.Flush()

@@ -1,10 +1,8 @@
-// Package fields prints Argus records by the field names of ra: as aligned text, JSON or CSV.
+// Package fields prints Argus records by the field names of ra: as text, JSON or CSV.
 //
-// One table says for every field its name, title, width and value. Text looks like ra's; JSON and CSV have
-// numbers as numbers, times as seconds since 1970 with six decimals, and leave out or empty what a record does
-// not have. Beside ra's there are fields of our own: sipbytes and dipbytes (octets of IP), flowid, end, conn_state and
-// history (Zeek's), community_id, stunaddr, dtunaddr and tunid (ends and number of any tunnel), and of each side of TCP
-// sooo (segments out of order), sdupack (acknowledgements that said nothing new) and sunseen (octets acknowledged that
-// nobody saw). Hops are counted from the TTLs that systems begin with, 32, 64, 128 and 255; ra counts
-// from a power of two. A printer passes over records that are not flows.
+// Tables say for every field its name, title, width and value; docs/fields.md explains them all. Text looks like ra's; JSON
+// and CSV have numbers as numbers, times as seconds since 1970, and leave out or empty what a record does not have. Beside
+// ra's there are fields of our own: sipbytes and dipbytes (octets of IP), flowid, end, conn_state and history (Zeek's),
+// community_id, stunaddr, dtunaddr and tunid (ends and number of any tunnel), and of each side of TCP sooo (segments out of
+// order), sdupack (acknowledgements that said nothing new) and sunseen (octets acknowledged that nobody saw).
 package fields

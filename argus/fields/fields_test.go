@@ -17,13 +17,19 @@ import (
 	"github.com/argus-endpoint/argus-endpoint/flow"
 )
 
+// numbers is the style of a judge: nothing depends on the machine.
+var numbers = Style{Numbers: true, Precision: 6}
+
 func TestTable(t *testing.T) {
 	seen := map[string]bool{}
-	for _, f := range table {
-		if seen[f.name] || f.title == "" || f.width < 1 || (f.kind == moment) != (f.time != nil) || (f.kind == moment) != (f.value == nil) {
-			t.Errorf("field %+v is not whole or stands twice", f.name)
+	for _, table := range tables {
+		for _, f := range table {
+			whole := f.isNumber() == (f.number != nil) || f.kind == running
+			if seen[f.name] || f.title == "" || f.width < 1 || !whole || (f.text != nil) != (f.kind <= port) {
+				t.Errorf("field %+v is not whole or stands twice", f.name)
+			}
+			seen[f.name] = true
 		}
-		seen[f.name] = true
 	}
 }
 
@@ -60,7 +66,7 @@ func TestWidths(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := print(t, sampleV5, func(w io.Writer) Printer { return NewText(w, c) })
+	got := print(t, sampleV5, func(w io.Writer) Printer { return NewText(w, c, numbers) })
 	for i, want := range []string{"TotB    SrcAddr  Sport     Proto St ", "1245   10.1.0.1.40001        tcp F*", "705* 2001:db8:*.40002        tcp C*"} {
 		if got[i] != want {
 			t.Errorf("line %d: %q, want %q", i, got[i], want)
@@ -70,7 +76,7 @@ func TestWidths(t *testing.T) {
 
 // TestJSON: every line is one object whose numbers are numbers, and nothing of a record is lost or changed.
 func TestJSON(t *testing.T) {
-	lines := print(t, sampleV5, func(w io.Writer) Printer { return NewJSON(w, nil) })
+	lines := print(t, sampleV5, func(w io.Writer) Printer { return NewJSON(w, nil, numbers) })
 	if len(lines) != sampleFlows {
 		t.Fatalf("%d lines for %d flows", len(lines), sampleFlows)
 	}
@@ -81,7 +87,7 @@ func TestJSON(t *testing.T) {
 			t.Fatalf("line %d is not JSON: %v\n%s", i, err, line)
 		}
 		for name, v := range o {
-			if _, isNumber := v.(float64); isNumber != find(name).numeric() {
+			if _, isNumber := v.(float64); isNumber != find(name).isNumber() {
 				t.Errorf("line %d: %s is %v", i, name, v)
 			}
 		}
@@ -111,7 +117,7 @@ func TestProtocolNames(t *testing.T) {
 	for proto := range 256 {
 		r := argus.Record{Kind: argus.KindFlow}
 		r.Flow.Family, r.Flow.Proto = flow.FamilyIPv4, uint8(proto)
-		got := string(appendProto(nil, &r))
+		got := string(appendProto(nil, &r, sum))
 		if strings.Trim(got, "0123456789") != "" && !slices.Contains(known, got) {
 			t.Errorf("protocol %d is called %q", proto, got)
 		}
@@ -130,13 +136,13 @@ func hostile(label string) []byte {
 func check(t *testing.T, b []byte) {
 	t.Helper()
 	var text, lines, cells bytes.Buffer
-	printers := []Printer{NewText(&text, All()), NewJSON(&lines, nil), NewCSV(&cells, All())}
+	printers := []Printer{NewText(&text, All(), DefaultStyle()), NewJSON(&lines, nil, numbers), NewCSV(&cells, All(), numbers)}
 	flows := 0
 	for r, err := range argus.Records(b) {
 		if err != nil {
 			break
 		}
-		if r.Kind == argus.KindFlow {
+		if r.Kind == argus.KindFlow || r.Kind == argus.KindManagement {
 			flows++
 		}
 		for _, p := range printers {
@@ -208,7 +214,7 @@ func TestAllocations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, p := range map[string]Printer{"text": NewText(io.Discard, Default()), "JSON": NewJSON(io.Discard, nil), "CSV": NewCSV(io.Discard, All())} {
+	for name, p := range map[string]Printer{"text": NewText(io.Discard, Default(), DefaultStyle()), "JSON": NewJSON(io.Discard, nil, DefaultStyle()), "CSV": NewCSV(io.Discard, All(), DefaultStyle())} {
 		if n := testing.AllocsPerRun(10, func() {
 			for r, err := range argus.Records(b) {
 				if err != nil || p.Print(r) != nil {
@@ -221,8 +227,8 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
-func BenchmarkJSON(b *testing.B) { benchmark(b, NewJSON(io.Discard, nil)) }
-func BenchmarkText(b *testing.B) { benchmark(b, NewText(io.Discard, Default())) }
+func BenchmarkJSON(b *testing.B) { benchmark(b, NewJSON(io.Discard, nil, DefaultStyle())) }
+func BenchmarkText(b *testing.B) { benchmark(b, NewText(io.Discard, Default(), DefaultStyle())) }
 
 func benchmark(b *testing.B, p Printer) {
 	stream, err := os.ReadFile(sampleV5)

@@ -10,66 +10,86 @@ import (
 )
 
 type jsonPrinter struct {
+	cells
 	w           *bufio.Writer
-	columns     Columns
 	line, value []byte
 }
 
-// NewJSON returns a printer of one JSON object (RFC 8259) a line, with the fields' names as keys; nil columns
-// are all fields. Numbers are numbers, also where text shows them in hexadecimal; times are seconds since 1970
-// with six decimals. A field that a record does not have is left out.
-func NewJSON(w io.Writer, c Columns) Printer {
+// NewJSON returns a printer of one JSON object (RFC 8259) a line, with the fields' names as keys; nil columns are All. Numbers
+// are numbers, also where text shows names or hexadecimals; times are seconds since 1970. A field that a record does not have
+// is left out. Of the style only the precision counts.
+func NewJSON(w io.Writer, c Columns, s Style) Printer {
 	if c == nil {
 		c = All()
 	}
-	return &jsonPrinter{w: bufio.NewWriterSize(w, 1<<16), columns: c}
+	return &jsonPrinter{cells: newCells(c, s), w: bufio.NewWriterSize(w, 1<<16)}
 }
 
 func (p *jsonPrinter) Print(r *argus.Record) error {
-	if r.Kind != argus.KindFlow {
+	if !p.prints(r) {
 		return nil
 	}
 	p.line = append(p.line[:0], '{')
-	for i := range p.columns {
-		c := &p.columns[i]
-		p.value = c.appendValue(p.value[:0], r)
-		if !c.numeric() {
-			p.value = trim(p.value, c.name)
-		}
-		if len(p.value) == 0 {
+	for i := range p.list {
+		f := p.list[i].of(r)
+		if f == nil {
 			continue
 		}
-		if len(p.line) > 1 {
+		before := len(p.line)
+		if before > 1 {
 			p.line = append(p.line, ',')
 		}
-		p.line = append(append(append(p.line, '"'), c.name...), '"', ':')
-		if c.numeric() {
-			p.line = append(p.line, plainNumber(p.value)...)
-		} else {
-			p.line = appendString(p.line, p.value)
+		p.line = append(append(append(p.line, '"'), f.name...), '"', ':')
+		if !p.appendMember(f, r) {
+			p.line = p.line[:before]
 		}
 	}
 	_, err := p.w.Write(append(p.line, '}', '\n'))
 	return err
 }
 
+// appendMember appends a field's value to the line; false when the record has none.
+func (p *jsonPrinter) appendMember(f *field, r *argus.Record) bool {
+	if f.isNumber() {
+		v, k, ok := p.number(f, r)
+		if k == hex {
+			k = whole
+		}
+		if ok {
+			p.line = p.style.appendNumber(p.line, k, v)
+		}
+		return ok
+	}
+	p.value = f.text(p.value[:0], r, int(f.side))
+	if f.kind == fixed {
+		p.value = trim(p.value, f)
+	}
+	if len(p.value) == 0 {
+		return false
+	}
+	p.line = appendString(p.line, p.value)
+	return true
+}
+
 func (p *jsonPrinter) Flush() error { return p.w.Flush() }
 
 // trim takes off the spaces that only align: those around an arrow, those behind the flags.
-func trim(b []byte, name string) []byte {
-	switch name {
-	case "dir":
-		return bytes.Trim(b, " ")
-	case "flgs":
+func trim(b []byte, f *field) []byte {
+	if f.leftAligned() {
 		return bytes.TrimRight(b, " ")
 	}
-	return b
+	return bytes.Trim(b, " ")
 }
 
 // appendString appends a JSON string. Bytes that are no UTF-8 become U+FFFD.
 func appendString(b, text []byte) []byte {
 	b = append(b, '"')
 	for i := 0; i < len(text); {
+		if c := text[i]; c >= ' ' && c < 0x7f && c != '"' && c != '\\' {
+			b = append(b, c)
+			i++
+			continue
+		}
 		r, size := utf8.DecodeRune(text[i:])
 		switch {
 		case r == '"' || r == '\\':

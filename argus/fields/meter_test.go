@@ -9,7 +9,7 @@ import (
 // TestMeterFields: what the sample's records say of tunnels, distributions, reports and counters, as JSON has it.
 func TestMeterFields(t *testing.T) {
 	var all []map[string]any
-	for _, line := range print(t, sampleV5, func(w io.Writer) Printer { return NewJSON(w, nil) }) {
+	for _, line := range print(t, sampleV5, func(w io.Writer) Printer { return NewJSON(w, nil, numbers) }) {
 		var o map[string]any
 		if err := json.Unmarshal([]byte(line), &o); err != nil {
 			t.Fatal(err)

@@ -8,20 +8,59 @@ import (
 	"github.com/argus-endpoint/argus-endpoint/flow"
 )
 
-// protocols names the IP protocols (IANA) that a reader of flows knows by name; the others are numbers.
-var protocols = map[uint8]string{
-	1: "icmp", 2: "igmp", 4: "ipip", 6: "tcp", 17: "udp", 47: "gre", 50: "esp", 51: "ah", 58: "ipv6-icmp",
-	89: "ospf", 103: "pim", 112: "vrrp", 132: "sctp", 136: "udplite",
+// protocol names the IP protocols (IANA) that a reader of flows knows by name; the others are numbers.
+func protocol(number uint8) string {
+	switch number {
+	case 1:
+		return "icmp"
+	case 2:
+		return "igmp"
+	case 4:
+		return "ipip"
+	case 6:
+		return "tcp"
+	case 17:
+		return "udp"
+	case 47:
+		return "gre"
+	case 50:
+		return "esp"
+	case 51:
+		return "ah"
+	case 58:
+		return "ipv6-icmp"
+	case 89:
+		return "ospf"
+	case 103:
+		return "pim"
+	case 112:
+		return "vrrp"
+	case 132:
+		return "sctp"
+	case 136:
+		return "udplite"
+	}
+	return ""
 }
 
-// ethertypes names what ra names; the others are hexadecimal, so that nobody takes them for an IP protocol.
-var ethertypes = map[uint16]string{0: "llc", 0x88cc: "lldp", 0x888e: "eapol"}
+// ethertype names what ra names; the others are hexadecimal, so that nobody takes them for an IP protocol.
+func ethertype(number uint16) string {
+	switch number {
+	case 0:
+		return "llc"
+	case 0x88cc:
+		return "lldp"
+	case 0x888e:
+		return "eapol"
+	}
+	return ""
+}
 
-func appendProto(b []byte, r *argus.Record) []byte {
+func appendProto(b []byte, r *argus.Record, _ int) []byte {
 	k := &r.Flow.Key
 	switch k.Family {
 	case flow.FamilyIPv4, flow.FamilyIPv6:
-		if name, ok := protocols[k.Proto]; ok {
+		if name := protocol(k.Proto); name != "" {
 			return append(b, name...)
 		}
 		return strconv.AppendUint(b, uint64(k.Proto), 10)
@@ -30,13 +69,25 @@ func appendProto(b []byte, r *argus.Record) []byte {
 	case flow.FamilyRARP:
 		return append(b, "rarp"...)
 	case flow.FamilyEthernet:
-		if name, ok := ethertypes[k.Type]; ok {
+		if name := ethertype(k.Type); name != "" {
 			return append(b, name...)
 		}
 		return hex4(b, k.Type)
 	}
 	return b
 }
+
+func appendFamily(b []byte, r *argus.Record, _ int) []byte {
+	switch r.Flow.Key.Family {
+	case flow.FamilyIPv4:
+		return append(b, "ipv4"...)
+	case flow.FamilyIPv6:
+		return append(b, "ipv6"...)
+	}
+	return appendProto(b, r, 0)
+}
+
+func appendCause(b []byte, r *argus.Record, _ int) []byte { return append(b, cause(r.Cause)...) }
 
 func cause(c flow.Cause) string {
 	switch c {
@@ -58,6 +109,13 @@ func cause(c flow.Cause) string {
 		return "Error"
 	}
 	return "Unknown"
+}
+
+func appendEnd(b []byte, r *argus.Record, _ int) []byte {
+	if !r.Extension() {
+		return b
+	}
+	return append(b, end(r.Flow.End)...)
 }
 
 // end names the reason why a record is the last of its flow; nothing while the flow goes on.
@@ -90,12 +148,14 @@ func appendLetters(b []byte, set uint32, letters string) []byte {
 // encapsLetters are those of section 2.12 of the Argus record format; L, g and P are our own for L2TP, Geneve and GTP.
 const encapsLetters = "mevlpiGa46   S   w    T   xLgP"
 
-func appendEncaps(b []byte, e flow.Encaps) []byte { return appendLetters(b, uint32(e), encapsLetters) }
+func appendEncaps(b []byte, r *argus.Record, side int) []byte {
+	return appendLetters(b, uint32(r.Flow.Side[side].Encaps), encapsLetters)
+}
 
 // tcpOptionLetters begin at bit 20 of the option word (section 2.6); each has its own column.
 const tcpOptionLetters = "MwsSeETcNOSD"
 
-func appendTCPOptions(b []byte, r *argus.Record) []byte {
+func appendTCPOptions(b []byte, r *argus.Record, _ int) []byte {
 	if r.Has&argus.HasTCPOptions == 0 {
 		return b
 	}
@@ -112,7 +172,7 @@ func appendTCPOptions(b []byte, r *argus.Record) []byte {
 
 // appendDSCP names a differentiated services code point (RFC 2474, 2597, 3246); others are numbers.
 func appendDSCP(b []byte, r *argus.Record, side int) []byte {
-	if r.Has&(argus.HasSrc<<side) == 0 {
+	if !hasAttributes(r, side) {
 		return b
 	}
 	v := r.Flow.Side[side].TOS >> 2

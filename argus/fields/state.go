@@ -34,6 +34,8 @@ func State(r *argus.Record) string {
 	return "RSP"
 }
 
+func appendState(b []byte, r *argus.Record, _ int) []byte { return append(b, State(r)...) }
+
 func tcpState(r *argus.Record) string {
 	status := r.Flow.TCP.Status
 	switch {
@@ -63,8 +65,6 @@ var (
 	icmpUnreachable = [...]string{"URN", "URH", "URO", "URP", "URF", "URS", "URNU", "URHU", "URISO", "URNPRO", "URHPRO",
 		"URNTOS", "URHTOS", "URFIL", "URPRE", "URCUT"}
 	icmpv6Unreachable = [...]string{"URNR", "URAD", "URBS", "URAR", "URP", "URSF", "URRR", "URES"}
-	icmpv6States      = map[uint8]string{2: "PTB", 4: "PPH", 128: "ECO", 129: "ECR", 130: "MRQ", 131: "MHR", 133: "NRS",
-		134: "NRA", 135: "NNS", 136: "NNA", 137: "RED", 143: "MHR"}
 )
 
 func icmpState(typeCode uint16) string {
@@ -91,11 +91,35 @@ func icmpv6State(typeCode uint16) string {
 		return "TXT"
 	case t == 3 && code == 1:
 		return "TXR"
-	case icmpv6States[t] != "":
-		return icmpv6States[t]
+	}
+	switch t {
+	case 2:
+		return "PTB"
+	case 4:
+		return "PPH"
+	case 128:
+		return "ECO"
+	case 129:
+		return "ECR"
+	case 130:
+		return "MRQ"
+	case 131, 143:
+		return "MHR"
+	case 133:
+		return "NRS"
+	case 134:
+		return "NRA"
+	case 135:
+		return "NNS"
+	case 136:
+		return "NNA"
+	case 137:
+		return "RED"
 	}
 	return "UNK"
 }
+
+func appendDirection(b []byte, r *argus.Record, _ int) []byte { return append(b, direction(r)...) }
 
 // direction draws who spoke, three characters wide: the middle is ? when a TCP flow's begin was not seen.
 func direction(r *argus.Record) string {
@@ -124,7 +148,7 @@ func direction(r *argus.Record) string {
 }
 
 // appendFlags appends the eight flag columns of ra (section 5.5).
-func appendFlags(b []byte, r *argus.Record) []byte {
+func appendFlags(b []byte, r *argus.Record, _ int) []byte {
 	f := &r.Flow
 	s, d := &f.Side[0], &f.Side[1]
 	status := f.TCP.Status

@@ -129,9 +129,11 @@ func printed(t *testing.T, stem string) (c Columns, rows [][]string) {
 	titles := lines[0]
 	var places []int
 	for i, title := range titles {
-		for j := range table {
-			if table[j].title == title {
-				c, places = append(c, column{&table[j], 0}), append(places, i)
+		for _, table := range tables[:len(tables)-1] {
+			for j := range table {
+				if table[j].title == title {
+					c, places = append(c, column{&table[j], 0}), append(places, i)
+				}
 			}
 		}
 	}

@@ -115,11 +115,11 @@ func (o *flowsOptions) printer() (fields.Printer, error) {
 	}
 	switch {
 	case o.json:
-		return fields.NewJSON(os.Stdout, columns), nil
+		return fields.NewJSON(os.Stdout, columns, fields.DefaultStyle()), nil
 	case o.csv:
-		return fields.NewCSV(os.Stdout, columns), nil
+		return fields.NewCSV(os.Stdout, columns, fields.DefaultStyle()), nil
 	}
-	return fields.NewText(os.Stdout, columns), nil
+	return fields.NewText(os.Stdout, columns, fields.DefaultStyle()), nil
 }
 
 // errEnough ends the reading when what was asked for has been printed.

@@ -50,11 +50,11 @@ func (f *flowsFlags) open() (*flowsOutput, error) {
 	}
 	switch {
 	case f.json:
-		out.lines = fields.NewJSON(os.Stdout, columns)
+		out.lines = fields.NewJSON(os.Stdout, columns, fields.DefaultStyle())
 	case f.csv:
-		out.lines = fields.NewCSV(os.Stdout, columns)
+		out.lines = fields.NewCSV(os.Stdout, columns, fields.DefaultStyle())
 	default:
-		out.lines = fields.NewText(os.Stdout, columns)
+		out.lines = fields.NewText(os.Stdout, columns, fields.DefaultStyle())
 	}
 	if f.aggregate {
 		out.flows = cluster.New(maxAggregated, cluster.Key{})

@@ -53,7 +53,7 @@ var oneOctet = map[string]bool{"zeek__contentline-irc-5k-line.pcap sgap": true, 
 func flowRows(t *testing.T, records []*argus.Record) map[string]row {
 	t.Helper()
 	var out bytes.Buffer
-	p := fields.NewCSV(&out, fields.All())
+	p := fields.NewCSV(&out, fields.All(), fields.DefaultStyle())
 	for _, r := range records {
 		if err := p.Print(r); err != nil {
 			t.Fatal(err)

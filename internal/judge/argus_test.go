@@ -68,7 +68,7 @@ func ourRows(tb testing.TB, records []*argus.Record) (rows []row) {
 		tb.Fatal(err)
 	}
 	var out bytes.Buffer
-	p := fields.NewCSV(&out, columns)
+	p := fields.NewCSV(&out, columns, fields.DefaultStyle())
 	for _, r := range records {
 		if err := p.Print(r); err != nil {
 			tb.Fatal(err)

@@ -48,7 +48,7 @@ func TestStorePrintsWhatTheStreamPrints(t *testing.T) {
 		t.Errorf("%d of %d records are not in the store", len(inStream), records)
 	}
 	t.Logf("judge: store: %d records of the corpus, all %d fields: %d print as from the stream, but for the fractions of microseconds between packets",
-		records, len(fields.Names()), records-different)
+		records, len(fields.All().Names()), records-different)
 }
 
 // inMicroseconds makes the times between packets what the store keeps of them: whole microseconds, of one or two the mean and the deviation.
@@ -68,7 +68,7 @@ func inMicroseconds(f *flow.Record) {
 // line returns all fields of a record, as JSON.
 func line(t *testing.T, r *argus.Record) []byte {
 	var b bytes.Buffer
-	p := fields.NewJSON(&b, nil)
+	p := fields.NewJSON(&b, nil, fields.DefaultStyle())
 	if err := p.Print(r); err != nil {
 		t.Fatal(err)
 	}

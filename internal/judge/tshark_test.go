@@ -193,7 +193,7 @@ func fieldCommunityID(k *flow.Key) string {
 		return err.Error()
 	}
 	var out strings.Builder
-	p := fields.NewCSV(&out, columns)
+	p := fields.NewCSV(&out, columns, fields.DefaultStyle())
 	if err := errors.Join(p.Print(&argus.Record{Kind: argus.KindFlow, Flow: flow.Record{Key: *k}}), p.Flush()); err != nil {
 		return err.Error()
 	}

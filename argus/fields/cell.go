@@ -1,0 +1,96 @@
+package fields
+
+import (
+	"time"
+
+	"github.com/argus-endpoint/argus-endpoint/argus"
+)
+
+// cell is a column made ready to be printed.
+type cell struct {
+	*field
+	width      int
+	left       bool   // its text begins at the left edge
+	management *field // what a management record shows in it, nil for nothing
+}
+
+// of returns the field that a record shows in the cell, nil for none.
+func (c *cell) of(r *argus.Record) *field {
+	if r.Kind == argus.KindManagement {
+		return c.management
+	}
+	return c.field
+}
+
+// cells are the columns of a printer, with what it counts.
+type cells struct {
+	style Style
+	list  []cell
+
+	rank               uint64 // of the record, from 1
+	first              int64  // begin of the first record, ns since 1970
+	start, end         int64  // of the record
+	lastStart, lastEnd int64  // of the one before it
+}
+
+func newCells(c Columns, s Style) cells {
+	p := cells{style: s.valid()}
+	for _, column := range c {
+		f, width := column.field, column.width
+		if width == 0 {
+			width = int(f.width)
+			if f.kind == moment {
+				width = 12 + p.style.Precision
+			}
+		}
+		add := cell{field: f, width: width, left: f.leftAligned()}
+		for i := range managementFields {
+			if managementFields[i].name == f.name {
+				add.management = &managementFields[i]
+			}
+		}
+		p.list = append(p.list, add)
+	}
+	return p
+}
+
+// prints tells whether records of this kind are printed, and counts the record if so.
+func (p *cells) prints(r *argus.Record) bool {
+	p.lastStart, p.lastEnd = p.start, p.end
+	switch r.Kind {
+	case argus.KindFlow:
+		p.start, p.end = r.Flow.Span()
+	case argus.KindManagement:
+		p.start, p.end = r.Management.Now, r.Management.Now
+	default:
+		return false
+	}
+	if p.rank++; p.rank == 1 {
+		p.first = p.start
+	}
+	return true
+}
+
+// number returns a field's number and its kind.
+func (p *cells) number(f *field, r *argus.Record) (v uint64, k kind, ok bool) {
+	if f.kind != running {
+		v, ok = f.get(r)
+		return v, f.kind, ok
+	}
+	ns := int64(0)
+	switch ok = p.rank > 1; f.name {
+	case "rank":
+		return p.rank, whole, true
+	case "idle": // since the flow's last packet
+		ns, ok = max(time.Now().UnixNano()-p.end, 0), true
+	case "rtime": // since the first record
+		ns, ok = p.start-p.first, true
+	case "dlstime": // since the record before
+		ns = p.start - p.lastStart
+	case "dlltime":
+		ns = p.end - p.lastEnd
+	case "dldur":
+		ns = (p.end - p.start) - (p.lastEnd - p.lastStart)
+	}
+	return uint64(ns), span, ok
+}

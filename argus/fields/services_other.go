@@ -1,0 +1,5 @@
+//go:build !windows
+
+package fields
+
+func servicesFile() string { return "/etc/services" }

@@ -1,0 +1,53 @@
+package fields
+
+// addedFields are those that clients and collectors put into a record.
+var addedFields = [...]field{
+	{"sas", "sAS", 6, whole, 0, autonomousSystem, nil},
+	{"das", "dAS", 6, whole, 1, autonomousSystem, nil},
+	{"ias", "iAS", 5, whole, 2, autonomousSystem, nil},
+	{"sco", "sCo", 3, text, src, nil, appendCountry},
+	{"dco", "dCo", 3, text, dst, nil, appendCountry},
+	{"slat", "sLat", 11, real, 0, latitude, nil},
+	{"slon", "sLon", 11, real, 0, longitude, nil},
+	{"dlat", "dLat", 11, real, 1, latitude, nil},
+	{"dlon", "dLon", 11, real, 1, longitude, nil},
+	{"ilat", "iLat", 11, real, 2, latitude, nil},
+	{"ilon", "iLon", 11, real, 2, longitude, nil},
+	{"sloc", "sLoc", 4, signed, src, locality, nil},
+	{"dloc", "dLoc", 4, signed, dst, locality, nil},
+	{"loc", "Loc", 4, signed, sum, locality, nil},
+	{"laddr", "LocalAddr", 18, address, src, nil, appendLocal},
+	{"raddr", "RemoteAddr", 18, address, dst, nil, appendLocal},
+	{"sgrp", "sGrp", 10, text, src, nil, appendGroup},
+	{"dgrp", "dGrp", 10, text, dst, nil, appendGroup},
+	{"trans", "Trans", 6, whole, sum, mergedRecords, nil},
+	{"mean", "Mean", 10, real, sum, durationMean, nil},
+	{"stddev", "StdDev", 10, real, sum, durationDeviation, nil},
+	{"min", "Min", 10, real, sum, durationMin, nil},
+	{"max", "Max", 10, real, sum, durationMax, nil},
+	{"sum", "Sum", 10, real, sum, durationSum, nil},
+	{"idlemean", "IdleMean", 10, real, sum, idleMean, nil},
+	{"idlestddev", "IdleStdDev", 10, real, sum, idleDeviation, nil},
+	{"idlemin", "IdleMin", 10, real, sum, idleMin, nil},
+	{"idlemax", "IdleMax", 10, real, sum, idleMax, nil},
+}
+
+// ownFields are not ra's.
+var ownFields = [...]field{
+	{"sipbytes", "SIPBytes", 12, whole, src, ipOctets, nil},
+	{"dipbytes", "DIPBytes", 12, whole, dst, ipOctets, nil},
+	{"flowid", "FlowId", 16, text, sum, nil, appendFlowID},
+	{"end", "End", 9, text, sum, nil, appendEnd},
+	{"conn_state", "ConnState", 10, text, sum, nil, appendConnState},
+	{"history", "History", 24, text, sum, nil, appendHistory},
+	{"community_id", "CommunityId", 30, text, sum, nil, appendCommunityID},
+	{"sooo", "SrcOutOfOrder", 8, whole, src, outOfOrder, nil},
+	{"dooo", "DstOutOfOrder", 8, whole, dst, outOfOrder, nil},
+	{"sdupack", "SrcDupAck", 8, whole, src, duplicates, nil},
+	{"ddupack", "DstDupAck", 8, whole, dst, duplicates, nil},
+	{"sunseen", "SrcUnseen", 8, whole, src, unseen, nil},
+	{"dunseen", "DstUnseen", 8, whole, dst, unseen, nil},
+	{"stunaddr", "sTunAddr", 18, address, src, nil, appendTunnelEnd},
+	{"dtunaddr", "dTunAddr", 18, address, dst, nil, appendTunnelEnd},
+	{"tunid", "TunId", 10, whole, sum, tunnelID, nil},
+}

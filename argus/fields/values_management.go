@@ -1,0 +1,61 @@
+package fields
+
+import (
+	"github.com/argus-endpoint/argus-endpoint/argus"
+	"github.com/argus-endpoint/argus-endpoint/flow"
+)
+
+// managementFields are what management records show in the columns of flows, as ra does (sections 1.3 and 3); other columns
+// are empty.
+var managementFields = [...]field{
+	{"stime", "", 0, moment, src, managementTime, nil}, {"ltime", "", 0, moment, src, managementTime, nil},
+	{"sstime", "", 0, moment, dst, managementTime, nil}, {"sltime", "", 0, moment, src, managementTime, nil},
+	{"dur", "", 0, span, 0, managementDuration, nil},
+	{"flgs", "", 0, fixed, 0, nil, nothing}, {"proto", "", 0, text, 0, nil, appendManagementProto},
+	{"saddr", "", 0, whole, 0, queued, nil}, {"sport", "", 0, whole, 0, dropped, nil},
+	{"daddr", "", 0, whole, 0, buffers, nil}, {"dport", "", 0, whole, 0, clients, nil},
+	{"pkts", "", 0, whole, 0, received, nil}, {"spkts", "", 0, whole, 0, received, nil}, {"dpkts", "", 0, whole, 0, sent, nil},
+	{"bytes", "", 0, whole, 0, memory, nil}, {"sbytes", "", 0, whole, 0, receivedOctets, nil}, {"dbytes", "", 0, whole, 0, dropped, nil},
+	{"appbytes", "", 0, whole, 0, memory, nil}, {"sappbytes", "", 0, whole, 0, buffers, nil}, {"dappbytes", "", 0, whole, 0, queued, nil},
+	{"loss", "", 0, whole, 0, dropped, nil}, {"state", "", 0, text, 0, nil, appendManagementState},
+	{"srcid", "", 0, text, 0, nil, appendMonitor}, {"sid", "", 0, text, 0, nil, appendMonitor}, {"node", "", 0, text, 0, nil, appendMonitor},
+	{"seq", "", 0, whole, 0, sequence, nil}, {"cause", "", 0, text, 0, nil, appendCause}, {"type", "", 0, text, 0, nil, appendManagementProto},
+}
+
+// managementTime returns when the record was made (src) and when what it tells of began (dst).
+func managementTime(r *argus.Record, begin int) (uint64, bool) {
+	if begin == dst {
+		return uint64(r.Management.Start), true
+	}
+	return uint64(r.Management.Now), true
+}
+
+func managementDuration(r *argus.Record, _ int) (uint64, bool) {
+	return uint64(max(r.Management.Now-r.Management.Start, 0)), true
+}
+
+func appendManagementProto(b []byte, _ *argus.Record, _ int) []byte { return append(b, "man"...) }
+
+func appendManagementState(b []byte, r *argus.Record, _ int) []byte {
+	switch r.Cause {
+	case flow.CauseStart:
+		return append(b, "STA"...)
+	case flow.CauseStatus:
+		return append(b, "CON"...)
+	case flow.CauseStop:
+		return append(b, "STP"...)
+	case causeError:
+		return append(b, "ERR"...)
+	}
+	return b
+}
+
+func queued(r *argus.Record, _ int) (uint64, bool)   { return uint64(r.Management.Queue), true }
+func dropped(r *argus.Record, _ int) (uint64, bool)  { return uint64(r.Management.Dropped), true }
+func buffers(r *argus.Record, _ int) (uint64, bool)  { return uint64(r.Management.Buffers), true }
+func clients(r *argus.Record, _ int) (uint64, bool)  { return uint64(r.Management.Clients), true }
+func memory(r *argus.Record, _ int) (uint64, bool)   { return uint64(r.Management.Memory), true }
+func sent(r *argus.Record, _ int) (uint64, bool)     { return uint64(r.Management.Records), true }
+func received(r *argus.Record, _ int) (uint64, bool) { return r.Management.Packets, true }
+
+func receivedOctets(r *argus.Record, _ int) (uint64, bool) { return r.Management.Bytes, true }
