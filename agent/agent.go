@@ -32,6 +32,7 @@ type Agent struct {
 	clocks    *clocks
 	crashes   *crashes
 	meters    meters
+	facts     *facts
 	mar       reporter
 	ledger    ledger
 	reporting sync.Mutex // one account after the other
@@ -132,6 +133,11 @@ func (a *Agent) prepare() {
 		emit: a.keepFlows, own: a.uplink.own, changed: a.uplink.wake, ended: a.reportEnd,
 		slots: make(map[slotKey]*slot), ending: make(map[*slot]bool), crashes: a.crashes, local: a.local,
 	}
+	a.facts = newFacts(a.tell)
+	a.meters.seen = func(list []platform.Interface, short map[int]string) {
+		a.facts.network(list, short)
+		a.facts.look(a.meters.ends.seen.Load(), false)
+	}
 	if a.local == nil {
 		a.meters.local = a.meters.ends.local
 	}
@@ -198,6 +204,7 @@ func (a *Agent) reportRegularly(ctx context.Context) error {
 			}
 			a.report(time.Now(), flow.CauseStatus)
 			a.meters.ends.look(a.meters.log)
+			a.facts.look(a.meters.ends.seen.Load(), true)
 			a.uplink.look()
 			sent = false
 			calm.Reset(min(calmAfter, a.config.MARInterval/2))

@@ -33,6 +33,7 @@ type running struct {
 
 	reports  []kept  // from the spool, once spooled was called
 	events   []Event // likewise
+	facts    []Event // likewise, those that tell facts
 	loose    bool    // the spool's numbers may begin anywhere
 	received uint64  // the sum of its management records
 }

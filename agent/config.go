@@ -30,11 +30,12 @@ type Config struct {
 	MARInterval    time.Duration // the agent reports on itself this often
 	BatchInterval  time.Duration // a record waits at most this long for its batch to fill
 
-	TunnelParsing   bool // the flow of a packet in a tunnel is the inner one; else the tunnel's
-	DNSTransactions bool // each query on UDP port 53 is a flow of its own, with its answer
-	UserData        int  // octets of payload kept of each side in each record
-	FlowHash        bool // records carry the flow hash of Argus
-	MaxFlows        int  // open flows of all interfaces together; 0: what the machine's memory allows
+	TunnelParsing   bool     // the flow of a packet in a tunnel is the inner one; else the tunnel's
+	DNSTransactions bool     // each query on UDP port 53 is a flow of its own, with its answer
+	UserData        int      // octets of payload kept of each side in each record
+	FlowHash        bool     // records carry the flow hash of Argus
+	Label           []string // KEY=VALUE, in the order of importance: what every flow record says beside its flow
+	MaxFlows        int      // open flows of all interfaces together; 0: what the machine's memory allows
 
 	Feed   []string // where live flows are served to Argus 5 tools, see feed.ParseListen; none: nowhere
 	FeedV3 []string // the same for tools of the Argus 3 line
@@ -65,6 +66,9 @@ func (c *Config) check() error {
 		return fmt.Errorf("the state folder has no name: give --state, or leave it out to use %s", platform.DefaultDirs().State)
 	}
 	if _, err := monitorID(c.MonitorID); err != nil {
+		return err
+	}
+	if err := c.checkLabel(); err != nil {
 		return err
 	}
 	if c.SpoolSize < minSpool {

@@ -52,6 +52,7 @@ func (c *Config) MeterFlags(set *flag.FlagSet) {
 	set.Var((*yesNo)(&c.DNSTransactions), "dns-transactions", "each DNS query on UDP is a flow of its own, with its answer: `yes|no`")
 	set.IntVar(&c.UserData, "capture-data-len", c.UserData, "keep this `number` of octets of each side's payload in each record")
 	set.Var((*yesNo)(&c.FlowHash), "generate-hash-metrics", "put the flow hash of Argus into records: `yes|no`")
+	set.Var(&list{to: &c.Label, read: readLabel}, "label", "every record says `key=value` (repeat it, or separate by commas; the most important first)")
 	set.IntVar(&c.MaxFlows, "max-flows", c.MaxFlows, "keep at most this `number` of flows open; by default what the machine's memory allows")
 }
 
@@ -154,6 +155,16 @@ func (l *list) Set(text string) error {
 // readList reads values that commas or spaces separate.
 func readList(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// readLabel reads pairs that commas separate: a value may have spaces.
+func readLabel(text string) (pairs []string) {
+	for pair := range strings.SplitSeq(text, ",") {
+		if pair = strings.TrimSpace(pair); pair != "" {
+			pairs = append(pairs, pair)
+		}
+	}
+	return pairs
 }
 
 // readInterfaces reads the value of ARGUS_INTERFACE, none for all of them.

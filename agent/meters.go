@@ -31,6 +31,8 @@ type meters struct {
 	changed func(moved bool)       // called on a change of the network: whether the host's addresses are others; may be nil
 	ended   func(*InterfaceStatus) // called when the metering of an interface has ended; may be nil
 
+	seen func(list []platform.Interface, short map[int]string) // called with what is there, and the short names of what is metered; may be nil
+
 	addrs  []string // of the host, when last seen
 	ends   localEnds
 	wg     sync.WaitGroup
@@ -77,6 +79,9 @@ func (ms *meters) update(ctx context.Context, cancel context.CancelFunc) {
 		ms.addrs = addrs
 		ms.changed(moved)
 	}
+	if ms.seen != nil {
+		defer func() { ms.seen(list, ms.shortNames()) }()
+	}
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
 	wanted := make(map[slotKey]bool, len(list))
@@ -114,6 +119,17 @@ func (ms *meters) update(ctx context.Context, cancel context.CancelFunc) {
 			s.traffic(now)
 		}
 	}
+}
+
+// shortNames returns the names by which records call the interfaces that are metered, by index.
+func (ms *meters) shortNames() map[int]string {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	short := make(map[int]string, len(ms.slots))
+	for key, s := range ms.slots {
+		short[key.index] = s.short
+	}
+	return short
 }
 
 // readTraffic asks the system what it has counted.
@@ -238,7 +254,7 @@ func (ms *meters) newMeter(s *slot) (*meter, error) {
 		return nil, err
 	}
 	m := newMeter(&config, ms.room, ms.local, src,
-		argus.Encoder{Version: ms.version, Monitor: ms.monitor, Interface: s.short, Label: interfaceLabel(s.in.Name)}, ms.emit)
+		argus.Encoder{Version: ms.version, Monitor: ms.monitor, Interface: s.short, Label: config.label(s.in.Name)}, ms.emit)
 	m.clocks, m.own, m.state, m.until = ms.clocks, ms.own, s.told, again
 	return m, nil
 }

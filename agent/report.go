@@ -35,10 +35,14 @@ type report struct {
 
 // Event is something that happened to the agent.
 type Event struct {
-	Kind string    `json:"kind"` // unclean-restart, asleep, clock-step, spool-degraded, spool-recovered, decoder-off
+	Kind string    `json:"kind"` // unclean-restart, asleep, clock-step, spool-degraded, spool-recovered, decoder-off, interface, listener
 	From time.Time `json:"from,omitzero"`
 	To   time.Time `json:"to,omitzero"`
 	Text string    `json:"text,omitempty"`
+
+	Change    string         `json:"change,omitempty"` // of what kind interface or listener tells: present, appeared, changed, gone
+	Interface *InterfaceFact `json:"interface,omitempty"`
+	Process   *ProcessFact   `json:"process,omitempty"`
 }
 
 // ledger counts what the spool has taken, apart from the spool itself.
@@ -142,11 +146,17 @@ func (a *Agent) interfaceText(st *InterfaceStatus) []byte {
 
 // event keeps what happened beside the flows.
 func (a *Agent) event(e Event) {
-	now := time.Now()
 	e.Text = clip(e.Text, longText)
 	a.ledger.mu.Lock()
 	a.ledger.events = append(a.ledger.events[max(len(a.ledger.events)+1-recentEvents, 0):], e)
 	a.ledger.mu.Unlock()
+	a.tell(e)
+}
+
+// tell keeps an event without showing it in the status: facts are no news there.
+func (a *Agent) tell(e Event) {
+	now := time.Now()
+	e.Text = clip(e.Text, longText)
 	r := report{Version: a.version, Started: a.began, Event: &e}
 	a.keepReport(appendEvent(nil, &argus.Encoder{Monitor: a.host.ID}, now, now, flow.CauseStatus, r.text()), 1)
 }

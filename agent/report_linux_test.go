@@ -28,6 +28,10 @@ func (r *running) keepReport(t *testing.T, ev *argus.Event) {
 	if !ours || json.Unmarshal(text, &k.report) != nil || (k.Interface == nil && k.Totals == nil) != (k.Event != nil) {
 		t.Fatalf("event %q", ev.Data)
 	}
+	if k.Event != nil && k.Event.Change != "" {
+		r.facts = append(r.facts, *k.Event)
+		return
+	}
 	if k.Event != nil {
 		r.events = append(r.events, *k.Event)
 		return

@@ -33,7 +33,8 @@ func (s *Stream) File(ctx context.Context, src capture.Source) error {
 	if err != nil {
 		return err
 	}
-	m := newMeter(&s.Config, newRoom(s.Config.flowLimit()), nil, src, argus.Encoder{Version: s.Version, Monitor: id}, s.emit)
+	m := newMeter(&s.Config, newRoom(s.Config.flowLimit()), nil, src,
+		argus.Encoder{Version: s.Version, Monitor: id, Label: s.Config.label("")}, s.emit)
 	return m.run(ctx)
 }
 

@@ -4,21 +4,36 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 )
 
-// Listeners are this host's own addresses and the TCP ports on which it listened when it was asked. They never change.
+// Listeners are this host's own addresses and the TCP sockets on which it listened when it was asked. They never change.
 type Listeners struct {
-	ports [1 << 16 / 64]uint64 // one bit a port
-	addrs map[netip.Addr]struct{}
+	ports   [1 << 16 / 64]uint64 // one bit a port
+	addrs   map[netip.Addr]struct{}
+	sockets []Listener
+}
+
+// Listener is a TCP socket that awaits connections.
+type Listener struct {
+	Addr  netip.AddrPort // an unspecified address stands for all; [::] mostly for those of IPv4 too
+	UID   uint32         // the user that made it
+	Inode uint64         // its number in the system
 }
 
 // Listening asks for the listeners in the network namespace of the process, on whichever of the host's addresses they
 // listen. On Linux it asks sock_diag(7), elsewhere the error wraps errors.ErrUnsupported.
 func Listening() (*Listeners, error) {
 	l := &Listeners{addrs: make(map[netip.Addr]struct{})}
-	if err := l.readPorts(); err != nil {
+	if err := l.readSockets(); err != nil {
 		return nil, fmt.Errorf("listening ports: %w", err)
 	}
+	slices.SortFunc(l.sockets, func(a, b Listener) int {
+		if c := a.Addr.Compare(b.Addr); c != 0 {
+			return c
+		}
+		return int(int64(a.Inode) - int64(b.Inode))
+	})
 	addrs, err := net.InterfaceAddrs()
 	if err != nil {
 		return nil, fmt.Errorf("own addresses: %w", err)
@@ -39,4 +54,16 @@ func (l *Listeners) Local(a netip.Addr, port uint16) (here, listens bool) {
 	return true, l.ports[port/64]&(1<<(port%64)) != 0
 }
 
-func (l *Listeners) add(port uint16) { l.ports[port/64] |= 1 << (port % 64) }
+// Sockets returns the listeners by address, of one address by inode. The caller must not change them.
+func (l *Listeners) Sockets() []Listener { return l.sockets }
+
+// maxSockets bounds what is kept of each listener; of those beyond it only the port is known.
+const maxSockets = 4096
+
+func (l *Listeners) add(s Listener) {
+	port := s.Addr.Port()
+	l.ports[port/64] |= 1 << (port % 64)
+	if len(l.sockets) < maxSockets {
+		l.sockets = append(l.sockets, s)
+	}
+}

@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// readPorts asks sock_diag(7) for the listening sockets alone. /proc/net/tcp tells the same, but walks the connections of
+// readSockets asks sock_diag(7) for the listening sockets alone. /proc/net/tcp tells the same, but walks the connections of
 // the host for it, or the room for them: 3 ms against 0.05 ms.
-func (l *Listeners) readPorts() error {
+func (l *Listeners) readSockets() error {
 	const (
 		requestLen = 56      // struct inet_diag_req_v2 (linux/inet_diag.h)
 		listening  = 1 << 10 // TCP_LISTEN
@@ -20,8 +20,8 @@ func (l *Listeners) readPorts() error {
 		ask[0], ask[1] = family, unix.IPPROTO_TCP
 		binary.NativeEndian.PutUint32(ask[4:], listening)
 		err := nlDump(unix.NETLINK_SOCK_DIAG, unix.SOCK_DIAG_BY_FAMILY, unix.NLM_F_DUMP, ask, func(m nlMessage) {
-			if port, ok := parseListener(m); ok {
-				l.add(port)
+			if s, ok := parseListener(m); ok {
+				l.add(s)
 			}
 		})
 		switch {

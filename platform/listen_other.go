@@ -8,6 +8,6 @@ import (
 	"runtime"
 )
 
-func (l *Listeners) readPorts() error {
+func (l *Listeners) readSockets() error {
 	return fmt.Errorf("not known on %s: %w", runtime.GOOS, errors.ErrUnsupported)
 }

@@ -262,12 +262,18 @@ func parseWireless(m nlMessage) (index int, ok bool) {
 	return 0, false
 }
 
-// parseListener reads the port of a socket that a dump of listening ones tells of (struct inet_diag_msg, linux/inet_diag.h).
-func parseListener(m nlMessage) (port uint16, ok bool) {
-	if m.kind != sockDiagByFamily || len(m.body) < inetDiagLen {
-		return 0, false
+// parseListener reads a socket that a dump of listening ones tells of (struct inet_diag_msg, linux/inet_diag.h).
+func parseListener(m nlMessage) (l Listener, ok bool) {
+	if m.kind != sockDiagByFamily || len(m.body) < inetDiagLen || m.body[1] != tcpListen {
+		return l, false
 	}
-	return binary.BigEndian.Uint16(m.body[4:]), m.body[1] == tcpListen
+	addr := netip.AddrFrom4([4]byte(m.body[8:]))
+	if m.body[0] == afInet6 {
+		addr = netip.AddrFrom16([16]byte(m.body[8:]))
+	}
+	l.Addr = netip.AddrPortFrom(addr, binary.BigEndian.Uint16(m.body[4:]))
+	l.UID, l.Inode = binary.NativeEndian.Uint32(m.body[64:]), uint64(binary.NativeEndian.Uint32(m.body[68:]))
+	return l, true
 }
 
 func genlAttrs(m nlMessage) iter.Seq2[uint16, []byte] {

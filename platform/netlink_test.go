@@ -104,6 +104,9 @@ func TestParseAddr(t *testing.T) {
 func listener(state byte, port uint16) []byte {
 	b := make([]byte, inetDiagLen)
 	b[0], b[1], b[4], b[5] = afInet, state, byte(port>>8), byte(port)
+	copy(b[8:], []byte{10, 0, 0, 7})
+	binary.NativeEndian.PutUint32(b[64:], 1000)
+	binary.NativeEndian.PutUint32(b[68:], 77)
 	return b
 }
 
@@ -121,8 +124,9 @@ func TestParseListener(t *testing.T) {
 		{"of another kind", message(rtmNewLink, 0, 1, listener(tcpListen, 8080)), 0, false},
 	} {
 		for m, err := range nlMessages(c.in) {
-			if port, ok := parseListener(m); err != nil || ok != c.ok || ok && port != c.want {
-				t.Errorf("%s: %d %v %v", c.what, port, ok, err)
+			want := Listener{netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, 7}), c.want), 1000, 77}
+			if l, ok := parseListener(m); err != nil || ok != c.ok || ok && l != want {
+				t.Errorf("%s: %+v %v %v", c.what, l, ok, err)
 			}
 		}
 	}
