@@ -116,7 +116,7 @@ func (s *Server) follow(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", wire.ContentFlows)
 		out.Flush() // a reader that went away is noticed at the first batch
 	}
-	err := follow(r.Context(), s.broker.journal(), only, ready, func(stream []byte) error {
+	err := follow(r.Context(), s.broker.journal(), batchesOf(only), ready, func(stream []byte) error {
 		out.SetWriteDeadline(time.Now().Add(followTimeout))
 		if _, err := w.Write(stream); err != nil {
 			return err
@@ -128,8 +128,13 @@ func (s *Server) follow(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// follow gives the Argus streams of what arrives from now on, of one monitor or, Nil, of all, to each until ctx ends or it fails.
-func follow(ctx context.Context, j *journal.Journal, only uuid.UUID, ready func(), each func(stream []byte) error) error {
+// batchesOf wants those of one monitor or, Nil, of all.
+func batchesOf(only uuid.UUID) func(*journal.Entry) bool {
+	return func(e *journal.Entry) bool { return only.IsNil() || e.Monitor == only }
+}
+
+// follow gives the Argus streams of what arrives from now on, of the batches that are wanted, to each until ctx ends or it fails.
+func follow(ctx context.Context, j *journal.Journal, wanted func(*journal.Entry) bool, ready func(), each func(stream []byte) error) error {
 	unzip, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(wire.MaxDecompressed))
 	if err != nil {
 		return err
@@ -140,7 +145,7 @@ func follow(ctx context.Context, j *journal.Journal, only uuid.UUID, ready func(
 		if err != nil {
 			return err
 		}
-		if !only.IsNil() && e.Monitor != only {
+		if !wanted(&e) {
 			continue
 		}
 		if stream, err = unzip.DecodeAll(e.Body, stream[:0]); err != nil {

@@ -50,7 +50,7 @@ func (p *Place) followCluster(ctx context.Context, monitor uuid.UUID) (io.ReadCl
 	ready := make(chan struct{})
 	go func() {
 		defer parts.conn.Close()
-		in.CloseWithError(follow(ctx, parts.journal, monitor, func() { close(ready) }, func(stream []byte) error {
+		in.CloseWithError(follow(ctx, parts.journal, batchesOf(monitor), func() { close(ready) }, func(stream []byte) error {
 			_, err := in.Write(stream) // a closed reader fails it
 			return err
 		}))

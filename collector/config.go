@@ -30,6 +30,7 @@ type Config struct {
 	Keep           time.Duration  // how long records are kept, 0: for ever
 	KeepBytes      int64          // what the Parquet files take at most, 0: as much as there is
 	Columns        store.Config
+	Feed           Feed // where Argus tools get what arrives
 }
 
 // DefaultConfig returns the settings of a collector that nobody has configured.
@@ -80,5 +81,5 @@ func (c *Config) Check() error {
 	if c.Keep < 0 || c.KeepBytes < 0 {
 		return errors.New("what is kept can't be below 0")
 	}
-	return nil
+	return c.Feed.Check()
 }

@@ -112,6 +112,13 @@ func (s *Server) open(ctx context.Context, release func(func() error)) (fronts [
 		}
 		fronts = receiver
 	}
+	live, err := s.config.Feed.open(ctx, s.log.Named("feed"), nil)
+	if err != nil {
+		return nil, err
+	}
+	if len(live.listeners) > 0 {
+		fronts = append(fronts, live.run, func(ctx context.Context) error { return s.feedLive(ctx, live) })
+	}
 	if !s.config.Clustered() {
 		admin, err := listenAdmin(s.config.State)
 		if err != nil {

@@ -252,6 +252,17 @@ func (c *client) status() error {
 	return c.writeLocked(b)
 }
 
+// end tells the client that a replay is complete.
+func (c *client) end() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	m := c.said
+	m.Start = c.last.UnixNano()
+	b := c.server.management(nil, flow.CauseStop, m)
+	b[1] |= stopComplete
+	return c.writeLocked(b)
+}
+
 func countRecords(b []byte) (n int) {
 	for size := recordSize(b); size > 0; size = recordSize(b) {
 		b = b[size:]
@@ -287,6 +298,9 @@ func (c *client) replay(ctx context.Context, wg *sync.WaitGroup) {
 		}
 		return ctx.Err()
 	})
+	if err == nil {
+		err = c.end()
+	}
 	cancel()
 	if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, net.ErrClosed) && !errors.Is(err, io.EOF) {
 		s.config.Note("feed-replay", c.conn.RemoteAddr(), fmt.Errorf("replay: %w", err))

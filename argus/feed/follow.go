@@ -19,7 +19,7 @@ const (
 
 // Follow gives every record of a source to emit, for ever: when the connection is lost, or cannot be made, it tells lost why and
 // connects again, after a pause that grows to half a minute. A new connection begins with the server's START record. It returns nil
-// when ctx ends, else the error of emit. The record is borrowed.
+// when ctx ends, or when a replay has given all that there is, else the error of emit. The record is borrowed.
 func Follow(ctx context.Context, s Source, emit func(*argus.Record) error, lost func(error)) error {
 	for pause := firstPause; ; {
 		began := time.Now()
@@ -28,7 +28,7 @@ func Follow(ctx context.Context, s Source, emit func(*argus.Record) error, lost 
 		switch {
 		case ours:
 			return failed.error
-		case ctx.Err() != nil:
+		case ctx.Err() != nil || err == errComplete:
 			return nil
 		}
 		lost(err)
@@ -45,6 +45,9 @@ func Follow(ctx context.Context, s Source, emit func(*argus.Record) error, lost 
 		pause = min(2*pause, lastPause)
 	}
 }
+
+// errComplete ends the following of a replay.
+var errComplete = errors.New("the replay is complete")
 
 // emitError tells the errors of emit from those of the connection.
 type emitError struct{ error }
@@ -65,8 +68,12 @@ func once(ctx context.Context, s Source, emit func(*argus.Record) error) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.Address, err)
 		}
+		complete := isComplete(r.Raw)
 		if err := emit(r); err != nil {
 			return &emitError{err}
+		}
+		if complete {
+			return errComplete
 		}
 	}
 }

@@ -40,6 +40,12 @@ const (
 	errorFull   = 2
 )
 
+// stopComplete is our own option bit of a STOP record: a replay was all that there is. A sensor that only ends does not set it.
+const stopComplete = 1
+
+// isComplete tells whether a record says so.
+func isComplete(r []byte) bool { return isManagement(r) && r[1] == byte(flow.CauseStop)|stopComplete }
+
 // refusal returns a START record that is none: it tells a client why there is nothing for it.
 func (s *Server) refusal(why byte) []byte {
 	b := s.management(nil, flow.CauseStart, argus.Management{})

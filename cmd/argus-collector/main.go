@@ -23,7 +23,7 @@ func root() *ffcli.Command {
 
 Exit codes: 0 done, 1 failed, 2 wrong flag or configuration, 3 another collector owns the state folder.`,
 	}
-	r.Subcommands = []*ffcli.Command{runCommand(), receiveCommand(), writeCommand(), tokenCommand(), caCommand(), hostsCommand(), gapsCommand(), eventsCommand(), flowsCommand(), filesCommand(), cli.VersionCommand("argus-collector")}
+	r.Subcommands = []*ffcli.Command{runCommand(), receiveCommand(), writeCommand(), tokenCommand(), caCommand(), hostsCommand(), gapsCommand(), eventsCommand(), flowsCommand(), feedCommand(), filesCommand(), cli.VersionCommand("argus-collector")}
 	r.Subcommands = append(r.Subcommands, cli.Completion(r))
 	return r
 }

@@ -72,6 +72,7 @@ func roleCommand(name, short, long string, receive, write bool) *ffcli.Command {
 	if write {
 		writeFlags(fs, &c)
 	}
+	feedFlags(fs, &c.Feed)
 	fs.TextVar(&level, "log-level", level, "log at this `level`: debug, info, warn or error")
 	fs.String("config", "", "read this `file` in argus.conf syntax")
 	var warnings []string
