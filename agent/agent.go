@@ -136,7 +136,7 @@ func (a *Agent) prepare() {
 	a.facts = newFacts(a.tell)
 	a.meters.seen = func(list []platform.Interface, short map[int]string) {
 		a.facts.network(list, short)
-		a.facts.look(a.meters.ends.seen.Load(), false)
+		a.facts.look(a.meters.ends.seen.Load().Sockets(), false)
 	}
 	if a.local == nil {
 		a.meters.local = a.meters.ends.local
@@ -204,7 +204,7 @@ func (a *Agent) reportRegularly(ctx context.Context) error {
 			}
 			a.report(time.Now(), flow.CauseStatus)
 			a.meters.ends.look(a.meters.log)
-			a.facts.look(a.meters.ends.seen.Load(), true)
+			a.facts.look(a.meters.ends.seen.Load().Sockets(), true)
 			a.uplink.look()
 			sent = false
 			calm.Reset(min(calmAfter, a.config.MARInterval/2))
@@ -238,6 +238,10 @@ func (a *Agent) status() *Status {
 		s.SwitchedOff = append(s.SwitchedOff, SwitchedOff{Path: x.Path, Since: x.At, Until: x.until()})
 	}
 	s.Readers, s.SlowReaders = a.feeds.count()
+	s.Unknown = a.facts.why()
+	if why := a.meters.ends.why.Load(); why != nil {
+		s.Unknown = *why
+	}
 	if a.previous != nil {
 		s.ClonedFrom = &a.previous.Previous
 	}

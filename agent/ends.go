@@ -14,6 +14,7 @@ import (
 // localEnds knows which ends of connections are this host's. It is asked for TCP connections older than their meter.
 type localEnds struct {
 	seen   atomic.Pointer[platform.Listeners]
+	why    atomic.Pointer[string] // why they are not known, nil when they are
 	failed sync.Once
 }
 
@@ -21,10 +22,14 @@ type localEnds struct {
 // up for it. When it fails, what was known stays.
 func (e *localEnds) look(log *zap.Logger) {
 	l, err := platform.Listening()
-	switch {
-	case err == nil:
+	if err == nil {
 		e.seen.Store(l)
-	case !errors.Is(err, errors.ErrUnsupported):
+		e.why.Store(nil)
+		return
+	}
+	why := err.Error()
+	e.why.Store(&why)
+	if !errors.Is(err, errors.ErrUnsupported) {
 		e.failed.Do(func() {
 			log.Warn("who began a TCP connection older than the agent is told by its ports alone", zap.String("code", "listening-ports"), zap.Error(err))
 		})

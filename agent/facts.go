@@ -64,7 +64,7 @@ func (f *facts) network(list []platform.Interface, short map[int]string) {
 }
 
 // look takes who listens now, nil when that is not known, and tells what is new. With each status record refill is set.
-func (f *facts) look(listening *platform.Listeners, refill bool) {
+func (f *facts) look(listening []platform.Listener, refill bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := f.now()
@@ -75,7 +75,7 @@ func (f *facts) look(listening *platform.Listeners, refill bool) {
 		f.told, f.toldAt, f.began = make(map[string]fact), now, false
 	}
 	if listening != nil {
-		f.find(listening.Sockets(), now)
+		f.find(listening, now)
 	}
 	f.tell(append(f.interfaces(), f.owned...))
 }
@@ -159,4 +159,3 @@ func (f *facts) find(sockets []platform.Listener, now time.Time) {
 	}
 	f.sockets, f.owned = sockets, processFacts(sockets, owners)
 }
-

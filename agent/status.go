@@ -31,7 +31,8 @@ type Status struct {
 	Readers        int               `json:"readers"` // local readers of live flows
 	SlowReaders    uint64            `json:"slow_readers_dropped"`
 	SwitchedOff    []SwitchedOff     `json:"switched_off,omitempty"`
-	Events         []Event           `json:"events,omitempty"` // the last few
+	Unknown        string            `json:"listeners_unknown,omitempty"` // why not all is known of who listens
+	Events         []Event           `json:"events,omitempty"`            // the last few
 }
 
 // Missing returns what the sums of the records leave unexplained: 0 when they close.

@@ -24,7 +24,7 @@ type Listener struct {
 // Listening asks for the listeners in the network namespace of the process, on whichever of the host's addresses they
 // listen. On Linux it asks sock_diag(7), elsewhere the error wraps errors.ErrUnsupported.
 func Listening() (*Listeners, error) {
-	l := &Listeners{addrs: make(map[netip.Addr]struct{})}
+	l := &Listeners{addrs: make(map[netip.Addr]struct{}), sockets: []Listener{}}
 	if err := l.readSockets(); err != nil {
 		return nil, fmt.Errorf("listening ports: %w", err)
 	}
@@ -54,8 +54,13 @@ func (l *Listeners) Local(a netip.Addr, port uint16) (here, listens bool) {
 	return true, l.ports[port/64]&(1<<(port%64)) != 0
 }
 
-// Sockets returns the listeners by address, of one address by inode. The caller must not change them.
-func (l *Listeners) Sockets() []Listener { return l.sockets }
+// Sockets returns the listeners by address, of one address by inode; nil when l is. The caller must not change them.
+func (l *Listeners) Sockets() []Listener {
+	if l == nil {
+		return nil
+	}
+	return l.sockets
+}
 
 // maxSockets bounds what is kept of each listener; of those beyond it only the port is known.
 const maxSockets = 4096

@@ -99,6 +99,9 @@ func writeTroubles(out io.Writer, s *agent.Status) error {
 	if s.BadConfig != "" {
 		fmt.Fprintf(out, "the configuration file is bad, the last good one is used: %s\n", s.BadConfig)
 	}
+	if s.Unknown != "" {
+		fmt.Fprintf(out, "not told of all: who listens: %s\n", s.Unknown)
+	}
 	for _, x := range s.SwitchedOff {
 		fmt.Fprintf(out, "off until %s: %s, after three crashes in ten minutes\n", x.Until.Format(time.DateTime), x.Path)
 	}
