@@ -13,6 +13,7 @@ type raw struct {
 	ack    [2]uint32
 	behind [2]uint32 // our extension: by how much the acknowledgement is less than the rest of the record lets expect
 	flags  [2]uint8  // TCP flags of the interval
+	turned bool      // the sides stand the other way round
 	ext    []byte
 }
 
@@ -92,7 +93,7 @@ func (r *Record) flowDSR(b []byte, w *raw) bool {
 	sub, qualifier, d := b[1], b[2], b[4:]
 	switch b[0] {
 	case dsrFlow:
-		return r.key(sub, qualifier, d)
+		return r.key(sub, qualifier, d, w)
 	case dsrMetric:
 		return decodeMetric(&r.Flow.Side, sub, qualifier, d)
 	case dsrNet:
@@ -185,6 +186,9 @@ func (r *Record) finish(w *raw) {
 	f := &r.Flow
 	f.Cause = r.Cause
 	w.times.settle(f)
+	if w.turned {
+		r.turn()
+	}
 	if r.Has&HasTCP != 0 {
 		for i := range f.TCP.Side {
 			f.TCP.Side[i].Interval, f.TCP.Side[i].Flags = w.flags[i], w.flags[i]
@@ -209,6 +213,15 @@ func (r *Record) finish(w *raw) {
 	if !f.HasMAC && w.ext == nil && f.Family == flow.FamilyEthernet {
 		f.EtherType = f.Type
 	}
+}
+
+// turn exchanges what the two sides of a record without ports have said.
+func (r *Record) turn() {
+	f := &r.Flow
+	f.Side[0], f.Side[1] = f.Side[1], f.Side[0]
+	f.Side[0].Encaps, f.Side[1].Encaps = f.Side[1].Encaps, f.Side[0].Encaps
+	f.SrcMAC, f.DstMAC = f.DstMAC, f.SrcMAC
+	r.Has = r.Has&^(HasSrc|HasDst) | r.Has&HasSrc<<1 | r.Has&HasDst>>1
 }
 
 // gap returns the octets of data that a side's sequence numbers have room for and nobody saw; next leaves out the FIN. The

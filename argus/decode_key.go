@@ -2,14 +2,18 @@ package argus
 
 import "github.com/argus-endpoint/argus-endpoint/flow"
 
-// key reads the flow DSR of a record.
-func (r *Record) key(sub, qualifier uint8, d []byte) bool {
+// key reads the flow DSR of a record. Of ARP the one who asks always stands first; where the DSR is marked as reversed the sides
+// are, as Argus readers have it.
+func (r *Record) key(sub, qualifier uint8, d []byte, w *raw) bool {
 	if qualifier&0x1f == byte(flow.FamilyWLAN) && len(d) >= 18 {
 		r.Added.BSSID = [6]byte(d[12:])
 		r.Added.SSID = [32]byte{}
 		copy(r.Added.SSID[:], d[18:])
 	}
-	return decodeKey(&r.Flow.Key, sub, qualifier, d)
+	k := &r.Flow.Key
+	ok := decodeKey(k, sub, qualifier, d)
+	w.turned = sub&flowReversed != 0 && (k.Family == flow.FamilyARP || k.Family == flow.FamilyRARP)
+	return ok
 }
 
 // decodeKey reads a flow DSR (section 2.2) and turns a reversed key round, so that the initiator is the source.
@@ -46,7 +50,7 @@ func decodeKey(k *flow.Key, sub, qualifier uint8, d []byte) bool {
 		return false
 	}
 	k.Family = flow.Family(qualifier & 0x1f)
-	if sub&flowReversed != 0 && (isIP(k) || k.Family == flow.FamilyEthernet) { // of ARP the sender always stands first
+	if sub&flowReversed != 0 && (isIP(k) || k.Family == flow.FamilyEthernet) {
 		k.Src, k.Dst = k.Dst, k.Src
 		switch k.Proto {
 		case flow.ProtoICMP, flow.ProtoICMPv6, flow.ProtoIGMP, flow.ProtoESP: // no ports

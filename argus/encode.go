@@ -32,7 +32,9 @@ func (e *Encoder) AppendFlow(b []byte, r *flow.Record) []byte {
 	b = e.appendTransport(b, e.Interface)
 	var v interval
 	v.set(r)
-	b = e.appendBody(b, r, &v, metered(r))
+	has := metered(r)
+	b = e.appendState(b, r, &v, has)
+	b = appendTraits(b, r, has)
 	if e.FlowHash {
 		b = appendHash(b, &r.Key)
 	}
@@ -53,12 +55,16 @@ func metered(r *flow.Record) Has {
 	return has
 }
 
-// appendBody appends the DSRs that stand between the sensor's identity and the label, of what a record has.
-func (e *Encoder) appendBody(b []byte, r *flow.Record, v *interval, has Has) []byte {
+// appendState appends the DSRs of a flow's key and what its packets did.
+func (e *Encoder) appendState(b []byte, r *flow.Record, v *interval, has Has) []byte {
 	b = appendKey(b, r)
 	b = appendTime(b, v)
 	b = appendMetric(b, &r.Side) // before net: readers judge TCP flags by the packet counts (section 0)
-	b = e.appendNet(b, r, has)
+	return e.appendNet(b, r, has)
+}
+
+// appendTraits appends the DSRs of what its packets were.
+func appendTraits(b []byte, r *flow.Record, has Has) []byte {
 	b = appendTags(b, &r.Side)
 	b = appendJitter(b, &r.Side)
 	b = appendIPAttributes(b, r, has)

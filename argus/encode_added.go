@@ -16,7 +16,6 @@ func (e *Encoder) appendAdded(b []byte, r *Record) []byte {
 	if *a == (Added{}) && r.Has&HasLocality == 0 {
 		return b
 	}
-	b = appendGuess(b, a)
 	if a.AS != [3]uint32{} {
 		words := 3 + bit(a.AS[2] != 0)
 		b = append(b, dsrAS, 1, 0, words)

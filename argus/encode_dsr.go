@@ -152,11 +152,11 @@ func (e *Encoder) appendTCPSide(b []byte, s *flow.TCPSide, status, next, ack, pa
 // delay returns ns as the microseconds of the wire.
 func delay(ns int64) uint32 { return uint32(min(max(ns, 0)/1000, math.MaxUint32)) }
 
-// tcpState returns the BSD number of the connection state that the status bits tell.
+// tcpState returns the BSD number of the connection state that the status bits tell. It is not 0, closed: ra would leave out what was lost.
 func tcpState(status uint32) uint32 {
 	switch {
 	case status&(flow.TCPSrcReset|flow.TCPDstReset) != 0:
-		return 0 // closed
+		return 7 // closing
 	case status&(flow.TCPSawFINACK|flow.TCPClosed) != 0:
 		return 9 // fin wait 2
 	case status&flow.TCPSawFIN != 0:
@@ -168,7 +168,7 @@ func tcpState(status uint32) uint32 {
 	case status&flow.TCPSawSYN != 0:
 		return 2 // SYN sent
 	}
-	return 0
+	return 1 // listen
 }
 
 // appendTags writes the VLAN and MPLS DSRs of the sides that have them (section 2.8).

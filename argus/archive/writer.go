@@ -240,3 +240,19 @@ func (w *Writer) flush(s *stream) error {
 	s.buf = s.buf[:0]
 	return s.write(octets)
 }
+
+// WriteAll writes encoded records.
+func (w *Writer) WriteAll(records []byte) error {
+	if w.pattern.timed || w.pattern.keyed || w.config.Size > 0 || w.last == nil {
+		for r, err := range argus.Records(records) {
+			if err == nil {
+				err = w.Write(r)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return w.Write(&argus.Record{Kind: argus.KindOther, Raw: records})
+}

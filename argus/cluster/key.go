@@ -201,10 +201,10 @@ func maskAddress(a *[16]byte, family flow.Family, n int) {
 	}
 }
 
-// width is the octets of an address that has a prefix, 0 of others.
+// width is the octets of an address that has a prefix, 0 of others: as with racluster those of ARP have none.
 func width(family flow.Family) int {
 	switch family {
-	case flow.FamilyIPv4, flow.FamilyARP:
+	case flow.FamilyIPv4:
 		return 4
 	case flow.FamilyIPv6:
 		return 16
@@ -223,14 +223,16 @@ func appendProto(b []byte, k *flow.Key) []byte {
 	return append(b, byte(k.Family), 0, 0, 0)
 }
 
-// appendPort appends a port with its protocol. Of ICMP the type and the code are the ports, as ra shows them.
+// appendPort appends a port with its protocol. Of ICMP the type with the code and the identifier stand for the ports, as with
+// racluster.
 func appendPort(b []byte, k *flow.Key, side int) []byte {
 	b = appendProto(b, k)
 	switch {
-	case k.Family == flow.FamilyARP || k.Family == flow.FamilyRARP:
-		return append(b, 0, 0)
-	case k.Proto == flow.ProtoICMP || k.Proto == flow.ProtoICMPv6 || k.Proto == flow.ProtoIGMP:
-		return append(b, 0, byte(k.Type>>(8-8*side)))
+	case k.Proto == flow.ProtoICMP || k.Proto == flow.ProtoICMPv6:
+		if side == 0 {
+			return be.AppendUint16(b, k.Type)
+		}
+		return be.AppendUint16(b, k.SrcPort)
 	case side == 0:
 		return be.AppendUint16(b, k.SrcPort)
 	}

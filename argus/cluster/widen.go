@@ -43,8 +43,12 @@ func widen(into, r *argus.Record) {
 
 func widenKey(k, o *flow.Key) {
 	if k.Family != o.Family {
-		*k = flow.Key{Family: flow.FamilyIPv4}
-		return
+		if !isIP(k) || !isIP(o) {
+			*k = flow.Key{Family: flow.FamilyIPv4}
+			return
+		}
+		k.Family, k.Src, k.Dst = flow.FamilyIPv4, [16]byte{}, [16]byte{}
+		o = &flow.Key{Family: k.Family, Proto: o.Proto, SrcPort: o.SrcPort, DstPort: o.DstPort, Type: o.Type}
 	}
 	commonPrefix(&k.Src, &o.Src, width(k.Family))
 	commonPrefix(&k.Dst, &o.Dst, width(k.Family))
@@ -61,6 +65,8 @@ func widenKey(k, o *flow.Key) {
 		k.Type = 0
 	}
 }
+
+func isIP(k *flow.Key) bool { return k.Family == flow.FamilyIPv4 || k.Family == flow.FamilyIPv6 }
 
 // commonPrefix clears all after the first bit in which the addresses differ, and all of those that have no prefixes.
 func commonPrefix(a, b *[16]byte, octets int) {

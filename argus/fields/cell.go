@@ -10,14 +10,19 @@ import (
 type cell struct {
 	*field
 	width      int
+	octets     int    // of data, that are shown
 	left       bool   // its text begins at the left edge
 	management *field // what a management record shows in it, nil for nothing
+	event      *field // what an event record shows
 }
 
 // of returns the field that a record shows in the cell, nil for none.
 func (c *cell) of(r *argus.Record) *field {
-	if r.Kind == argus.KindManagement {
+	switch r.Kind {
+	case argus.KindManagement:
 		return c.management
+	case argus.KindEvent:
+		return c.event
 	}
 	return c.field
 }
@@ -44,11 +49,10 @@ func newCells(c Columns, s Style) cells {
 			}
 		}
 		add := cell{field: f, width: width, left: f.leftAligned()}
-		for i := range managementFields {
-			if managementFields[i].name == f.name {
-				add.management = &managementFields[i]
-			}
+		if f.kind == data {
+			add.octets, add.width = width, width+len("s[65535]=")-1
 		}
+		add.management, add.event = among(managementFields[:], f.name), among(eventFields[:], f.name)
 		p.list = append(p.list, add)
 	}
 	return p
@@ -62,6 +66,8 @@ func (p *cells) prints(r *argus.Record) bool {
 		p.start, p.end = r.Flow.Span()
 	case argus.KindManagement:
 		p.start, p.end = r.Management.Now, r.Management.Now
+	case argus.KindEvent:
+		p.start, p.end = r.Event.Start, r.Event.End
 	default:
 		return false
 	}
@@ -77,7 +83,7 @@ func (p *cells) number(f *field, r *argus.Record) (v uint64, k kind, ok bool) {
 		v, ok = f.get(r)
 		return v, f.kind, ok
 	}
-	ns := int64(0)
+	ns, other := int64(0), &r.Added.Correlate
 	switch ok = p.rank > 1; f.name {
 	case "rank":
 		return p.rank, whole, true
@@ -85,11 +91,20 @@ func (p *cells) number(f *field, r *argus.Record) (v uint64, k kind, ok bool) {
 		ns, ok = max(time.Now().UnixNano()-p.end, 0), true
 	case "rtime": // since the first record
 		ns, ok = p.start-p.first, true
-	case "dlstime": // since the record before
+	case "dlstime": // since the record before, or as another sensor saw the flow
+		if other.Count > 0 {
+			return uint64(int64(other.Start) * 1000), span, true
+		}
 		ns = p.start - p.lastStart
 	case "dlltime":
+		if other.Count > 0 {
+			return uint64(int64(other.Last) * 1000), span, true
+		}
 		ns = p.end - p.lastEnd
 	case "dldur":
+		if other.Count > 0 {
+			return uint64(int64(other.Duration) * 1000), span, true
+		}
 		ns = (p.end - p.start) - (p.lastEnd - p.lastStart)
 	}
 	return uint64(ns), span, ok

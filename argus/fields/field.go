@@ -12,6 +12,7 @@ type kind uint8
 const (
 	text    kind = iota // JSON string
 	fixed               // text of a fixed width, padded also between separators; trimmed in JSON and CSV
+	data                // octets that a program sent: text has as many of them as its width says
 	address             // text that sorts as an address
 	joined              // an address to which the port after it is joined
 	port                // number in JSON; text may name it; left-aligned
@@ -52,10 +53,17 @@ var tables = [...][]field{flowFields[:], detailFields[:], tcpFields[:], interval
 
 func find(name string) *field {
 	for _, table := range tables {
-		for i := range table {
-			if table[i].name == name {
-				return &table[i]
-			}
+		if f := among(table, name); f != nil {
+			return f
+		}
+	}
+	return nil
+}
+
+func among(table []field, name string) *field {
+	for i := range table {
+		if table[i].name == name {
+			return &table[i]
 		}
 	}
 	return nil
@@ -70,7 +78,7 @@ func (f *field) leftAligned() bool {
 	case "flgs", "tcpopt", "label":
 		return true
 	}
-	return f.kind == port
+	return f.kind == port || f.kind == data
 }
 
 // get returns a number that can be written: none is infinite.

@@ -60,10 +60,20 @@ func appendProto(b []byte, r *argus.Record, _ int) []byte {
 	k := &r.Flow.Key
 	switch k.Family {
 	case flow.FamilyIPv4, flow.FamilyIPv6:
+		switch r.Added.Guess {
+		case argus.GuessUDT:
+			return append(b, "udt"...)
+		case argus.GuessRTCP:
+			return append(b, "rtcp"...)
+		case argus.GuessRTP:
+			return append(b, "rtp"...)
+		}
 		if name := protocol(k.Proto); name != "" {
 			return append(b, name...)
 		}
 		return strconv.AppendUint(b, uint64(k.Proto), 10)
+	case flow.FamilyWLAN:
+		return append(b, "wlan"...)
 	case flow.FamilyARP:
 		return append(b, "arp"...)
 	case flow.FamilyRARP:

@@ -7,8 +7,8 @@ import (
 	"github.com/argus-endpoint/argus-endpoint/argus"
 )
 
-// Printer writes flow and management records; others it passes over. Flush before the end, and when a reader is to see the
-// lines.
+// Printer writes flow, management and event records; others it passes over. Flush before the end, and when a reader is to see
+// the lines.
 type Printer interface {
 	Print(*argus.Record) error
 	Flush() error
@@ -27,7 +27,7 @@ func NewText(w io.Writer, c Columns, s Style) Printer {
 }
 
 func (p *textPrinter) Print(r *argus.Record) error {
-	if r.Kind != argus.KindFlow && r.Kind != argus.KindManagement {
+	if r.Kind == argus.KindOther {
 		return nil
 	}
 	p.line = p.line[:0]

@@ -1,6 +1,7 @@
 package fields
 
 import (
+	"bytes"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -45,7 +46,7 @@ func (p *Row) Titles(b []byte) []byte {
 	return b
 }
 
-// Append appends the line of a flow or management record, without its end; of other records nothing. What does not fit a
+// Append appends the line of a flow, management or event record, without its end; of other records nothing. What does not fit a
 // column ends in *; control characters come out as dots, so that no record can talk to a terminal.
 func (p *Row) Append(b []byte, r *argus.Record) []byte {
 	if !p.prints(r) {
@@ -84,13 +85,15 @@ func (p *Row) Append(b []byte, r *argus.Record) []byte {
 
 // appendFixed appends a value that ra pads also between separators: the flags, and the direction where there is one.
 func (p *Row) appendFixed(b []byte, c *cell, r *argus.Record) []byte {
-	switch {
+	switch f := c.of(r); {
+	case f == nil:
+		return b
+	case c.left && c == &p.list[len(p.list)-1]: // the end of a line is not padded
+		return append(b, bytes.TrimRight(p.value, " ")...)
 	case c.left:
 		return append(align(b, p.value, int(c.field.width), true), ' ')
-	case c.of(r) == nil:
-		return b
 	}
-	return align(b, p.value, int(c.field.width), false)
+	return bytes.TrimRight(align(b, p.value, int(c.field.width), false), " ")
 }
 
 // appendText appends what a cell shows of a record.
@@ -101,13 +104,23 @@ func (p *Row) appendText(b []byte, c *cell, r *argus.Record) []byte {
 		return b
 	case f.kind == port:
 		return appendPortText(b, r, int(f.side), p.services)
+	case f.kind == data:
+		octets := r.Flow.Side[f.side].Data
+		if r.Kind == argus.KindEvent {
+			octets = r.Event.Data
+		}
+		return appendOctets(b, int(f.side), octets[:min(len(octets), c.octets)])
 	case !f.isNumber():
 		return printable(f.text(b, r, int(f.side)))
 	}
 	v, k, ok := p.number(f, r)
 	switch {
-	case !ok:
+	case !ok && k != f.kind, !ok && k != moment && k != span:
 		return b
+	case !ok: // ra prints zeros for times that a record does not have
+		v = 0
+	}
+	switch {
 	case k == moment && !p.style.Epoch:
 		return p.appendClock(b, int64(v))
 	}

@@ -147,7 +147,7 @@ func direction(r *argus.Record) string {
 	return ""
 }
 
-// appendFlags appends the eight flag columns of ra (section 5.5).
+// appendFlags appends the eight flag columns of ra (section 5.5), and the number of other sensors that saw the flow.
 func appendFlags(b []byte, r *argus.Record, _ int) []byte {
 	f := &r.Flow
 	s, d := &f.Side[0], &f.Side[1]
@@ -170,11 +170,18 @@ func appendFlags(b []byte, r *argus.Record, _ int) []byte {
 	}
 	cols[4] = either(status, flow.TCPSrcWindowShut, flow.TCPDstWindowShut, "SD@")
 	cols[5] = either(status, flow.TCPSrcECNMarked, flow.TCPDstECNMarked, "xtE")
-	if s.Fragments || d.Fragments {
+	switch {
+	case s.Fragments || d.Fragments:
 		cols[6] = 'F'
+	case r.Added.Fragment != 0:
+		cols[6] = r.Added.Fragment
 	}
 	cols[7] = optionFlag(s.IPOptions | d.IPOptions)
-	return append(b, cols[:]...)
+	b = append(b, cols[:]...)
+	if n := r.Added.Correlate.Count; n > 0 {
+		b = append(b, '0'+byte(min(n, 9)))
+	}
+	return b
 }
 
 // either returns the first letter for the source's bit, the second for the destination's, the third for both.
@@ -195,6 +202,9 @@ func lossFlag(r *argus.Record) byte {
 	status := r.Flow.TCP.Status
 	if letter := either(status, flow.TCPSrcRetransmit, flow.TCPDstRetransmit, "sd*"); letter != ' ' {
 		return letter
+	}
+	if r.Added.UDT.Retrans > 0 {
+		return 's'
 	}
 	if r.Has&argus.HasTCPPerf != 0 && (r.Gap[0] > 0 || r.Gap[1] > 0) {
 		return 'g'

@@ -18,7 +18,7 @@ func appendKeyEnd(b []byte, k *flow.Key, side int) []byte {
 	switch k.Family {
 	case flow.FamilyIPv4, flow.FamilyARP, flow.FamilyIPv6:
 		return keyAddr(k, side).AppendTo(b)
-	case flow.FamilyEthernet, flow.FamilyRARP:
+	case flow.FamilyEthernet, flow.FamilyRARP, flow.FamilyWLAN:
 		if side == dst {
 			return appendHardware(b, (*[6]byte)(k.Dst[:6]))
 		}
@@ -130,9 +130,13 @@ func appendType(b []byte, _ *argus.Record, _ int) []byte { return append(b, "flo
 
 func appendLabel(b []byte, r *argus.Record, _ int) []byte { return append(b, r.Label...) }
 
-// appendUserData appends what was captured as ra does: the side, the number of octets, and a dot for what is no ASCII letter.
+// appendUserData appends what was captured of a side as appendOctets does.
 func appendUserData(b []byte, r *argus.Record, side int) []byte {
-	data := r.Flow.Side[side].Data
+	return appendOctets(b, side, r.Flow.Side[side].Data)
+}
+
+// appendOctets appends octets as ra does: the side, their number, and a dot for what is no ASCII letter.
+func appendOctets(b []byte, side int, data []byte) []byte {
 	if len(data) == 0 {
 		return b
 	}

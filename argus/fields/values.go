@@ -114,15 +114,15 @@ func payloadShare(r *argus.Record, side int) (uint64, bool) {
 	return math.Float64bits(quotient(of(r, side, payloadOf), of(r, side, octetsOf))), true
 }
 
-// lost returns the packets that were lost: retransmitted ones of TCP, missing sequence numbers of ESP.
+// lost returns the packets that were lost: retransmitted ones of TCP, missing sequence numbers of ESP, RTP and UDT.
 func lost(r *argus.Record, side int) uint64 {
-	t := &r.Flow.TCP
+	t, l := &r.Flow.TCP, &r.Added.Lost
 	n := uint64(0)
 	if side != dst {
-		n = uint64(t.Side[src].Retrans) + uint64(r.Flow.ESP.Lost)
+		n = uint64(t.Side[src].Retrans) + uint64(r.Flow.ESP.Lost) + uint64(l[src])
 	}
 	if side != src {
-		n += uint64(t.Side[dst].Retrans)
+		n += uint64(t.Side[dst].Retrans) + uint64(l[dst])
 	}
 	return n
 }

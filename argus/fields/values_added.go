@@ -3,8 +3,10 @@ package fields
 import (
 	"bytes"
 	"math"
+	"net/netip"
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
+	"github.com/argus-endpoint/argus-endpoint/flow"
 )
 
 func autonomousSystem(r *argus.Record, of int) (uint64, bool) {
@@ -114,4 +116,69 @@ func idleMin(r *argus.Record, _ int) (uint64, bool) {
 func idleMax(r *argus.Record, _ int) (uint64, bool) {
 	s := &r.Added.Aggregate.Idle
 	return math.Float64bits(s.Max), s.N > 0
+}
+
+// percent returns how many of a side's packets a count is.
+func percent(n uint64, r *argus.Record, side int) (uint64, bool) {
+	return math.Float64bits(100 * quotient(n, of(r, side, packetsOf))), true
+}
+
+// ofSource returns a count of the source, which is all of the record's, and 0 for the destination.
+func ofSource(n uint32, side int) uint64 {
+	if side == dst {
+		return 0
+	}
+	return uint64(n)
+}
+
+func udtRetrans(r *argus.Record, side int) (uint64, bool) {
+	return ofSource(r.Added.UDT.Retrans, side), true
+}
+func udtNacks(r *argus.Record, side int) (uint64, bool) {
+	return ofSource(r.Added.UDT.Nacks, side), true
+}
+func udtSolo(r *argus.Record, side int) (uint64, bool) { return ofSource(r.Added.UDT.Solo, side), true }
+func udtFirst(r *argus.Record, side int) (uint64, bool) {
+	return ofSource(r.Added.UDT.First, side), true
+}
+
+func percentRetrans(r *argus.Record, side int) (uint64, bool) {
+	return percent(ofSource(r.Added.UDT.Retrans, side), r, side)
+}
+
+func percentNacks(r *argus.Record, side int) (uint64, bool) {
+	return percent(ofSource(r.Added.UDT.Nacks, side), r, side)
+}
+
+func percentSolo(r *argus.Record, side int) (uint64, bool) {
+	return percent(ofSource(r.Added.UDT.Solo, side), r, side)
+}
+
+func percentFirst(r *argus.Record, side int) (uint64, bool) {
+	return percent(ofSource(r.Added.UDT.First, side), r, side)
+}
+
+// packetsElsewhere returns how many packets more another sensor saw.
+func packetsElsewhere(r *argus.Record, side int) (uint64, bool) {
+	c := &r.Added.Correlate
+	return uint64(int64(c.Packets[side])), c.Count > 0
+}
+
+func appendElsewhere(b []byte, r *argus.Record, _ int) []byte {
+	if r.Added.Correlate.Count == 0 {
+		return b
+	}
+	return netip.AddrFrom4(r.Added.Correlate.Monitor).AppendTo(b)
+}
+
+func appendBSSID(b []byte, r *argus.Record, _ int) []byte {
+	if r.Flow.Family != flow.FamilyWLAN {
+		return b
+	}
+	return appendHardware(b, &r.Added.BSSID)
+}
+
+func appendSSID(b []byte, r *argus.Record, _ int) []byte {
+	name, _, _ := bytes.Cut(r.Added.SSID[:], []byte{0})
+	return append(b, name...)
 }

@@ -42,7 +42,7 @@ func jitterOfBoth(r *argus.Record, side int) (uint64, bool) {
 
 func appendBins(b []byte, r *argus.Record, side int) []byte {
 	v := bothIntervals(r, side)
-	return appendHistogram(b, v.Bins, v.N > 0)
+	return appendHistogram(b, v.Bins)
 }
 
 func meanActive(r *argus.Record, side int) (uint64, bool) {
@@ -67,7 +67,7 @@ func jitterActive(r *argus.Record, side int) (uint64, bool) {
 
 func appendActiveBins(b []byte, r *argus.Record, side int) []byte {
 	v := &r.Flow.Side[side].Active
-	return appendHistogram(b, v.Bins, v.N > 0)
+	return appendHistogram(b, v.Bins)
 }
 
 func meanIdle(r *argus.Record, side int) (uint64, bool) {
@@ -92,11 +92,12 @@ func jitterIdle(r *argus.Record, side int) (uint64, bool) {
 
 func appendIdleBins(b []byte, r *argus.Record, side int) []byte {
 	v := &r.Flow.Side[side].Idle
-	return appendHistogram(b, v.Bins, v.N > 0)
+	return appendHistogram(b, v.Bins)
 }
 
-func appendHistogram(b []byte, h flow.Histogram, has bool) []byte {
-	if !has {
+func appendHistogram(b []byte, h flow.Histogram) []byte {
+	if h == 0 { // of what was counted, the largest bin is 15
+
 		return b
 	}
 	for shift := 28; shift >= 0; shift -= 4 {
@@ -107,6 +108,5 @@ func appendHistogram(b []byte, h flow.Histogram, has bool) []byte {
 
 // appendSizes appends the distribution of a side's packet sizes.
 func appendSizes(b []byte, r *argus.Record, side int) []byte {
-	h := r.Flow.Side[side].Sizes
-	return appendHistogram(b, h, h != 0)
+	return appendHistogram(b, r.Flow.Side[side].Sizes)
 }

@@ -22,6 +22,34 @@ var managementFields = [...]field{
 	{"seq", "", 0, whole, 0, sequence, nil}, {"cause", "", 0, text, 0, nil, appendCause}, {"type", "", 0, text, 0, nil, appendManagementProto},
 }
 
+// eventFields are what event records show, as ra does: the text is in suser.
+var eventFields = [...]field{
+	{"stime", "", 0, moment, src, eventTime, nil}, {"ltime", "", 0, moment, dst, eventTime, nil},
+	{"sstime", "", 0, moment, src, eventTime, nil}, {"sltime", "", 0, moment, dst, eventTime, nil},
+	{"dur", "", 0, span, 0, eventDuration, nil}, {"sdur", "", 0, span, 0, eventDuration, nil},
+	{"flgs", "", 0, fixed, 0, nil, nothing}, {"proto", "", 0, text, 0, nil, appendEventProto},
+	{"saddr", "", 0, text, 0, nil, appendMonitor}, {"suser", "", 0, data, src, nil, appendEventData},
+	{"srcid", "", 0, text, 0, nil, appendSource}, {"sid", "", 0, text, 0, nil, appendMonitor}, {"node", "", 0, text, 0, nil, appendMonitor},
+	{"inf", "", 0, text, 0, nil, appendInterface}, {"seq", "", 0, whole, 0, sequence, nil},
+	{"cause", "", 0, text, 0, nil, appendCause}, {"type", "", 0, text, 0, nil, appendEventProto}, {"label", "", 0, text, 0, nil, appendLabel},
+}
+
+func eventTime(r *argus.Record, end int) (uint64, bool) {
+	if end == dst {
+		return uint64(r.Event.End), true
+	}
+	return uint64(r.Event.Start), true
+}
+
+func eventDuration(r *argus.Record, _ int) (uint64, bool) {
+	return uint64(max(r.Event.End-r.Event.Start, 0)), true
+}
+
+func appendEventProto(b []byte, _ *argus.Record, _ int) []byte { return append(b, "evt"...) }
+
+// appendEventData appends the text of an event, as it is.
+func appendEventData(b []byte, r *argus.Record, _ int) []byte { return append(b, r.Event.Data...) }
+
 // managementTime returns when the record was made (src) and when what it tells of began (dst).
 func managementTime(r *argus.Record, begin int) (uint64, bool) {
 	if begin == dst {

@@ -11,6 +11,9 @@ func hasOptions(r *argus.Record) bool { return r.Has&argus.HasTCPOptions != 0 }
 func hasPerformance(r *argus.Record) bool { return r.Has&argus.HasTCPPerf != 0 }
 
 func window(r *argus.Record, side int) (uint64, bool) {
+	if r.Added.Guess == argus.GuessUDT {
+		return uint64(r.Added.UDT.Window), side == src
+	}
 	s := &r.Flow.TCP.Side[side]
 	return uint64(s.Window) << min(s.Shift, 14), hasOptions(r) && r.Flow.Side[side].Packets > 0 // RFC 7323 section 2.3: no shift above 14
 }

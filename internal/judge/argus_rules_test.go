@@ -44,10 +44,10 @@ func (r *argusRule) excuses(d argusDifference) bool {
 	return r.theirs == strings.ReplaceAll(d.theirs, " ", "_")
 }
 
-// rules reads argus-differences.txt: a line that begins with # is the cause of the rules under it.
-func argusRules(tb testing.TB) (list []*argusRule) {
+// argusRules reads a list of differences: a line that begins with # is the cause of the rules under it.
+func argusRules(tb testing.TB, name string) (list []*argusRule) {
 	tb.Helper()
-	f, err := os.Open("argus-differences.txt")
+	f, err := os.Open(name)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -62,14 +62,16 @@ func argusRules(tb testing.TB) (list []*argusRule) {
 		case len(words) == 4 && cause != "":
 			list = append(list, &argusRule{words[0], words[1], words[2], words[3], cause, 0})
 		default:
-			tb.Fatalf("argus-differences.txt: %q is not WHERE CAPTURE FIELD THEIRS under a cause", line)
+			tb.Fatalf("%s: %q is not WHERE CAPTURE FIELD THEIRS under a cause", name, line)
 		}
 	}
 	return list
 }
 
-func (v *argusVerdict) judge(t *testing.T) {
-	list, causes := argusRules(t), map[string]int{}
+// judge holds what differs against the list of that name.
+func (v *argusVerdict) judge(t *testing.T, name string) {
+	t.Helper()
+	list, causes := argusRules(t, name), map[string]int{}
 	unlisted := 0
 next:
 	for _, d := range v.differences {
@@ -85,7 +87,7 @@ next:
 	}
 	for _, r := range list {
 		if r.used == 0 {
-			t.Errorf("argus-differences.txt: %s %s %s %s does not occur any more", r.where, r.capture, r.field, r.theirs)
+			t.Errorf("%s: %s %s %s %s does not occur any more", name, r.where, r.capture, r.field, r.theirs)
 		}
 	}
 	t.Logf("judge: argus: %d comparisons of captures, %d records, %d values, %d equal, %d differ for a listed cause, %d unlisted",

@@ -225,7 +225,7 @@ func TestArgus(t *testing.T) {
 		}
 		v.compare("live-argus3", name, ourRows(t, v5), live[name])
 	}
-	v.judge(t)
+	v.judge(t, "argus-differences.txt")
 }
 
 // sensorRows has Debian's argus meter every capture now.
