@@ -11,6 +11,7 @@ import (
 	"github.com/argus-endpoint/argus-endpoint/collector"
 	"github.com/argus-endpoint/argus-endpoint/collector/store"
 	"github.com/argus-endpoint/argus-endpoint/flow"
+	"github.com/argus-endpoint/argus-endpoint/internal/reader"
 	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
 	"github.com/gofrs/uuid/v5"
 	"github.com/klauspost/compress/zstd"
@@ -84,7 +85,7 @@ func TestFlowsFromTheStore(t *testing.T) {
 		{"--json not port 22 and host 10.0.0.2", 20},
 		{"--json - udp", 22},
 		{"--json tcp", 0},
-		{"--json -n 5", 5},
+		{"--json -N 5", 5},
 		{"--json --since 2026-11-21T20:15:00Z", 12},
 		{"--json --since 2026-11-21T20:15:00Z --until 2026-11-21T20:17:00Z", 4},
 		{"--json --aggregate", 4},
@@ -96,7 +97,7 @@ func TestFlowsFromTheStore(t *testing.T) {
 			t.Errorf("flows %s: exit %d, %d lines, %q; want %d lines", c.args, code, n, errs, c.want)
 		}
 	}
-	out, errs, _ := program(t, "flows", "--state", state, "--csv", "-n", "1", "-s", "conn_state,history,sintpkt,sjit", "port", "22")
+	out, errs, _ := program(t, "flows", "--state", state, "--csv", "-N", "1", "-s", "conn_state,history,sintpkt,sjit", "port", "22")
 	if _, row, _ := strings.Cut(out, "\n"); row != "S0,D,60000.000000,0.000000\n" {
 		t.Errorf("what the meter tells of a flow is printed as %q, %s", row, errs)
 	}
@@ -145,7 +146,7 @@ func TestFlowsSayWhatIsWrong(t *testing.T) {
 	state := t.TempDir()
 	for _, c := range []struct{ store, want string }{{"", "nothing is stored in " + filepath.Join(state, "store")}, {"gs://bucket", "neither a folder nor s3://"}} {
 		o := flowsOptions{place: &collector.Place{State: state, Store: c.store}}
-		err := o.readStore(t.Context(), &store.Query{}, &flowsOutput{})
+		err := o.readStore(t.Context(), &store.Query{}, &reader.Sink{})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("store %q: %v, want %s", c.store, err, c.want)
 		}

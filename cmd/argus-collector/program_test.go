@@ -100,7 +100,7 @@ func TestMistakesEndWithTwoAndAdvice(t *testing.T) {
 		{"flows --host someone --state " + state, "argus-collector hosts"},
 		{"flows -s nonsense --state " + state, "nonsense"},
 		{"flows --state " + state + " host", "host"},
-		{"flows -n -1 --state " + state, "-n"},
+		{"flows -N -1 --state " + state, "-N"},
 	} {
 		out, errs, code := program(t, strings.Fields(c.args)...)
 		if code != cli.ExitUsage || !strings.Contains(errs, c.want) || out != "" {

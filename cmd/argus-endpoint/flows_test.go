@@ -123,8 +123,8 @@ func TestFlowsFormats(t *testing.T) {
 	if len(all) < 10 || all[0]["saddr"] == nil || all[0]["spkts"] == nil || all[0]["stime"] == nil || all[0]["sipbytes"] == nil {
 		t.Fatalf("%d objects, the first %v", len(all), all)
 	}
-	if n := len(objects(t, call(t, nil, "flows", "-r", pcap, "--json", "-n", "3").stdout)); n != 3 {
-		t.Errorf("-n 3 prints %d flows", n)
+	if n := len(objects(t, call(t, nil, "flows", "-r", pcap, "--json", "-N", "3").stdout)); n != 3 {
+		t.Errorf("-N 3 prints %d flows", n)
 	}
 	rows, err := csv.NewReader(strings.NewReader(call(t, nil, "flows", "-r", pcap, "--csv", "-s", "saddr,dport,spkts").stdout)).ReadAll()
 	if err != nil || len(rows) != len(all)+1 || strings.Join(rows[0], " ") != "saddr dport spkts" {

@@ -133,7 +133,7 @@ func TestRunStatusFlowsAndSecondAgent(t *testing.T) {
 	if r := call(t, nil, "flows", "--state", p.state, "-i", "eth9"); r.code != 2 || !strings.Contains(r.stderr, "no such interface") {
 		t.Errorf("flows -i eth9: exit code %d, %s", r.code, r.stderr)
 	}
-	liveFlow(t, "flows", "--state", p.state, "-i", "lo", "-n", "1", "--json", "udp and port 9")
+	liveFlow(t, "flows", "--state", p.state, "-i", "lo", "-N", "1", "--json", "udp and port 9")
 	if r := call(t, nil, "status", "--json", "--state", p.state); len(objects(t, strings.ReplaceAll(r.stdout, "\n", "")+"\n")) != 1 {
 		t.Errorf("status --json: %s", r.stdout)
 	}
@@ -142,7 +142,7 @@ func TestRunStatusFlowsAndSecondAgent(t *testing.T) {
 	if err := p.Wait(); err != nil || time.Since(began) > 2*time.Second {
 		t.Errorf("after SIGTERM: %v in %s", err, time.Since(began))
 	}
-	if out := liveFlow(t, "flows", "--state", p.state, "-n", "1", "--json", "udp and port 9"); !strings.Contains(out, "capturing a second time") {
+	if out := liveFlow(t, "flows", "--state", p.state, "-N", "1", "--json", "udp and port 9"); !strings.Contains(out, "capturing a second time") {
 		t.Errorf("without an agent, stderr says %q", out)
 	}
 }

@@ -199,7 +199,7 @@ func TestFleet(t *testing.T) {
 			}
 			return true
 		})
-		f.command("receive", "flows", "-n", "1") // it flushes every shard
+		f.command("receive", "flows", "-N", "1") // it flushes every shard
 		if hosts := f.command("receive", "hosts", "list"); strings.Count(hosts, "sensor-") != len(all) {
 			f.t.Errorf("hosts of the cluster:\n%s", hosts)
 		}
