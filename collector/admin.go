@@ -15,6 +15,7 @@ import (
 
 	"github.com/argus-endpoint/argus-endpoint/collector/journal"
 	"github.com/argus-endpoint/argus-endpoint/collector/receive"
+	"github.com/argus-endpoint/argus-endpoint/collector/store"
 	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
 	"github.com/gofrs/uuid/v5"
 	"github.com/klauspost/compress/zstd"
@@ -27,6 +28,7 @@ const (
 	pathFlush  = "/v1/flush"  // POST: all that has arrived goes into the store
 	pathStatus = "/v1/status" // GET: Status as JSON
 	pathSeen   = "/v1/seen"   // GET: when each monitor was here, as parseSeen reads it
+	pathIngest = "/v1/ingest" // POST: a batch that no agent has sent, with the headers of ingestHeaders, goes into the journal
 )
 
 // followTimeout is for a follower that does not read.
@@ -68,7 +70,11 @@ func (s *Server) serveAdmin(ctx context.Context, l net.Listener) error {
 		w.WriteHeader(http.StatusNoContent)
 	})
 	mux.HandleFunc("GET "+pathStatus, s.status)
+	mux.HandleFunc("POST "+pathIngest, s.ingest)
 	mux.HandleFunc("GET "+pathSeen, func(w http.ResponseWriter, _ *http.Request) {
+		if s.seen == nil { // it takes nothing from agents
+			return
+		}
 		for _, b := range s.seen.messages() {
 			w.Write(b) // a reader that went away needs no answer
 		}
@@ -98,7 +104,11 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", wire.ContentJSON)
-	json.NewEncoder(w).Encode(Status{s.addr.String(), s.Advertised(), s.receiver.Stats(), st}) // a reader that went away needs no answer
+	status := Status{Advertise: s.Advertised(), Journal: st}
+	if s.receiver != nil {
+		status.Listen, status.Receive = s.addr.String(), s.receiver.Stats()
+	}
+	json.NewEncoder(w).Encode(status) // a reader that went away needs no answer
 }
 
 // follow streams the batches that arrive from now on. Each is an Argus stream of its own, which readers take one after another.
@@ -145,7 +155,7 @@ func follow(ctx context.Context, j *journal.Journal, wanted func(*journal.Entry)
 		if err != nil {
 			return err
 		}
-		if !wanted(&e) {
+		if !wanted(&e) || e.Origin == store.Import { // what files say is of another time
 			continue
 		}
 		if stream, err = unzip.DecodeAll(e.Body, stream[:0]); err != nil {

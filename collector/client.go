@@ -1,12 +1,14 @@
 package collector
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -135,6 +137,13 @@ func askBody(ctx context.Context, state, path string, limit int64) ([]byte, erro
 }
 
 func ask(ctx context.Context, state, method, path string) (io.ReadCloser, error) {
+	return send(ctx, state, method, path, nil, nil)
+}
+
+// errBusy tells that the collector cannot do now what it was asked for.
+var errBusy = errors.New("ask the collector")
+
+func send(ctx context.Context, state, method, path string, header http.Header, body []byte) (io.ReadCloser, error) {
 	socket := filepath.Join(state, socketFile)
 	client := http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
@@ -142,10 +151,11 @@ func ask(ctx context.Context, state, method, path string) (io.ReadCloser, error)
 			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 		},
 	}}
-	req, err := http.NewRequestWithContext(ctx, method, "http://collector"+path, nil)
+	req, err := http.NewRequestWithContext(ctx, method, "http://collector"+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
+	maps.Copy(req.Header, header)
 	resp, err := client.Do(req)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED):
@@ -157,7 +167,11 @@ func ask(ctx context.Context, state, method, path string) (io.ReadCloser, error)
 	case resp.StatusCode >= 300:
 		why, _ := io.ReadAll(io.LimitReader(resp.Body, 1000)) // as much as there is
 		resp.Body.Close()
-		return nil, fmt.Errorf("ask the collector for %s: %s: %s", path, resp.Status, strings.TrimSpace(string(why)))
+		err := fmt.Errorf("for %s: %s: %s", path, resp.Status, strings.TrimSpace(string(why)))
+		if resp.StatusCode == http.StatusServiceUnavailable {
+			return nil, fmt.Errorf("%w %w", errBusy, err)
+		}
+		return nil, fmt.Errorf("ask the collector %w", err)
 	}
 	return resp.Body, nil
 }

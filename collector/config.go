@@ -19,7 +19,7 @@ const DefaultPort = 4561
 // Config is what a Server is made of.
 type Config struct {
 	Place                         // where everything is kept
-	Receive, Write bool           // the roles: without a cluster both
+	Receive, Write bool           // the roles: without a cluster both, or one that only writes what comes by its local socket
 	Listen         string         // host:port for agents; an empty host is every address
 	Advertise      []string       // host:port under which agents reach this collector; empty: its host name and the port of Listen
 	CommitInterval time.Duration  // records are in Parquet after this long, or earlier
@@ -52,8 +52,8 @@ func (c *Config) Check() error {
 	if err := c.Place.Check(); err != nil {
 		return err
 	}
-	if !(c.Receive && c.Write) && !c.Clustered() {
-		return errors.New("a receiver and a writer of their own share a NATS cluster: name it with --nats")
+	if !c.Write && !c.Clustered() {
+		return errors.New("a receiver of its own shares a NATS cluster with writers: name it with --nats")
 	}
 	if c.Write && c.Clustered() && c.Store == "" {
 		return errNoStore

@@ -18,7 +18,7 @@ import (
 // keepAccount is store.Config.Account.
 func keepAccount(state []byte, e *store.Evidence) (next []byte, missing []store.Missing) {
 	next, rows := account.Step(state, &account.Evidence{Monitor: e.Monitor, Epoch: e.Epoch, Received: e.Received, Previous: e.Previous,
-		Sent: e.Sent, Record: e.Record, Gap: (*account.Gap)(e.Gap)})
+		Sent: e.Sent, Record: e.Record, Gap: (*account.Gap)(e.Gap), Sensor: e.Sensor})
 	for _, m := range rows {
 		missing = append(missing, store.Missing(m))
 	}

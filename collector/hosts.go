@@ -6,10 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/argus-endpoint/argus-endpoint/argus"
 	"github.com/argus-endpoint/argus-endpoint/collector/account"
 	"github.com/argus-endpoint/argus-endpoint/collector/pki"
 	"github.com/argus-endpoint/argus-endpoint/collector/store"
@@ -29,12 +31,13 @@ const (
 	HostPending      HostState = "pending"      // it waits for approval, or has not come for its certificate since
 	HostStopped      HostState = "stopped"      // its agent was stopped in order
 	HostRevoked      HostState = "revoked"      // it is refused
+	HostImported     HostState = "imported"     // its records are from files
 	HostUp           HostState = "up"
 )
 
 // HostStates returns all states, the worst first.
 func HostStates() []HostState {
-	return []HostState{HostCloned, HostInconsistent, HostBlind, HostSilent, HostUnknown, HostPending, HostStopped, HostRevoked, HostUp}
+	return []HostState{HostCloned, HostInconsistent, HostBlind, HostSilent, HostUnknown, HostPending, HostStopped, HostRevoked, HostImported, HostUp}
 }
 
 // cloneMemory is for how long a host counts as a clone after two lives of it came in turn.
@@ -51,6 +54,7 @@ type Host struct {
 	Arch        string       `json:"arch"`
 	Version     string       `json:"version"`
 	Labels      pki.Labels   `json:"labels"`
+	Origin      string       `json:"origin,omitempty"` // radium, import: how the latest records came that no agent has sent
 	State       HostState    `json:"state"`
 	Why         string       `json:"why,omitempty"`
 	Fingerprint string       `json:"fingerprint,omitempty"` // of the key that it has, or that waits
@@ -117,6 +121,11 @@ func Hosts(ctx context.Context, p *Place, q Query) ([]Host, error) {
 
 func monitorsOf(ctx context.Context, p *Place) (map[uuid.UUID]*pki.Monitor, error) {
 	authority, err := p.FindAuthority(ctx)
+	if errors.Is(err, fs.ErrNotExist) { // a place without agents, into which files were imported
+		if v, none := p.OpenView(ctx); none == nil {
+			return nil, v.Close()
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -138,12 +147,21 @@ func meet(monitors map[uuid.UUID]*pki.Monitor, marks []store.Mark) map[uuid.UUID
 	for _, m := range marks {
 		h := hosts[m.Monitor]
 		if h == nil {
-			h = &Host{Monitor: m.Monitor}
+			h = &Host{Monitor: m.Monitor, Name: sensorName(m.Monitor)}
 			hosts[m.Monitor] = h
 		}
 		h.add(&m)
 	}
 	return hosts
+}
+
+// sensorName returns the identity of a sensor that has no name: an address, a number or a word; empty when it is only a UUID.
+func sensorName(host uuid.UUID) string {
+	id := argus.HostID(host)
+	if _, is := id.UUID(); is {
+		return ""
+	}
+	return id.String()
 }
 
 func (q *Query) wants(h *Host) bool {
@@ -157,7 +175,7 @@ func (h *Host) add(m *store.Mark) {
 		h.First = m.First
 	}
 	if !m.Last.Before(h.Last) {
-		h.Last, h.Sequence = m.Last, m.Sequence
+		h.Last, h.Sequence, h.Origin = m.Last, m.Sequence, m.Origin
 	}
 	h.Records += m.Records
 	h.Lost += m.Lost
@@ -169,6 +187,10 @@ func (h *Host) judge(m *pki.Monitor, c *account.Condition, q *Query) {
 	limit := c.Quiet(q.Silent)
 	h.quiet = q.Now.Sub(c.Received) > limit
 	switch {
+	case m == nil && h.Origin == store.Import:
+		h.State, h.Why = HostImported, "its records are from files: nobody knows whether they are all"
+	case m == nil && h.Origin == store.Radium:
+		h.judgeSensor(c, q, limit)
 	case m == nil:
 		h.State, h.Why = HostUnknown, "it has no certificate of this authority"
 	case m.Revoked:
@@ -193,6 +215,21 @@ func (h *Host) judge(m *pki.Monitor, c *account.Condition, q *Query) {
 		h.State, h.Why = HostInconsistent, "does not close: "+c.Broken
 	default:
 		h.State, h.Why = HostUp, notes(h, c, q.Now)
+	}
+}
+
+// judgeSensor finds the state of an Argus sensor from which radium collects.
+func (h *Host) judgeSensor(c *account.Condition, q *Query, limit time.Duration) {
+	h.Name = argus.HostID(h.Monitor).String()
+	switch {
+	case c.Stopped:
+		h.State, h.Why = HostStopped, "since "+Ago(q.Now, c.Last)
+	case q.Now.Sub(h.Heard) > limit:
+		h.State, h.Why = HostSilent, "for "+Ago(q.Now, h.Heard)+", by way of radium"
+	case c.First.IsZero():
+		h.State, h.Why = HostUp, "it comes through another radium, which does not say how complete it is"
+	default:
+		h.State, h.Why = HostUp, "an Argus sensor: what it drops counts, what it never saw does not"
 	}
 }
 

@@ -20,10 +20,12 @@ func root() *ffcli.Command {
   argus-collector gaps --since 1h                when nobody was looking, and why
   argus-collector flows --follow                 what happens now
   argus-collector flows --since 1h port 443      what happened in the last hour
+  argus-collector import /var/log/argus/archive  bring files of Argus or Zeek into the store
+  argus-collector radium 192.0.2.10              collect from Argus sensors and radiums too
 
 Exit codes: 0 done, 1 failed, 2 wrong flag or configuration, 3 another collector owns the state folder.`,
 	}
-	r.Subcommands = []*ffcli.Command{runCommand(), receiveCommand(), writeCommand(), tokenCommand(), caCommand(), hostsCommand(), gapsCommand(), eventsCommand(), flowsCommand(), feedCommand(), filesCommand(), cli.VersionCommand("argus-collector")}
+	r.Subcommands = []*ffcli.Command{runCommand(), receiveCommand(), writeCommand(), tokenCommand(), caCommand(), hostsCommand(), gapsCommand(), eventsCommand(), flowsCommand(), feedCommand(), filesCommand(), importCommand(), radiumCommand(), cli.VersionCommand("argus-collector")}
 	r.Subcommands = append(r.Subcommands, cli.Completion(r))
 	return r
 }

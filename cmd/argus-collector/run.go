@@ -88,6 +88,9 @@ func roleCommand(name, short, long string, receive, write bool) *ffcli.Command {
 			if len(args) > 0 {
 				return cli.Usagef("%s takes no argument, got %q", name, args[0])
 			}
+			if !receive && !c.Clustered() {
+				return cli.Usagef("a writer of its own shares a NATS cluster with receivers: name it with --nats")
+			}
 			if err := c.Check(); err != nil {
 				return cli.Usagef("%w", err)
 			}

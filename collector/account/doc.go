@@ -23,6 +23,7 @@ const (
 	Asleep       Reason = "asleep"        // the host slept, or the agent was frozen
 	SpoolFull    Reason = "spool-full"    // the spool gave up its oldest records
 	RingOverrun  Reason = "ring-overrun"  // the kernel's ring had no room for frames
+	Disconnected Reason = "disconnected"  // an Argus sensor ran on, and nobody collected from it
 	NeverArrived Reason = "never-arrived" // sequences that the agent does not say it gave up
 	Lost         Reason = "lost"          // records that the spool did not take, lost with memory or damage, or that were set aside
 	NotMetering  Reason = "not-metering"  // an interface that is to be metered is not, or its meter sees nothing of what passes
@@ -31,7 +32,7 @@ const (
 
 // Reasons returns all reasons.
 func Reasons() []Reason {
-	return []Reason{Stopped, Killed, Asleep, SpoolFull, RingOverrun, NeverArrived, Lost, NotMetering, Silent}
+	return []Reason{Stopped, Killed, Asleep, SpoolFull, RingOverrun, Disconnected, NeverArrived, Lost, NotMetering, Silent}
 }
 
 // Evidence is one thing that arrived from a monitor: a status or event record, or a gap before it.
@@ -43,6 +44,7 @@ type Evidence struct {
 	Sent     time.Time     // the agent's clock when it sent the batch, zero when it does not say
 	Record   *argus.Record // either a record of kind event or management, new and in the order of the sequences; borrowed
 	Gap      *Gap          // or sequences that will not come, before the first record behind them
+	Sensor   bool          // of an Argus sensor: its status records are all that it says of itself
 }
 
 // Gap is a run of sequences that never came.

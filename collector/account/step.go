@@ -140,10 +140,15 @@ func (f *fold) management(m *argus.Management) {
 		f.row(Missing{From: c.Last, To: now}, Stopped)
 	case m.Cause == flow.CauseStart && f.cut():
 		f.row(Missing{From: c.Last, To: now}, Stopped)
+	case m.Cause == flow.CauseStart && f.e.Sensor && !f.at(time.Unix(0, m.Start)).After(c.Last): // it greets who connects again
+		f.row(Missing{From: c.Last, To: now}, Disconnected)
 	case m.Cause == flow.CauseStart:
 		f.row(Missing{From: c.Last, To: now}, Killed)
 	default:
 		f.pause(now)
+	}
+	if f.e.Sensor && m.Cause != flow.CauseStart && m.Dropped > 0 {
+		f.row(Missing{From: f.at(time.Unix(0, m.Start)), To: now, Packets: uint64(m.Dropped)}, RingOverrun)
 	}
 	f.bound(now)
 	if m.Cause == flow.CauseStart {

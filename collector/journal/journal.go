@@ -41,7 +41,8 @@ type Batch struct {
 	First, Last uint64     // sequences of the first and the last record
 	Dropped     uint64     // sequences directly before First that never come
 	Received    time.Time  // when the receiver took it
-	Body        []byte     // zstd: an Argus v5 stream
+	Origin      string     // how it came: empty of an agent
+	Body        []byte     // zstd: an Argus stream
 }
 
 // Entry is a batch at its place in the journal.

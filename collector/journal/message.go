@@ -11,15 +11,15 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// headerReceived is the receive time, nanoseconds since 1970. The other headers are those of the wire contract;
-// the monitor is the last word of the subject.
-const headerReceived = "Argus-Received"
+// headerReceived is the receive time, nanoseconds since 1970; headerOrigin is not there when it is empty. The other headers are
+// those of the wire contract; the monitor is the last word of the subject.
+const headerReceived, headerOrigin = "Argus-Received", "Argus-Origin"
 
 // headerBytes is more than the headers of a batch have.
 const headerBytes = 64 << 10
 
 func (b *Batch) message(subjects string) *nats.Msg {
-	return &nats.Msg{
+	msg := &nats.Msg{
 		Subject: subjects + b.Monitor.String(),
 		Data:    b.Body,
 		Header: nats.Header{
@@ -30,6 +30,10 @@ func (b *Batch) message(subjects string) *nats.Msg {
 			headerReceived:     {strconv.FormatInt(b.Received.UnixNano(), 10)},
 		},
 	}
+	if b.Origin != "" {
+		msg.Header.Set(headerOrigin, b.Origin)
+	}
+	return msg
 }
 
 func entryOf(msg jetstream.Msg) (e Entry, err error) {
@@ -55,6 +59,6 @@ func entryOf(msg jetstream.Msg) (e Entry, err error) {
 		return e, err
 	}
 	received, err := strconv.ParseInt(h.Get(headerReceived), 10, 64)
-	e.Received = time.Unix(0, received)
+	e.Received, e.Origin = time.Unix(0, received), h.Get(headerOrigin)
 	return e, err
 }

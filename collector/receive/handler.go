@@ -35,6 +35,7 @@ type Batch struct {
 	First, Last uint64 // sequences; there are Last-First+1 records
 	Dropped     uint64 // sequences directly before First that never come
 	Received    time.Time
+	Origin      string // empty: an agent
 	Body        []byte // zstd, as it was sent
 }
 

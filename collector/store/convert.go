@@ -6,9 +6,6 @@ import (
 	"github.com/gofrs/uuid/v5"
 )
 
-// idUUID is the kind of an argus.ID that is a UUID (Argus record format, section 2.1).
-const idUUID = 0x22
-
 // firstPresence is the lowest bit of Row.Presence that is not one of argus.Has; sizesFollow is the highest.
 const (
 	firstPresence = 1 << 16
@@ -53,6 +50,7 @@ func (row *Row) fill(r *argus.Record, names *names) {
 	row.fillSizes(f)
 	row.fillIntervals(f)
 	row.fillExtra(r, names)
+	row.fillForeign(r, names)
 }
 
 // fillTCP stores what is predictable as its difference from the prediction, which is mostly 0.
@@ -74,6 +72,9 @@ func (row *Row) fillTCP(t *flow.TCP) {
 // record gives back what fill was given, with times cut to microseconds: all of it, or the parts that are asked for.
 func (row *Row) record(r *argus.Record, parts Parts) {
 	if parts == 0 {
+		if row.foreign(r) {
+			return
+		}
 		*r = argus.Record{}
 		row.rest(r)
 	}
@@ -103,9 +104,9 @@ func (row *Row) counts(s, d *flow.Side) {
 
 // key gives back who sent the record, and what flow it is about.
 func (row *Row) key(r *argus.Record) {
-	r.Kind, r.Version, r.Cause, r.Sequence = argus.KindFlow, argus.V5, flow.Cause(row.Cause), uint32(row.Sequence)
+	r.Kind, r.Version, r.Cause, r.Sequence = argus.KindFlow, argus.V5, flow.Cause(row.Cause), uint32(row.Sequence)+row.SeqMore
 	if id, err := uuid.FromString(row.Monitor); err == nil {
-		r.Monitor = argus.ID{Kind: idUUID, Bytes: id}
+		r.Monitor = argus.HostID(id)
 	}
 	r.Interface = [4]byte{}
 	copy(r.Interface[:], row.Interface)

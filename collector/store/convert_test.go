@@ -34,7 +34,7 @@ func TestEveryFieldIsKept(t *testing.T) {
 	f.Side[1].First, f.Side[1].Last = base+3000, base+8000
 	r := argus.Record{Kind: argus.KindFlow, Version: argus.V5, Cause: f.Cause, Interface: [4]byte{'e', 't', 'h'}, Has: 0x1ff,
 		ICMP: 2, Gap: [2]int32{-5, 6}, Flow: *f, Label: []byte("{}"), Sequence: 9, Hash: 0xdeadbeef, HashIndex: 7}
-	r.Monitor = argus.ID{Kind: idUUID, Bytes: monitor}
+	r.Monitor = argus.HostID(monitor)
 	if back := through(&r); !reflect.DeepEqual(back, r) {
 		t.Errorf("\n got %+v\nwant %+v", back, r)
 	}

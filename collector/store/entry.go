@@ -36,6 +36,7 @@ type Mark struct {
 	Repeated uint64     `json:"repeated"` // records that came again and were dropped
 	First    time.Time  `json:"first"`    // when the first and the last batch were received
 	Last     time.Time  `json:"last"`
+	Origin   string     `json:"origin,omitempty"` // Batch.Origin
 }
 
 // Gap is a run of sequences that never came.

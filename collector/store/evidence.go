@@ -21,6 +21,7 @@ type Evidence struct {
 	Previous time.Time     // of the epoch's batch before; zero: there was none
 	Record   *argus.Record // an event or status record, new and in order; lent
 	Gap      *Gap          // or sequences that will not come
+	Sensor   bool          // of an Argus sensor, which makes no reports beside its status records
 }
 
 // Missing is an interval for which records of a monitor are missing: a row of the table gaps.

@@ -33,14 +33,14 @@ const (
 
 // columnsOfParts are the columns that make the parts of a record; those of the key 0 are needed for any.
 var columnsOfParts = map[Parts][]string{
-	0:          {"sequence", "flowid", "cause", "endreason", "stime"},
+	0:          {"sequence", "seqmore", "flowid", "cause", "endreason", "stime"},
 	PartKey:    {"interface", "family", "proto", "type", "saddr", "daddr", "sport", "dport", "initiator"},
 	PartTimes:  {"ltime", "safter", "sbefore", "dafter", "dbefore", "age", "spkts", "dpkts", "synack"},
 	PartCounts: {"spkts", "dpkts", "sbytes", "dbytes", "sl2more", "dl2more", "sappbytes", "dappbytes"},
 }
 
 // notInRecords are the columns that no record has: they are for other engines.
-var notInRecords = []string{"monitor", "epoch", "received", "state", "conn_state"}
+var notInRecords = []string{"monitor", "epoch", "received", "state", "conn_state", "sas", "das", "sco", "dco"}
 
 // columns returns the columns to choose by, and those that the records of the chosen rows need besides.
 func (q *Query) columns() (choose, fill func(name string) bool) {

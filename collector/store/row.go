@@ -144,6 +144,13 @@ type Row struct {
 	SData []byte `parquet:"suser"`     // the first octets of the payload, when the sensor keeps them
 	DData []byte `parquet:"duser"`
 	Extra string `parquet:"extra,dict"` // JSON: tunnel, icmp, resp, esp
+
+	SAS     uint32 `parquet:"sas,dict"` // what others have added
+	DAS     uint32 `parquet:"das,dict"`
+	SCO     string `parquet:"sco,dict"`
+	DCO     string `parquet:"dco,dict"`
+	SeqMore uint32 `parquet:"seqmore,dict"` // by which the sensor's own sequence number is more than sequence
+	Raw     []byte `parquet:"raw"`          // the Argus record, where the other columns do not say all of it
 }
 
 // EventRow is a status or event record as the files of the table events hold it.

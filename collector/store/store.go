@@ -24,8 +24,15 @@ type Batch struct {
 	First, Last uint64
 	Dropped     uint64
 	Received    time.Time
-	Body        []byte // zstd: an Argus v5 stream
+	Origin      string // Radium, Import; empty: an agent
+	Body        []byte // zstd: an Argus stream
 }
+
+// How records came into the store that no agent has sent.
+const (
+	Radium = "radium" // from a sensor or a radium, as they were made
+	Import = "import" // from a file, of any time
+)
 
 // Config is what a store needs besides its bucket. All of it may be left out.
 type Config struct {
@@ -101,9 +108,9 @@ func (s *Store) addRecords(key epochKey, mark *Mark, b *Batch) (err error) {
 	if s.stream, err = s.unzip.DecodeAll(b.Body, s.stream[:0]); err != nil {
 		return err
 	}
-	evidence := Evidence{Monitor: b.Monitor, Epoch: b.Epoch, Received: b.Received, Previous: mark.Last}
+	evidence := Evidence{Monitor: b.Monitor, Epoch: b.Epoch, Received: b.Received, Previous: mark.Last, Sensor: b.Origin == Radium}
 	if mark.First.IsZero() {
-		mark.First = b.Received
+		mark.First, mark.Origin = b.Received, b.Origin
 	}
 	mark.Last = b.Received
 	defer func() { s.pending.marks[key] = *mark }() // after an error too: rows were added
@@ -120,8 +127,11 @@ func (s *Store) addRecords(key epochKey, mark *Mark, b *Batch) (err error) {
 			continue
 		case next > mark.Sequence:
 			base.Sequence = int64(next)
+			if b.Origin == Import {
+				base.Received = imported(r, b.Received)
+			}
 			s.add(&base, r)
-			if r.Kind != argus.KindFlow {
+			if r.Kind != argus.KindFlow && b.Origin != Import {
 				evidence.Record = r
 				s.account(&evidence)
 			}
@@ -133,6 +143,18 @@ func (s *Store) addRecords(key epochKey, mark *Mark, b *Batch) (err error) {
 		next++
 	}
 	return nil
+}
+
+// imported returns when an imported record came to whoever made the file: nobody knows, and its end is the best guess.
+func imported(r *argus.Record, now time.Time) int64 {
+	_, last := r.Flow.Span()
+	switch r.Kind {
+	case argus.KindManagement:
+		last = r.Management.Now
+	case argus.KindEvent:
+		last = r.Event.End
+	}
+	return min(micro(last), now.UnixMicro())
 }
 
 // add appends the row of one record; base has what the record does not say.

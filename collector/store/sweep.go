@@ -67,7 +67,7 @@ func (s *state) outlived(before time.Time) (gone []epochKey) {
 	for k, mark := range s.marks {
 		if mark.Last.Before(before) { // what comes again would not be there twice
 			gone = append(gone, k)
-		} else {
+		} else if mark.Origin != Import { // whose number an operator decides
 			epochs[k.Monitor]++
 		}
 	}
@@ -77,7 +77,7 @@ func (s *state) outlived(before time.Time) (gone []epochKey) {
 		}
 		var marks []Mark
 		for k, mark := range s.marks {
-			if k.Monitor == monitor {
+			if k.Monitor == monitor && mark.Origin != Import {
 				marks = append(marks, mark)
 			}
 		}
