@@ -62,7 +62,7 @@ func (t *Table) visit(n uint32) bool {
 	e := t.entries.at(n)
 	gives := false
 	switch {
-	case coarse(t.clock)-e.seen >= idle[e.class]:
+	case coarse(t.clock)-e.seen >= t.idle[e.class]:
 		end := EndIdle
 		if e.state&closed != 0 {
 			end = EndDetected
@@ -83,7 +83,7 @@ func (t *Table) visit(n uint32) bool {
 		t.requeue(n, e, t.after(e.begun, coarse(t.status)))
 		return false
 	}
-	t.requeue(n, e, t.after(e.seen, idle[e.class]))
+	t.requeue(n, e, t.after(e.seen, t.idle[e.class]))
 	return gives
 }
 

@@ -13,6 +13,7 @@ import (
 type Config struct {
 	MaxFlows       int           // open flows; when the table is full the least valuable one is evicted
 	StatusInterval time.Duration // an active flow reports this often (ARGUS_FLOW_STATUS_INTERVAL)
+	Timeouts       Timeouts      // a flow is forgotten after this silence
 	UserData       int           // octets of payload kept of each side in each record; 0: none (ARGUS_CAPTURE_DATA_LEN)
 
 	// Grow is asked before a flow beyond MaxFlows begins: how many may be open from now on. Nil: no more.
@@ -43,7 +44,8 @@ type Stats struct {
 // Table meets both directions of every flow in one entry. One goroutine owns it.
 type Table struct {
 	config  Config
-	status  int64 // the status interval, ns
+	status  int64           // the status interval, ns
+	idle    [classes]uint32 // how long a flow of each class is kept without a packet, coarse
 	index   index
 	hasher  hasher
 	entries slab[entry]
@@ -80,7 +82,7 @@ const longestStatus = math.MaxInt32 << coarseShift
 // NewTable returns an empty table.
 func NewTable(c Config) *Table {
 	t := &Table{
-		config: c, status: min(int64(c.StatusInterval), longestStatus),
+		config: c, status: min(int64(c.StatusInterval), longestStatus), idle: c.Timeouts.byClass(),
 		index: newIndex(), wheel: newWheel(),
 		waiting: queue{none, none}, over: queue{none, none}, open: queue{none, none},
 		data:  userData{limit: min(max(c.UserData, 0), userDataMax)},
@@ -161,7 +163,7 @@ func (t *Table) find(key *packed, hash uint32) (uint32, *entry) {
 // the flow is still open: one that is over goes, because it was silent for too long, or because its tuple was reused
 // by a new connection.
 func (t *Table) settle(n uint32, e *entry, p *Packet, reversed bool, now int64) (open, reused bool) {
-	if coarse(now)-e.seen >= idle[e.class] {
+	if coarse(now)-e.seen >= t.idle[e.class] {
 		t.finish(n, CauseTimeout, EndIdle)
 		return false, false
 	}
@@ -173,7 +175,7 @@ func (t *Table) settle(n uint32, e *entry, p *Packet, reversed bool, now int64) 
 	if e.unreported() && coarse(now)-e.begun >= coarse(t.status) {
 		t.record(e, &t.ready[t.nready], CauseStatus, EndNone)
 		t.nready++
-		t.requeue(n, e, t.after(e.seen, idle[e.class]))
+		t.requeue(n, e, t.after(e.seen, t.idle[e.class]))
 	}
 	return true, false
 }

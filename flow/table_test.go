@@ -239,28 +239,40 @@ func TestIdleTimeouts(t *testing.T) {
 	}
 	icmp := packet(t0, ProtoICMP, alice, bob, 1, 1, 98, 64)
 	icmp.Type = 8 << 8
+	link := packet(t0, 0, alice, bob, 0, 0, 60, 0)
+	link.Family = FamilyEthernet
+	arp := packet(t0, 0, alice, bob, 0, 0, 60, 0)
+	arp.Family = FamilyARP
+	own := DefaultConfig()
+	own.Timeouts = Timeouts{IP: 41e9, TCP: 42e9, Fallow: 43e9, ICMP: 44e9, IGMP: 45e9, Fragment: 46e9, ARP: 47e9, Other: 65534e9}
 	for _, c := range []struct {
-		name string
-		p    []*Packet
-		idle int64 // s
+		name  string
+		p     []*Packet
+		idle  int64 // s
+		other int64 // with times of one's own
 	}{
-		{"UDP", []*Packet{udp(t0, true, 1)}, 30},
-		{"ICMP", []*Packet{icmp}, 5},
-		{"TCP half open", tcp(SYN), 60},
-		{"TCP refused", tcp(SYN, RST|ACK), 10},
-		{"TCP established", tcp(SYN, SYN|ACK, ACK), 7260},
-		{"other", []*Packet{packet(t0, 89, alice, bob, 0, 0, 60, 0)}, 30},
+		{"UDP", []*Packet{udp(t0, true, 1)}, 30, 41},
+		{"ICMP", []*Packet{icmp}, 5, 44},
+		{"IGMP", []*Packet{packet(t0, 2, alice, bob, 0, 0, 60, 0)}, 30, 45},
+		{"ARP", []*Packet{arp}, 5, 47},
+		{"TCP half open", tcp(SYN), 60, 42},
+		{"TCP refused", tcp(SYN, RST|ACK), 10, 10},
+		{"TCP established", tcp(SYN, SYN|ACK, ACK), 7260, 85},
+		{"other of IP", []*Packet{packet(t0, 89, alice, bob, 0, 0, 60, 0)}, 30, 41},
+		{"not IP", []*Packet{link}, 30, 65534},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for _, late := range []int64{-1e6, 1e6} {
-				m := newMeter()
-				m.add(c.p...)
-				again := *c.p[0]
-				again.Time = t0 + c.idle*second + late
-				again.TCP.Flags = ACK
-				m.add(&again)
-				if flows := m.Stats().Flows; (flows == 2) != (late > 0) {
-					t.Errorf("a packet %+d ns from the timeout: %d flows", late, flows)
+				for idle, config := range map[int64]Config{c.idle * second: DefaultConfig(), c.other * second: own} {
+					m := &meter{Table: NewTable(config)}
+					m.add(c.p...)
+					again := *c.p[0]
+					again.Time = t0 + idle + late
+					again.TCP.Flags = ACK
+					m.add(&again)
+					if flows := m.Stats().Flows; (flows == 2) != (late > 0) {
+						t.Errorf("a packet %+d ns from the timeout of %d ns: %d flows", late, idle, flows)
+					}
 				}
 			}
 		})
