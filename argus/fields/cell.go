@@ -58,23 +58,16 @@ func newCells(c Columns, s Style) cells {
 	return p
 }
 
-// prints tells whether records of this kind are printed, and counts the record if so.
+// prints tells whether records of this kind are printed, and counts flows.
 func (p *cells) prints(r *argus.Record) bool {
-	p.lastStart, p.lastEnd = p.start, p.end
-	switch r.Kind {
-	case argus.KindFlow:
+	if r.Kind == argus.KindFlow {
+		p.lastStart, p.lastEnd = p.start, p.end
 		p.start, p.end = r.Flow.Span()
-	case argus.KindManagement:
-		p.start, p.end = r.Management.Now, r.Management.Now
-	case argus.KindEvent:
-		p.start, p.end = r.Event.Start, r.Event.End
-	default:
-		return false
+		if p.rank++; p.rank == 1 {
+			p.first = p.start
+		}
 	}
-	if p.rank++; p.rank == 1 {
-		p.first = p.start
-	}
-	return true
+	return r.Kind != argus.KindOther
 }
 
 // number returns a field's number and its kind.

@@ -142,7 +142,7 @@ func check(t *testing.T, b []byte) {
 		if err != nil {
 			break
 		}
-		if r.Kind == argus.KindFlow || r.Kind == argus.KindManagement {
+		if r.Kind != argus.KindOther {
 			flows++
 		}
 		for _, p := range printers {

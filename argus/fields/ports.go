@@ -72,6 +72,9 @@ func appendPortText(b []byte, r *argus.Record, side int, s *services) []byte {
 	case k.Proto == flow.ProtoICMPv6:
 		return hex4(b, uint16(v))
 	case k.Proto == flow.ProtoTCP || k.Proto == flow.ProtoUDP:
+		if v == 0 {
+			return b
+		}
 		if name := s.name(uint16(v), k.Proto); name != "" {
 			return append(b, name...)
 		}

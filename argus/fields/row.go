@@ -72,7 +72,7 @@ func (p *Row) Append(b []byte, r *argus.Record) []byte {
 		}
 		switch {
 		case !separated:
-			b = align(b, p.value, c.width, c.left)
+			b = align(b, p.value, c.width, c.left && (c.kind != port || r.Kind == argus.KindFlow))
 		case c.kind == fixed:
 			b = p.appendFixed(b, c, r)
 		default:
@@ -93,7 +93,10 @@ func (p *Row) appendFixed(b []byte, c *cell, r *argus.Record) []byte {
 	case c.left:
 		return append(align(b, p.value, int(c.field.width), true), ' ')
 	}
-	return bytes.TrimRight(align(b, p.value, int(c.field.width), false), " ")
+	for range int(c.field.width) - len(p.value) {
+		b = append(b, ' ')
+	}
+	return append(b, bytes.TrimRight(p.value, " ")...)
 }
 
 // appendText appends what a cell shows of a record.

@@ -12,11 +12,11 @@ var managementFields = [...]field{
 	{"sstime", "", 0, moment, dst, managementTime, nil}, {"sltime", "", 0, moment, src, managementTime, nil},
 	{"dur", "", 0, span, 0, managementDuration, nil},
 	{"flgs", "", 0, fixed, 0, nil, nothing}, {"proto", "", 0, text, 0, nil, appendManagementProto},
-	{"saddr", "", 0, whole, 0, queued, nil}, {"sport", "", 0, whole, 0, dropped, nil},
+	{"saddr", "", 0, whole, 0, open, nil}, {"sport", "", 0, whole, 0, dropped, nil},
 	{"daddr", "", 0, whole, 0, buffers, nil}, {"dport", "", 0, whole, 0, clients, nil},
 	{"pkts", "", 0, whole, 0, received, nil}, {"spkts", "", 0, whole, 0, received, nil}, {"dpkts", "", 0, whole, 0, sent, nil},
 	{"bytes", "", 0, whole, 0, memory, nil}, {"sbytes", "", 0, whole, 0, receivedOctets, nil}, {"dbytes", "", 0, whole, 0, dropped, nil},
-	{"appbytes", "", 0, whole, 0, memory, nil}, {"sappbytes", "", 0, whole, 0, buffers, nil}, {"dappbytes", "", 0, whole, 0, queued, nil},
+	{"appbytes", "", 0, whole, 0, memory, nil}, {"sappbytes", "", 0, whole, 0, buffers, nil}, {"dappbytes", "", 0, whole, 0, open, nil},
 	{"loss", "", 0, whole, 0, dropped, nil}, {"state", "", 0, text, 0, nil, appendManagementState},
 	{"srcid", "", 0, text, 0, nil, appendMonitor}, {"sid", "", 0, text, 0, nil, appendMonitor}, {"node", "", 0, text, 0, nil, appendMonitor},
 	{"seq", "", 0, whole, 0, sequence, nil}, {"cause", "", 0, text, 0, nil, appendCause}, {"type", "", 0, text, 0, nil, appendManagementProto},
@@ -78,7 +78,7 @@ func appendManagementState(b []byte, r *argus.Record, _ int) []byte {
 	return b
 }
 
-func queued(r *argus.Record, _ int) (uint64, bool)   { return uint64(r.Management.Queue), true }
+func open(r *argus.Record, _ int) (uint64, bool)     { return uint64(r.Management.Open), true }
 func dropped(r *argus.Record, _ int) (uint64, bool)  { return uint64(r.Management.Dropped), true }
 func buffers(r *argus.Record, _ int) (uint64, bool)  { return uint64(r.Management.Buffers), true }
 func clients(r *argus.Record, _ int) (uint64, bool)  { return uint64(r.Management.Clients), true }

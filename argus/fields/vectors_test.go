@@ -33,7 +33,6 @@ var defects = map[string]string{
 	"v5-argus5/icmp6:dport":                     "ra 5 prints no ICMPv6 code",
 	"v5-argus5/icmp6:state=EER":                 "ra 5 takes the sensor's zero addresses for an error; the record is a neighbour solicitation",
 	"encoder/sid.arg:dport=":                    "ra 5 leaves port 0 empty",
-	"proto=udt":                                 "the sensor guesses UDT for any UDP of port 9000",
 	"dmac=Broadcast":                            "ra 3 names the broadcast address",
 	"v3-argus3/llc_stp.arg:saddr":               "ra 3 does not turn a reversed key of MAC addresses round; the source MAC shows who is right",
 	"v3-argus3/llc_stp.arg:daddr":               "the same",
