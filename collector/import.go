@@ -94,6 +94,7 @@ type importing struct {
 	ctx    context.Context
 	in     *archive.File
 	gather *gatherer
+	whose  identity
 }
 
 func (f *importing) run(name string) error {

@@ -33,6 +33,7 @@ func (f *importing) records(from io.Reader) error {
 }
 
 func (f *importing) argus(in io.Reader) error {
+	f.whose.other = f.Sensor
 	for records := argus.NewReader(in); ; {
 		r, err := records.Next()
 		if err == io.EOF {
@@ -54,11 +55,7 @@ func (f *importing) take(r *argus.Record) error {
 		f.Other++
 		return nil
 	}
-	id := r.Monitor
-	if id.Kind == 0 {
-		id = f.Sensor
-	}
-	return f.add(id.Host(), r.Raw)
+	return f.add(f.whose.of(r), r.Raw)
 }
 
 func (f *importing) add(sensor uuid.UUID, record []byte) error {

@@ -20,7 +20,7 @@ import (
 const gapsHelp = `Prints the intervals in which something of a host may be missing, and why, and how complete each host is: the share of
 the time in which nothing is known to be missing. A host's time begins with its first contact.
 
-The reasons: stopped, killed, asleep, spool-full, ring-overrun, never-arrived, lost, not-metering; silent is said of a host of
+The reasons: stopped, killed, asleep, spool-full, ring-overrun, disconnected, never-arrived, lost, not-metering; silent is said of a host of
 which nothing is heard now, and what it has in its spool may still come. docs/completeness.md tells what each means.
 
 Examples:
@@ -215,6 +215,7 @@ func why(g *collector.Gap) string {
 		account.Asleep:       "the host slept, or the agent was frozen",
 		account.SpoolFull:    "the spool gave up its oldest records",
 		account.RingOverrun:  "the kernel's ring had no room for these frames",
+		account.Disconnected: "the sensor ran on, and nobody collected from it",
 		account.NeverArrived: "the agent does not say that it gave these up",
 		account.Lost:         "not taken by the spool, lost with it, or refused and set aside",
 		account.NotMetering:  "the interface is not metered, or its meter sees nothing of it",
