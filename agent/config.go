@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/argus-endpoint/argus-endpoint/argus/filter"
 	"github.com/argus-endpoint/argus-endpoint/capture"
 	"github.com/argus-endpoint/argus-endpoint/flow"
 	"github.com/argus-endpoint/argus-endpoint/platform"
@@ -26,8 +27,12 @@ type Config struct {
 	BadFile    string   // what is wrong with it, when the last good one was used instead
 	MonitorID  string   // ARGUS_MONITOR_ID; empty: the host's own UUID
 
+	Promiscuous bool   // frames for others are captured too
+	Filter      string // only flows that this expression of argus/filter chooses are kept
+
 	StatusInterval time.Duration // an active flow reports this often
 	MARInterval    time.Duration // the agent reports on itself this often
+	Timeouts       flow.Timeouts // a flow is forgotten after this silence
 	BatchInterval  time.Duration // a record waits at most this long for its batch to fill
 
 	TunnelParsing   bool     // the flow of a packet in a tunnel is the inner one; else the tunnel's
@@ -69,6 +74,12 @@ func (c *Config) check() error {
 		return err
 	}
 	if err := c.checkLabel(); err != nil {
+		return err
+	}
+	if _, err := filter.Parse([]string{c.Filter}); err != nil {
+		return fmt.Errorf("which flows to keep: %w", err)
+	}
+	if err := c.checkTimeouts(); err != nil {
 		return err
 	}
 	if c.SpoolSize < minSpool {
@@ -115,12 +126,13 @@ const (
 // table returns what the flow tables are to do.
 func (c *Config) table() flow.Config {
 	t := flow.DefaultConfig()
-	t.StatusInterval, t.UserData = c.StatusInterval, c.UserData
+	t.StatusInterval, t.UserData, t.Timeouts = c.StatusInterval, c.UserData, c.Timeouts
 	return t
 }
 
 // capture returns what is to be captured of each frame: the headers, and the payload that is asked for.
 func (c *Config) capture() (o capture.Options) {
+	o.Promiscuous = c.Promiscuous
 	if c.UserData > 0 {
 		o.SnapLen = headers + c.UserData
 	}

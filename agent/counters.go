@@ -7,11 +7,12 @@ import (
 
 // Counters is what a meter has done with the frames of its interface.
 type Counters struct {
-	Dropped uint64 // frames for which the kernel's ring had no room
-	Own     Own    // what the agent's own uplink made of them: metered, but never sent
-	Records uint64 // records handed to the spool
-	Lost    uint64 // records that the spool did not take
-	Table   flow.Stats
+	Dropped  uint64 // frames for which the kernel's ring had no room
+	Own      Own    // what the agent's own uplink made of them: metered, but never sent
+	Excluded Own    // what the configuration's filter does not choose: likewise
+	Records  uint64 // records handed to the spool
+	Lost     uint64 // records that the spool did not take
+	Table    flow.Stats
 
 	frames    capture.Counts // by what the decoder made of them
 	unmetered capture.Counts // those of them that belong to no flow
@@ -19,11 +20,22 @@ type Counters struct {
 	emitErr   error
 }
 
-// Own counts the flows by which the agent delivers its records. Sent, they would make new ones for ever.
+// Own counts flow records that are not kept: those of the flows by which the agent delivers its records, which would make new ones
+// for ever, and those that a filter does not choose.
 type Own struct {
 	Records uint64 `json:"records"`
 	Packets uint64 `json:"packets"`
 	Bytes   uint64 `json:"bytes"`
+}
+
+func (o *Own) add(r *flow.Record) {
+	o.sum(Own{1, r.Side[0].Packets + r.Side[1].Packets, r.Side[0].Bytes + r.Side[1].Bytes})
+}
+
+func (o *Own) sum(p Own) {
+	o.Records += p.Records
+	o.Packets += p.Packets
+	o.Bytes += p.Bytes
 }
 
 // Captured is the number of frames taken from the interface.
@@ -77,9 +89,8 @@ func byReason(counts *capture.Counts) (m map[string]uint64) {
 // add adds what another meter has counted; what is open and held now are the sums too.
 func (c *Counters) add(o *Counters) {
 	c.Dropped += o.Dropped
-	c.Own.Records += o.Own.Records
-	c.Own.Packets += o.Own.Packets
-	c.Own.Bytes += o.Own.Bytes
+	c.Own.sum(o.Own)
+	c.Excluded.sum(o.Excluded)
 	c.Records += o.Records
 	c.Lost += o.Lost
 	t, u := &c.Table, &o.Table

@@ -36,6 +36,8 @@ func (c *Config) Flags(set *flag.FlagSet) {
 	set.Var((*yesNo)(&c.Discover), "discover", "without token and collector, look for one in DNS, SRV _argus-collector._tcp: `yes|no`")
 	set.StringVar(&c.Proxy, "proxy", c.Proxy, "reach the collector by this proxy `URL`, or none; by default HTTPS_PROXY or what the system has set")
 	set.StringVar(&c.KeyStore, "key-store", c.KeyStore, "make the host's key in a `store`: file, tpm or tpm:DEVICE")
+	set.Var((*yesNo)(&c.Promiscuous), "go-promiscuous", "capture frames for other hosts too, as on a mirror port: `yes|no`")
+	set.StringVar(&c.Filter, "filter", c.Filter, "keep only the flows that this `expression` chooses, in ra's words (argus-endpoint flows --help)")
 	c.MeterFlags(set)
 	c.feedFlags(set)
 	set.Var((*seconds)(&c.MARInterval), "mar-status-interval", "the agent reports on itself every `seconds`")
@@ -53,6 +55,7 @@ func (c *Config) MeterFlags(set *flag.FlagSet) {
 	set.IntVar(&c.UserData, "capture-data-len", c.UserData, "keep this `number` of octets of each side's payload in each record")
 	set.Var((*yesNo)(&c.FlowHash), "generate-hash-metrics", "put the flow hash of Argus into records: `yes|no`")
 	set.Var(&list{to: &c.Label, read: readLabel}, "label", "every record says `key=value` (repeat it, or separate by commas; the most important first)")
+	c.timeoutFlags(set)
 	set.IntVar(&c.MaxFlows, "max-flows", c.MaxFlows, "keep at most this `number` of flows open; by default what the machine's memory allows")
 }
 

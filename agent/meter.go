@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
+	"github.com/argus-endpoint/argus-endpoint/argus/filter"
 	"github.com/argus-endpoint/argus-endpoint/capture"
 	"github.com/argus-endpoint/argus-endpoint/flow"
 )
@@ -36,6 +37,7 @@ type meter struct {
 	clocks *clocks // nil for a file
 	enc    argus.Encoder
 	own    func(src, dst netip.AddrPort) bool // tells the agent's own uplink from other flows; may be nil
+	keep   func(*argus.Record) bool           // chooses the records to keep; nil: all
 	emit   emitter
 	state  func(Counters) // gets a copy of the counters when no frame waits, and once a second while one always does; may be nil
 	until  time.Time      // when something that is off may be tried again, in a meter anew; zero for never
@@ -61,11 +63,16 @@ func newMeter(c *Config, r *room, local func(netip.Addr, uint16) (here, listens 
 	enc.FlowHash = c.FlowHash
 	table := c.table()
 	table.Local = local
-	return &meter{
+	m := &meter{
 		lease: newTable(table, r), src: src, enc: enc, emit: emit,
 		dec: capture.Decoder{KeepOuter: !c.TunnelParsing, DNSTransactions: c.DNSTransactions},
 		buf: make([]byte, 0, flushSize+flushSize/4),
 	}
+	if c.Filter != "" {
+		f, _ := filter.Parse([]string{c.Filter}) // check has read it
+		m.keep = f.Match
+	}
+	return m
 }
 
 // run meters until ctx ends, the source does, or emit fails, then reports every open flow. The end of a file is no error.
@@ -174,13 +181,17 @@ func (m *meter) due(now int64) {
 
 func (m *meter) record(r *flow.Record) {
 	if m.own != nil && r.IsTCP() && m.own(netip.AddrPortFrom(r.SrcAddr(), r.SrcPort), netip.AddrPortFrom(r.DstAddr(), r.DstPort)) {
-		m.count.Own.Records++
-		m.count.Own.Packets += r.Side[0].Packets + r.Side[1].Packets
-		m.count.Own.Bytes += r.Side[0].Bytes + r.Side[1].Bytes
+		m.count.Own.add(r)
 		return
 	}
 	m.date(r)
+	start := len(m.buf)
 	m.buf = m.enc.AppendFlow(m.buf, r)
+	if m.keep != nil && !m.keeps(m.buf[start:]) {
+		m.buf = m.buf[:start]
+		m.count.Excluded.add(r)
+		return
+	}
 	m.n++
 	if m.flushAt == math.MaxInt64 {
 		m.flushAt = m.clock + flushAfter
@@ -188,6 +199,14 @@ func (m *meter) record(r *flow.Record) {
 	if len(m.buf) >= flushSize {
 		m.flush()
 	}
+}
+
+// keeps tells whether the configuration's filter chooses the record.
+func (m *meter) keeps(record []byte) bool {
+	for r, err := range argus.Records(record) {
+		return err == nil && m.keep(r)
+	}
+	return false
 }
 
 // endFlows reports every open flow.

@@ -49,7 +49,7 @@ func (a *Accounts) closes(t *testing.T, where string) {
 			t.Errorf("%s: %d frames not metered, %d malformed: %s", where, n, a.Malformed[reason], reason)
 		}
 	}
-	if a.Captured != a.Metered+a.Unmetered || a.Unmetered != by || a.Records < a.OwnUplink.Records+a.Spooled+a.Lost {
+	if a.Captured != a.Metered+a.Unmetered || a.Unmetered != by || a.Records < a.OwnUplink.Records+a.Excluded.Records+a.Spooled+a.Lost {
 		t.Errorf("%s: the sums do not close: %+v", where, a)
 	}
 }

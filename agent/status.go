@@ -94,6 +94,7 @@ type Accounts struct {
 	UnmeteredBy map[string]uint64 `json:"unmetered_by,omitempty"`
 	Malformed   map[string]uint64 `json:"malformed,omitempty"`
 	OwnUplink   Own               `json:"own_uplink,omitzero"` // metered but not sent: records that carried records
+	Excluded    Own               `json:"excluded,omitzero"`   // metered but not kept: the configuration's filter does not choose them
 	FlowsOpen   int               `json:"flows_open"`
 	Flows       uint64            `json:"flows"`
 	Evicted     uint64            `json:"evicted,omitempty"` // flows that had to go because the table was full; their records were made
@@ -119,7 +120,7 @@ type SpoolStatus struct {
 func accounts(c *Counters) Accounts {
 	return Accounts{
 		Captured: c.Captured(), Bytes: c.CapturedBytes(), RingDropped: c.Dropped, Metered: c.Metered(), Unmetered: framesOf(&c.unmetered), UnmeteredBy: c.Unmetered(),
-		Malformed: c.Malformed(), OwnUplink: c.Own, FlowsOpen: c.Table.Open, Flows: c.Table.Flows, Evicted: c.Table.Evicted,
+		Malformed: c.Malformed(), OwnUplink: c.Own, Excluded: c.Excluded, FlowsOpen: c.Table.Open, Flows: c.Table.Flows, Evicted: c.Table.Evicted,
 		Records: c.Table.Records, Spooled: c.Records, Lost: c.Lost, TableBytes: c.Table.Memory,
 	}
 }

@@ -26,6 +26,7 @@ const (
 // (packet(7), PACKET_FANOUT_CBPF), whose program names the one that gets the frames: member 0 is the small one.
 type sizes struct {
 	snapLen  int
+	promisc  bool
 	loopback bool
 	size     int           // octets of the large ring
 	group    int           // the number of the fanout group
@@ -34,7 +35,7 @@ type sizes struct {
 }
 
 func open(name string, index int, o Options) (Source, error) {
-	r := &ring{name: name, index: index, sizes: sizes{snapLen: o.SnapLen, size: o.Ring, quiet: quiet}}
+	r := &ring{name: name, index: index, sizes: sizes{snapLen: o.SnapLen, promisc: o.Promiscuous, size: o.Ring, quiet: quiet}}
 	s, err := newSocket(name)
 	if err == nil {
 		if err = s.control(r.identify); err == nil && o.Ring > smallBlock*smallBlocks {
@@ -105,7 +106,16 @@ func (r *ring) openLarge(s *socket) error {
 }
 
 func (r *ring) start(s *socket, join func(fd int) error) error {
-	return s.control(func(fd int) error { return s.start(fd, r.index, r.snapLen, r.loopback, join) })
+	return s.control(func(fd int) error {
+		if err := s.start(fd, r.index, r.snapLen, r.loopback, join); err != nil || !r.promisc || r.loopback {
+			return err
+		}
+		all := unix.PacketMreq{Ifindex: int32(r.index), Type: unix.PACKET_MR_PROMISC} // as long as some socket has it
+		if err := unix.SetsockoptPacketMreq(fd, unix.SOL_PACKET, unix.PACKET_ADD_MEMBERSHIP, &all); err != nil {
+			return fmt.Errorf("promiscuous mode: %w", err)
+		}
+		return nil
+	})
 }
 
 // aim makes one member of the group get the frames. When it returns, no other is getting one any more: the kernel waits for

@@ -54,8 +54,9 @@ type Source interface {
 
 // Options tunes a live source. The zero value is what a sensor that nobody has configured uses.
 type Options struct {
-	SnapLen int // octets kept of each frame; 0 means 512: every header and the beginning of the payload
-	Ring    int // octets of memory for frames not yet read while the interface is busy, in steps of 256 KiB; 0 means 2 MiB
+	SnapLen     int  // octets kept of each frame; 0 means 512: every header and the beginning of the payload
+	Promiscuous bool // also the frames for others, as a sensor on a mirror port wants; loopback interfaces have none
+	Ring        int  // octets of memory for frames not yet read while the interface is busy, in steps of 256 KiB; 0 means 2 MiB
 }
 
 // A 2 MiB ring holds 35 ms of 100,000 frames a second at the full snap length: long enough for a meter to drain its table.
@@ -78,7 +79,7 @@ func (o Options) withDefaults() Options {
 }
 
 // Open begins to capture on one interface, named for messages and chosen by its index (net.Interface.Index).
-// The interface is not made promiscuous. On Linux it needs CAP_NET_RAW; on an operating system without
+// On Linux it needs CAP_NET_RAW; on an operating system without
 // a capture source the error wraps errors.ErrUnsupported.
 func Open(name string, index int, o Options) (Source, error) {
 	return open(name, index, o.withDefaults())
