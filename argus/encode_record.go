@@ -32,9 +32,7 @@ func (e *Encoder) appendFields(b []byte, r *Record) []byte {
 	b = e.appendOwn(b, r)
 	var v interval
 	v.set(f)
-	b = e.appendState(b, f, &v, r.Has)
-	b = appendGuess(b, &r.Added) // a network DSR too, which ra wants before the addresses of the link
-	b = appendTraits(b, f, r.Has)
+	b = e.appendBody(b, f, &v, r.Has, &r.Added)
 	if r.Has&HasHash != 0 {
 		b = append(b, dsrHash, 0, 0, 3)
 		b = be.AppendUint32(be.AppendUint32(b, r.Hash), r.HashIndex)

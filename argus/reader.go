@@ -66,8 +66,9 @@ func Records(b []byte) iter.Seq2[*Record, error] {
 
 // Reader reads the records of a stream. It holds at most the largest record, 256 KiB.
 type Reader struct {
-	in  *bufio.Reader
-	at  int
+	in   *bufio.Reader
+	at   int
+	none int    // octets passed over
 	big []byte // a record that is larger than in's buffer
 	n   int    // bytes of in that the last record still occupies
 	rec Record
@@ -79,8 +80,12 @@ func NewReader(r io.Reader) *Reader {
 	return &Reader{in: bufio.NewReaderSize(r, 1<<15)}
 }
 
-// Next returns the next record, valid until the following call. At the end of the stream it returns io.EOF,
-// for a stream that ends within a record an error that wraps ErrFormat and io.ErrUnexpectedEOF.
+// PassedOver returns how many octets of the stream so far were no record.
+func (r *Reader) PassedOver() int { return r.none }
+
+// Next returns the next record, valid until the following call. Words of 0 where a record should begin are passed over, 256 KiB
+// of them at most (section 1.1). At the end of the stream it returns io.EOF, for a stream that ends within a record an error that
+// wraps ErrFormat and io.ErrUnexpectedEOF.
 func (r *Reader) Next() (*Record, error) {
 	if r.err != nil {
 		return nil, r.err
@@ -98,10 +103,7 @@ func (r *Reader) next() ([]byte, error) {
 	r.in.Discard(r.n) // what Peek gave is there
 	r.at += r.n
 	r.n = 0
-	head, err := r.in.Peek(4)
-	if err == io.EOF && len(head) > 0 {
-		return nil, formatError(r.at, io.ErrUnexpectedEOF)
-	}
+	head, err := r.head()
 	if err != nil {
 		return nil, err
 	}
@@ -118,6 +120,22 @@ func (r *Reader) next() ([]byte, error) {
 	}
 	r.n = len(b)
 	return b, err
+}
+
+// head returns the next record header that claims a length.
+func (r *Reader) head() ([]byte, error) {
+	for passed := 0; ; passed += 4 {
+		head, err := r.in.Peek(4)
+		if err == io.EOF && len(head) > 0 {
+			return nil, formatError(r.at, io.ErrUnexpectedEOF)
+		}
+		if err != nil || be.Uint16(head[2:]) != 0 || passed >= maxRecord {
+			return head, err
+		}
+		r.in.Discard(4)
+		r.at += 4
+		r.none += 4
+	}
 }
 
 func (r *Reader) large(n int) ([]byte, error) {
