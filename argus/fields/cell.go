@@ -32,10 +32,9 @@ type cells struct {
 	style Style
 	list  []cell
 
-	rank               uint64 // of the record, from 1
-	first              int64  // begin of the first record, ns since 1970
-	start, end         int64  // of the record
-	lastStart, lastEnd int64  // of the one before it
+	rank        uint64 // of the flow record, from 1
+	first       int64  // begin of the first flow record, ns since 1970
+	last, start int64  // begins of the flow record before, and of this one
 }
 
 func newCells(c Columns, s Style) cells {
@@ -61,8 +60,8 @@ func newCells(c Columns, s Style) cells {
 // prints tells whether records of this kind are printed, and counts flows.
 func (p *cells) prints(r *argus.Record) bool {
 	if r.Kind == argus.KindFlow {
-		p.lastStart, p.lastEnd = p.start, p.end
-		p.start, p.end = r.Flow.Span()
+		p.last = p.start
+		p.start, _ = r.Flow.Span()
 		if p.rank++; p.rank == 1 {
 			p.first = p.start
 		}
@@ -81,24 +80,15 @@ func (p *cells) number(f *field, r *argus.Record) (v uint64, k kind, ok bool) {
 	case "rank":
 		return p.rank, whole, true
 	case "idle": // since the flow's last packet
-		ns, ok = max(time.Now().UnixNano()-p.end, 0), true
+		_, end := r.Flow.Span()
+		ns, ok = max(time.Now().UnixNano()-end, 0), true
 	case "rtime": // since the first record
 		ns, ok = p.start-p.first, true
 	case "dlstime": // since the record before, or as another sensor saw the flow
 		if other.Count > 0 {
 			return uint64(int64(other.Start) * 1000), span, true
 		}
-		ns = p.start - p.lastStart
-	case "dlltime":
-		if other.Count > 0 {
-			return uint64(int64(other.Last) * 1000), span, true
-		}
-		ns = p.end - p.lastEnd
-	case "dldur":
-		if other.Count > 0 {
-			return uint64(int64(other.Duration) * 1000), span, true
-		}
-		ns = (p.end - p.start) - (p.lastEnd - p.lastStart)
+		ns = p.start - p.last
 	}
 	return uint64(ns), span, ok
 }

@@ -160,8 +160,6 @@ var misprinted = map[string]string{
 	"idle":                     "it prints the time since 1970",
 	"rtime":                    "it prints what was in memory",
 	"dlstime=":                 "it prints nothing; ra 5 prints the time since the record before",
-	"dlltime=":                 "the same",
-	"dldur=":                   "the same",
 	"offset":                   "a record does not know its place in a file",
 }
 

@@ -164,6 +164,16 @@ func packetsElsewhere(r *argus.Record, side int) (uint64, bool) {
 	return uint64(int64(c.Packets[side])), c.Count > 0
 }
 
+func lastElsewhere(r *argus.Record, _ int) (uint64, bool) {
+	c := &r.Added.Correlate
+	return math.Float64bits(float64(c.Last) / 1e6), c.Count > 0
+}
+
+func durationElsewhere(r *argus.Record, _ int) (uint64, bool) {
+	c := &r.Added.Correlate
+	return math.Float64bits(float64(c.Duration) / 1e6), c.Count > 0
+}
+
 func appendElsewhere(b []byte, r *argus.Record, _ int) []byte {
 	if r.Added.Correlate.Count == 0 {
 		return b
