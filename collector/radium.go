@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	// relayDelay is how long a record waits for others.
-	relayDelay = time.Second
+	// relayDelay is how long a record waits for others. Each sensor's make a batch, and a disk has time for some hundreds a second: those of
+	// a stream with many sensors wait longer, by relaySensor for each, up to relayMost.
+	relayDelay, relaySensor, relayMost = time.Second, 5 * time.Millisecond, time.Minute
 	// relayEnd bounds the last batches.
 	relayEnd = 5 * time.Second
 )
@@ -74,16 +75,16 @@ func (r *relay) run(ctx context.Context, source feed.Source) error {
 
 // flush sends what has waited long enough.
 func (r *relay) flush(ctx context.Context) error {
-	tick := time.NewTicker(relayDelay)
-	defer tick.Stop()
+	delay := relayDelay
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-time.After(delay):
 		}
 		r.mu.Lock()
 		err := r.gather.flush(ctx)
+		delay = min(max(relayDelay, time.Duration(len(r.gather.sensors))*relaySensor), relayMost)
 		r.mu.Unlock()
 		if err != nil {
 			return err
