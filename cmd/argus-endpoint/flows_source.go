@@ -37,7 +37,7 @@ func (f *flowsFlags) readLive(ctx context.Context, to *reader.Sink) error {
 	if !errors.Is(err, agent.ErrNotRunning) {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "argus-endpoint: %v: capturing a second time, only for these lines\n", err)
+	to.Note(fmt.Sprintf("argus-endpoint: %v: capturing a second time, only for these lines", err))
 	if f.inf != "" {
 		f.config.Interfaces = []string{f.inf}
 	}

@@ -18,15 +18,12 @@ func (o *Options) output() (output, error) {
 		return o.files()
 	case o.tally:
 		return &tally{json: o.json}, nil
+	case o.top:
+		return o.newTop()
 	}
-	columns := fields.Default()
-	if len(o.fieldList.list) > 0 {
-		var err error
-		if columns, err = fields.Parse(o.fieldList.String()); err != nil {
-			return nil, cli.Usagef("-s: %w", err)
-		}
-	} else if o.json {
-		columns = nil // all fields that a record has
+	columns, err := o.columns()
+	if err != nil {
+		return nil, err
 	}
 	switch {
 	case o.json:
@@ -35,6 +32,21 @@ func (o *Options) output() (output, error) {
 		return &lines{fields.NewCSV(os.Stdout, columns, fields.DefaultStyle())}, nil
 	}
 	return &lines{fields.NewText(os.Stdout, columns, fields.DefaultStyle())}, nil
+}
+
+// columns returns the fields to print, nil for all that a record has.
+func (o *Options) columns() (fields.Columns, error) {
+	switch {
+	case len(o.fieldList.list) > 0:
+		columns, err := fields.Parse(o.fieldList.String())
+		if err != nil {
+			return nil, cli.Usagef("-s: %w", err)
+		}
+		return columns, nil
+	case o.json:
+		return nil, nil
+	}
+	return fields.Default(), nil
 }
 
 // colours tells whether a person looks at the output who has not said that there shall be none (no-color.org).

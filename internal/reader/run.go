@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"sync"
 
@@ -30,12 +29,18 @@ func (o *Options) Run(ctx context.Context, from Sources) error {
 	if err != nil {
 		return fmt.Errorf("flows: %w", err)
 	}
-	if o.Reading() {
-		err = o.readNamed(ctx, from, s)
-	} else {
-		err = from.Default(ctx, s)
+	work := func(ctx context.Context) error {
+		if o.Reading() {
+			return o.readNamed(ctx, from, s)
+		}
+		return from.Default(ctx, s)
 	}
-	if errors.Is(err, errEnough) || ctx.Err() != nil && errors.Is(err, context.Canceled) {
+	if t, ok := s.put.(*top); ok {
+		err = t.run(ctx, work)
+	} else {
+		err = work(ctx)
+	}
+	if errors.Is(err, errEnough) || errors.Is(err, context.Canceled) && (ctx.Err() != nil || o.top) {
 		err = nil
 	}
 	cerr := s.close(err == nil)
@@ -141,7 +146,7 @@ func (o *Options) follow(ctx context.Context, s *Sink) error {
 		}
 		source.Filter = strings.Join(o.expression, " ")
 		wg.Go(func() {
-			errs[i] = feed.Follow(ctx, source, s.Put, func(err error) { fmt.Fprintf(os.Stderr, "%s: %v; trying again\n", text, err) })
+			errs[i] = feed.Follow(ctx, source, s.Put, func(err error) { s.Note(fmt.Sprintf("%s: %v; trying again", text, err)) })
 			if errs[i] != nil {
 				cancel()
 			}

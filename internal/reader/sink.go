@@ -3,6 +3,8 @@ package reader
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"sync"
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
@@ -65,6 +67,18 @@ func (s *Sink) Live(inf string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.live, s.inf = true, inf
+	if t, ok := s.put.(*top); ok {
+		t.follow()
+	}
+}
+
+// Note tells the user something that is no failure.
+func (s *Sink) Note(text string) {
+	if t, ok := s.put.(*top); ok {
+		t.say(text)
+		return
+	}
+	fmt.Fprintln(os.Stderr, text)
 }
 
 // Put takes one record. An error ends the source; errors.Is(err, context.Canceled) of it is no failure.

@@ -26,6 +26,8 @@ type stages struct {
 
 func newStages(o *Options) (s stages) {
 	switch {
+	case o.top: // the screen does it
+		return s
 	case o.bins != "":
 		s.bins = cluster.NewBins(o.width, o.hard, maxHeld, o.key)
 		s.hold = int64(o.hold) * int64(time.Second)
