@@ -165,6 +165,9 @@ func appendFlags(b []byte, r *argus.Record, _ int) []byte {
 	case f.HasMAC:
 		cols[1] = 'e'
 	}
+	if r.Has&(argus.HasNetFlow|argus.HasConverted) != 0 {
+		cols[0] = 'N'
+	}
 	if r.ICMP != 0 {
 		cols[2] = r.ICMP
 	}
