@@ -68,7 +68,7 @@ func (e *Encoder) appendBody(b []byte, r *flow.Record, v *interval, has Has, a *
 	b = appendIPAttributes(b, r, has)
 	b = appendSizes(b, &r.Side)
 	b = appendUserData(b, &r.Side)
-	if r.IsTCP() {
+	if r.IsTCP() || has&HasExtension == 0 {
 		b = appendBehaviour(b, &r.TCP)
 	}
 	b = appendICMP(b, r)

@@ -62,7 +62,11 @@ func appendPositions(b []byte, positions *[3]Position) []byte {
 
 // appendAggregate writes the statistics: in v3 little-endian, because the readers of that line do not swap them.
 func (e *Encoder) appendAggregate(b []byte, a *Aggregate) []byte {
-	b = append(b, dsrAggregate, 4, 1, 20)
+	form := [2]byte{1, 0}
+	if e.Version == V3 {
+		form = [2]byte{4, 1}
+	}
+	b = append(b, dsrAggregate, form[0], form[1], 20)
 	b = be.AppendUint32(b, a.Count)
 	b = append(b, make([]byte, 16)...) // when it began and was looked at last: the time DSR has what readers print
 	appendNumber := be.AppendUint32

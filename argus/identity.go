@@ -17,7 +17,7 @@ type ID struct {
 
 func (id *ID) set(kind uint8, b []byte) {
 	*id = ID{Kind: kind}
-	if n := id.len(); n <= len(b) {
+	if n := id.len(); n > 0 && n <= len(b) {
 		copy(id.Bytes[:], b[:n])
 	} else {
 		id.Kind = 0

@@ -91,6 +91,7 @@ func (e *Encoder) transcodeManagement(b []byte, r *Record) []byte {
 // management decodes a management record; b is the whole of it.
 func (r *Record) management(b []byte) {
 	r.Kind = KindManagement
+	r.Management.Cause, r.Management.Option = r.Cause, b[1]&0x0f
 	if len(b) < marLen {
 		r.Unknown++
 		return

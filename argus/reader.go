@@ -69,10 +69,10 @@ type Reader struct {
 	in   *bufio.Reader
 	at   int
 	none int    // octets passed over
-	big []byte // a record that is larger than in's buffer
-	n   int    // bytes of in that the last record still occupies
-	rec Record
-	err error
+	big  []byte // a record that is larger than in's buffer
+	n    int    // bytes of in that the last record still occupies
+	rec  Record
+	err  error
 }
 
 // NewReader returns a reader of the records that r gives.
