@@ -29,6 +29,7 @@ type Agent struct {
 	spool     *spool.Spool
 	uplink    delivery
 	feeds     feeds
+	outputs   outputs
 	clocks    *clocks
 	crashes   *crashes
 	meters    meters
@@ -72,6 +73,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	}
 	a.memory = a.config.limitMemory()
 	a.prepare()
+	a.openOutputs()
 	a.report(a.began, flow.CauseStart)
 	if a.state.unclean {
 		a.log.Warn("the last run did not end in order", zap.String("code", "unclean-restart"), zap.String("end", a.crashes.before))
@@ -82,6 +84,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	err = a.work(ctx)
 	a.crashes.close()
 	a.report(time.Now(), flow.CauseStop)
+	a.outputs.close()
 	a.uplink.finish()
 	cerr := a.spool.Close()
 	inOrder = cerr == nil

@@ -3,6 +3,7 @@ package agent
 import (
 	"fmt"
 	"net"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -31,6 +32,7 @@ type translation struct {
 	port *cli.Setting   // ARGUS_ACCESS_PORT
 	bind []string       // ARGUS_BIND_IP
 	push []*cli.Setting // ARGUS_OUTPUT_STREAM, the value being the URI alone
+	file []*cli.Setting // ARGUS_OUTPUT_FILE
 	sasl string         // the setting that asks for SASL
 }
 
@@ -125,8 +127,15 @@ func (t *translation) listen() {
 	}
 }
 
-// stream pushes to the streams of ARGUS_OUTPUT_STREAM.
+// stream pushes to the streams of ARGUS_OUTPUT_STREAM, and writes the files of ARGUS_OUTPUT_FILE.
 func (t *translation) stream() {
+	flag := "output-file-v3"
+	if t.five {
+		flag = "output-file"
+	}
+	for _, s := range t.file {
+		t.set(s, flag, s.Value)
+	}
 	for _, s := range t.push {
 		uri := s.Value
 		if !t.five {
@@ -140,67 +149,6 @@ func (t *translation) stream() {
 func keep(t *translation, s *cli.Setting) string {
 	t.settings = append(t.settings, *s)
 	return ""
-}
-
-// takeInterface reads ARGUS_INTERFACE.
-func takeInterface(t *translation, s *cli.Setting) (why string) {
-	names, notes := interfaceNames(s.Value)
-	t.set(s, "interface", strings.Join(names, ","))
-	return strings.Join(notes, ", ")
-}
-
-// interfaceNames reads the value of ARGUS_INTERFACE: names, or ind:, dup: and bond: with a list of them, in brackets or not, where
-// each may have a link type in parentheses and a /srcid behind it. It returns none for any and all, and what of the value has no effect.
-func interfaceNames(value string) (names, notes []string) {
-	combined, sid := false, false
-	for item := range fieldsOutsideQuotes(value) {
-		item = strings.Trim(item, "[]")
-		for {
-			kind, rest, found := strings.Cut(item, ":")
-			if !found || kind != "ind" && kind != "dup" && kind != "bond" {
-				break
-			}
-			combined = combined || kind != "ind"
-			item = strings.Trim(rest, "[]")
-		}
-		name, id, _ := strings.Cut(item, "/")
-		sid = sid || id != "" && id[0] != '/' && id != "inf"
-		name, _, _ = strings.Cut(strings.Trim(name, "[]"), "(")
-		if name == "any" || name == "all" {
-			return nil, notesOf(combined, sid)
-		}
-		if name != "" {
-			names = append(names, name)
-		}
-	}
-	return names, notesOf(combined, sid)
-}
-
-func notesOf(combined, sid bool) (notes []string) {
-	if combined {
-		notes = append(notes, "each interface is metered by itself")
-	}
-	if sid {
-		notes = append(notes, "a host has one id (ARGUS_MONITOR_ID), its records name the interface")
-	}
-	return notes
-}
-
-// fieldsOutsideQuotes yields what commas and spaces separate.
-func fieldsOutsideQuotes(value string) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		inside := false
-		for field := range strings.FieldsFuncSeq(value, func(r rune) bool {
-			if r == '"' {
-				inside = !inside
-			}
-			return !inside && (r == ',' || r == ' ' || r == '\t')
-		}) {
-			if !yield(field) {
-				return
-			}
-		}
-	}
 }
 
 // takeID keeps the quotes that make a string of ARGUS_MONITOR_ID.
@@ -227,6 +175,21 @@ func takeStream(t *translation, s *cli.Setting) string {
 	stream := *s
 	stream.Value = uri
 	t.push = append(t.push, &stream)
+	return ""
+}
+
+// takeFile reads ARGUS_OUTPUT_FILE, a path and a filter.
+func takeFile(t *translation, s *cli.Setting) string {
+	path, filter := outputAndFilter(s.Value)
+	switch {
+	case filter != "":
+		return "nothing is written, because a file cannot have a filter of its own: leave it out, or read the file with one"
+	case !filepath.IsAbs(path):
+		return "want the full name of a file"
+	}
+	file := *s
+	file.Value = path
+	t.file = append(t.file, &file)
 	return ""
 }
 

@@ -56,6 +56,7 @@ var argusVariables = [...]variable{
 	{name: "MONITOR_ID", to: takeID},
 	{name: "MONITOR_ID_INCLUDE_INF", five: true, fits: "yes", why: "records always name their interface"},
 	{name: "OS_FINGERPRINTING", five: true, fits: "no", why: "the options of the first SYN are not kept"},
+	{name: "OUTPUT_FILE", to: takeFile},
 	{name: "OUTPUT_STREAM", to: takeStream},
 	{name: "PACKET_CAPTURE_FILE", why: noFrames},
 	{name: "PACKET_CAPTURE_ON_ERROR", fits: "no", why: noFrames},

@@ -42,9 +42,11 @@ type Config struct {
 	Label           []string // KEY=VALUE, in the order of importance: what every flow record says beside its flow
 	MaxFlows        int      // open flows of all interfaces together; 0: what the machine's memory allows
 
-	Feed   []string // where live flows are served to Argus 5 tools, see feed.ParseListen; none: nowhere
-	FeedV3 []string // the same for tools of the Argus 3 line
-	Push   []string // URLs of listeners that get the flows by UDP, see feed.ParsePush
+	Feed         []string // where live flows are served to Argus 5 tools, see feed.ParseListen; none: nowhere
+	FeedV3       []string // the same for tools of the Argus 3 line
+	Push         []string // URLs of listeners that get the flows by UDP, see feed.ParsePush
+	OutputFile   []string // files to which the records are appended too
+	OutputFileV3 []string // likewise, of version 3
 
 	SpoolSize int64  // octets of disk that records may take while the collector is away
 	LogLevel  string // debug, info, warn or error

@@ -48,8 +48,11 @@ func (f *facts) interfaces() []fact {
 	for i := range f.net {
 		in := &f.net[i]
 		v := &InterfaceFact{
-			Name: names[in.Index], Index: in.Index, Short: f.short[in.Index], Kind: clip(in.Kind, longName), MAC: in.MAC.String(), MTU: in.MTU,
+			Name: names[in.Index], Index: in.Index, Short: f.short[in.Index], Kind: clip(in.Kind, longName), MTU: in.MTU,
 			Up: in.Up, Running: in.Running, Master: names[in.Master], Parent: names[in.Parent],
+		}
+		if in.Kind != "loopback" { // whose address is all zero
+			v.MAC = in.MAC.String()
 		}
 		for _, a := range in.Addrs {
 			v.Addresses = append(v.Addresses, a.String())

@@ -178,6 +178,7 @@ func (a *Agent) keep(records []byte, n int, counted *uint64) error {
 	err := a.spool.Append(records, n, func(records []byte, first uint64) {
 		_, _ = argus.Number(records, first) // they are of our own encoder
 		a.feeds.publish(records)
+		a.outputs.publish(records)
 	})
 	if err == nil {
 		*counted += uint64(n)
