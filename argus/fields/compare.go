@@ -25,6 +25,11 @@ func Compare(name string) (func(a, b *argus.Record) int, error) {
 	}
 	var left, right []byte
 	return func(a, b *argus.Record) int {
+		if f.kind == joined {
+			if v, w := keyAddr(&a.Flow.Key, int(f.side)), keyAddr(&b.Flow.Key, int(f.side)); v.IsValid() && w.IsValid() {
+				return v.Compare(w)
+			}
+		}
 		left, right = f.text(left[:0], a, int(f.side)), f.text(right[:0], b, int(f.side))
 		if f.kind == address || f.kind == joined {
 			return compareAddresses(left, right)

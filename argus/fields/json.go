@@ -12,6 +12,7 @@ import (
 type jsonPrinter struct {
 	cells
 	w           *bufio.Writer
+	keys        []string // of the cells: ,"name":
 	line, value []byte
 }
 
@@ -22,7 +23,11 @@ func NewJSON(w io.Writer, c Columns, s Style) Printer {
 	if c == nil {
 		c = All()
 	}
-	return &jsonPrinter{cells: newCells(c, s), w: bufio.NewWriterSize(w, 1<<16)}
+	p := &jsonPrinter{cells: newCells(c, s), w: bufio.NewWriterSize(w, 1<<16)}
+	for i := range p.list {
+		p.keys = append(p.keys, `,"`+p.list[i].name+`":`)
+	}
+	return p
 }
 
 func (p *jsonPrinter) Print(r *argus.Record) error {
@@ -31,44 +36,40 @@ func (p *jsonPrinter) Print(r *argus.Record) error {
 	}
 	p.line = append(p.line[:0], '{')
 	for i := range p.list {
-		f := p.list[i].of(r)
-		if f == nil {
-			continue
-		}
-		before := len(p.line)
-		if before > 1 {
-			p.line = append(p.line, ',')
-		}
-		p.line = append(append(append(p.line, '"'), f.name...), '"', ':')
-		if !p.appendMember(f, r) {
-			p.line = p.line[:before]
+		if f := p.list[i].of(r); f != nil {
+			p.appendMember(p.keys[i], f, r)
 		}
 	}
-	_, err := p.w.Write(append(p.line, '}', '\n'))
+	p.line = append(p.line, '}', '\n')
+	if p.line[1] == ',' { // the first member has no comma before it
+		p.line[1] = '{'
+		_, err := p.w.Write(p.line[1:])
+		return err
+	}
+	_, err := p.w.Write(p.line)
 	return err
 }
 
-// appendMember appends a field's value to the line; false when the record has none.
-func (p *jsonPrinter) appendMember(f *field, r *argus.Record) bool {
+// appendMember appends a field's key and value to the line, if the record has it.
+func (p *jsonPrinter) appendMember(key string, f *field, r *argus.Record) {
 	if f.isNumber() {
 		v, k, ok := p.number(f, r)
+		if !ok {
+			return
+		}
 		if k == hex {
 			k = whole
 		}
-		if ok {
-			p.line = p.style.appendNumber(p.line, k, v)
-		}
-		return ok
+		p.line = p.style.appendNumber(append(p.line, key...), k, v)
+		return
 	}
 	p.value = f.text(p.value[:0], r, int(f.side))
 	if f.kind == fixed {
 		p.value = trim(p.value, f)
 	}
-	if len(p.value) == 0 {
-		return false
+	if len(p.value) > 0 {
+		p.line = appendString(append(p.line, key...), p.value)
 	}
-	p.line = appendString(p.line, p.value)
-	return true
 }
 
 func (p *jsonPrinter) Flush() error { return p.w.Flush() }

@@ -115,6 +115,9 @@ func TestCompare(t *testing.T) {
 		}
 		slices.SortStableFunc(all, compare)
 		for i := range all[1:] {
+			if compare(all[i+1], all[i]) < 0 || compare(all[i], all[i]) != 0 {
+				t.Errorf("%s: no order", f.name)
+			}
 			if a, b := plainText(&f, all[i]), plainText(&f, all[i+1]); !ordered(&f, a, b) {
 				t.Errorf("%s: %q comes before %q", f.name, a, b)
 			}
@@ -122,6 +125,19 @@ func TestCompare(t *testing.T) {
 	}
 	if _, err := Compare("sbyte"); err == nil || !strings.Contains(err.Error(), "did you mean sbytes") {
 		t.Errorf("error %v", err)
+	}
+}
+
+func BenchmarkCompareAddresses(b *testing.B) {
+	compare, err := Compare("saddr")
+	if err != nil {
+		b.Fatal(err)
+	}
+	x, y := &argus.Record{}, &argus.Record{}
+	x.Flow.Family, y.Flow.Family = flow.FamilyIPv4, flow.FamilyIPv6
+	b.ReportAllocs()
+	for b.Loop() {
+		compare(x, y)
 	}
 }
 
