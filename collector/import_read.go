@@ -71,13 +71,16 @@ func (f *importing) add(sensor uuid.UUID, record []byte) error {
 	return err
 }
 
+// zeekHas is what a line of conn.log says: nothing of IP's attributes.
+const zeekHas = argus.HasConverted | argus.HasSequence | argus.HasExtension | argus.HasTCP
+
 func (f *importing) zeek(in io.Reader) error {
 	sensor := f.Sensor
 	if sensor.Kind == 0 {
 		sensor = SensorID("zeek")
 	}
 	host := sensor.Host()
-	enc := argus.Encoder{Monitor: host}
+	var enc argus.Encoder
 	var record []byte
 	for log := zeek.NewReader(in); ; {
 		c, err := log.Next()
@@ -93,11 +96,8 @@ func (f *importing) zeek(in io.Reader) error {
 			return err
 		}
 		f.Records++
-		enc.Label = c.Label
-		record = enc.AppendFlow(record[:0], &c.Flow)
-		if _, err := argus.Number(record, f.Records); err != nil {
-			return err
-		}
+		record = enc.AppendRecord(record[:0], &argus.Record{Kind: argus.KindFlow, Cause: c.Flow.Cause, Monitor: sensor, Sequence: uint32(f.Records),
+			Has: zeekHas, Flow: c.Flow, Label: c.Label})
 		if err := f.add(host, record); err != nil {
 			return err
 		}
