@@ -1,0 +1,252 @@
+package cluster
+
+import (
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/argus-endpoint/argus-endpoint/argus"
+	"github.com/argus-endpoint/argus-endpoint/flow"
+)
+
+// plain returns a record of a sensor of another kind: one packet each way, at second from.
+func plain(proto uint8, src, dst string, sport, dport uint16, from int64) *argus.Record {
+	r := &argus.Record{Kind: argus.KindFlow}
+	s, d := netip.MustParseAddr(src), netip.MustParseAddr(dst)
+	r.Flow.Family, r.Flow.Proto, r.Flow.SrcPort, r.Flow.DstPort = flow.FamilyIPv4, proto, sport, dport
+	if s.Is6() {
+		r.Flow.Family = flow.FamilyIPv6
+	}
+	copy(r.Flow.Src[:], s.AsSlice())
+	copy(r.Flow.Dst[:], d.AsSlice())
+	r.Flow.Side[0] = flow.Side{Packets: 1, Bytes: 100, First: from * 1e9, Last: from * 1e9, TTL: 64}
+	r.Flow.Side[1] = flow.Side{Packets: 2, Bytes: 300, First: from*1e9 + 5e8, Last: from*1e9 + 1e9, TTL: 60}
+	return r
+}
+
+// rowsOf adds records up by a key and returns what comes out, in words.
+func rowsOf(t *testing.T, spec string, records ...*argus.Record) []string {
+	t.Helper()
+	k, err := ParseKey(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := New(100, k)
+	for _, r := range records {
+		if c.Add(r) != nil {
+			t.Errorf("%s: a record was given out", spec)
+		}
+	}
+	var rows []string
+	for r := range c.All() {
+		f := &r.Flow
+		rows = append(rows, strings.Join([]string{f.SrcAddr().String(), f.DstAddr().String(), itoa(f.Proto), itoa(f.SrcPort), itoa(f.DstPort),
+			itoa(f.Side[0].Packets), itoa(f.Side[1].Packets), itoa(r.Added.Aggregate.Count)}, " "))
+	}
+	return rows
+}
+
+func itoa[N uint8 | uint16 | uint32 | uint64](n N) string {
+	digits := []byte{}
+	for {
+		digits = append(digits, byte('0'+n%10))
+		if n /= 10; n == 0 {
+			slices.Reverse(digits)
+			return string(digits)
+		}
+	}
+}
+
+func TestKeys(t *testing.T) {
+	records := []*argus.Record{
+		plain(17, "10.1.2.3", "10.9.9.9", 1000, 53, 0),
+		plain(17, "10.1.2.4", "10.9.9.9", 1001, 53, 1),
+		plain(6, "10.1.2.3", "10.8.9.9", 1000, 80, 2),
+		plain(17, "10.9.9.9", "10.1.2.3", 53, 1000, 3),
+	}
+	for spec, want := range map[string][]string{
+		"none":            {"10.0.0.0 10.0.0.0 0 0 0 4 8 4"},
+		"saddr":           {"10.1.2.3 10.8.0.0 0 0 0 2 4 2", "10.1.2.4 10.9.9.9 17 1001 53 1 2 0", "10.9.9.9 10.1.2.3 17 53 1000 1 2 0"},
+		"saddr/24":        {"10.1.2.0 10.8.0.0 0 0 0 3 6 3", "10.9.9.0 10.1.2.3 17 53 1000 1 2 0"},
+		"saddr/255.0.0.0": {"10.0.0.0 10.0.0.0 0 0 0 4 8 4"},
+		"proto":           {"10.0.0.0 10.0.0.0 17 0 0 3 6 3", "10.1.2.3 10.8.9.9 6 1000 80 1 2 0"},
+		"daddr,dport":     {"10.1.2.0 10.9.9.9 17 0 53 2 4 2", "10.1.2.3 10.8.9.9 6 1000 80 1 2 0", "10.9.9.9 10.1.2.3 17 53 1000 1 2 0"},
+		"matrix proto":    {"10.1.2.3 10.9.9.9 17 1000 53 3 3 2", "10.1.2.4 10.9.9.9 17 1001 53 1 2 0", "10.1.2.3 10.8.9.9 6 1000 80 1 2 0"},
+		"rmon saddr/8":    {"10.0.0.0 10.0.0.0 0 0 0 12 12 8"},
+	} {
+		if got := rowsOf(t, spec, records...); !slices.Equal(got, want) {
+			t.Errorf("%s:\n got %q\nwant %q", spec, got, want)
+		}
+	}
+}
+
+// TestKeyWords: every word keeps apart what differs only in it.
+func TestKeyWords(t *testing.T) {
+	for word, change := range map[string]func(*argus.Record){
+		"srcid": func(r *argus.Record) { r.Monitor.Kind = 1 },
+		"inf":   func(r *argus.Record) { r.Interface[0] = 'e' },
+		"smac":  func(r *argus.Record) { r.Flow.SrcMAC[5] = 1 },
+		"dmac":  func(r *argus.Record) { r.Flow.DstMAC[5] = 1 },
+		"soui":  func(r *argus.Record) { r.Flow.SrcMAC[2] = 1 },
+		"doui":  func(r *argus.Record) { r.Flow.DstMAC[2] = 1 },
+		"smpls": func(r *argus.Record) { r.Flow.Side[0].HasMPLS = true },
+		"dmpls": func(r *argus.Record) { r.Flow.Side[1].HasMPLS, r.Flow.Side[1].MPLS = true, 1<<12 },
+		"svlan": func(r *argus.Record) { r.Flow.Side[0].HasVLAN = true },
+		"dvlan": func(r *argus.Record) { r.Flow.Side[1].HasVLAN, r.Flow.Side[1].VLAN = true, 7 },
+		"saddr": func(r *argus.Record) { r.Flow.Src[3]++ },
+		"daddr": func(r *argus.Record) { r.Flow.Dst[3]++ },
+		"proto": func(r *argus.Record) { r.Flow.Proto++ },
+		"sport": func(r *argus.Record) { r.Flow.SrcPort++ },
+		"dport": func(r *argus.Record) { r.Flow.DstPort++ },
+		"stos":  func(r *argus.Record) { r.Flow.Side[0].TOS++ },
+		"dtos":  func(r *argus.Record) { r.Flow.Side[1].TOS++ },
+		"sttl":  func(r *argus.Record) { r.Flow.Side[0].TTL++ },
+		"dttl":  func(r *argus.Record) { r.Flow.Side[1].TTL++ },
+		"stcpb": func(r *argus.Record) { r.Flow.TCP.Side[0].Base++ },
+		"dtcpb": func(r *argus.Record) { r.Flow.TCP.Side[1].Base++ },
+		"inode": func(r *argus.Record) { r.Flow.ICMP = flow.ICMPReport{Family: flow.FamilyIPv4, From: [16]byte{1}} },
+		"sco":   func(r *argus.Record) { r.Added.Country[0] = [2]byte{'D', 'E'} },
+		"dco":   func(r *argus.Record) { r.Added.Country[1] = [2]byte{'D', 'E'} },
+		"sas":   func(r *argus.Record) { r.Added.AS[0]++ },
+		"das":   func(r *argus.Record) { r.Added.AS[1]++ },
+		"ias":   func(r *argus.Record) { r.Added.AS[2]++ },
+	} {
+		one, other := plain(6, "10.0.0.1", "10.0.0.2", 1, 2, 0), plain(6, "10.0.0.1", "10.0.0.2", 1, 2, 1)
+		if got := rowsOf(t, word, one, other); len(got) != 1 {
+			t.Errorf("%s keeps apart what is the same: %q", word, got)
+		}
+		change(other)
+		if got := rowsOf(t, word, one, other); len(got) != 2 {
+			t.Errorf("%s merges what differs: %q", word, got)
+		}
+	}
+}
+
+func TestBadKeys(t *testing.T) {
+	for spec, want := range map[string]string{
+		"sadr":            "no key \"sadr\"",
+		"saddr/33x":       "neither a prefix length",
+		"saddr/0":         "neither a prefix length",
+		"saddr/255.0.1.0": "is no netmask",
+		"sport/8":         "only addresses",
+		"rmon":            "another word",
+		"rmon matrix":     "in one",
+	} {
+		if _, err := ParseKey(spec); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", spec, err, want)
+		}
+	}
+}
+
+// TestTurned: the records of a TCP connection that a sensor of another kind oriented in two ways are one flow, begun by who
+// sent the SYN; two connections that each sent one stay two.
+func TestTurned(t *testing.T) {
+	syn := func(r *argus.Record) *argus.Record {
+		r.Flow.TCP.Status |= flow.TCPSawSYN | flow.TCPSrcReset
+		return r
+	}
+	with := plain(6, "10.0.0.1", "10.0.0.2", 1000, 80, 0)
+	for name, order := range map[string][]*argus.Record{
+		"SYN first": {syn(plain(6, "10.0.0.1", "10.0.0.2", 1000, 80, 0)), plain(6, "10.0.0.2", "10.0.0.1", 80, 1000, 9), plain(6, "10.0.0.2", "10.0.0.1", 80, 1000, 12)},
+		"SYN last":  {plain(6, "10.0.0.2", "10.0.0.1", 80, 1000, 9), plain(6, "10.0.0.2", "10.0.0.1", 80, 1000, 12), syn(with)},
+	} {
+		c := New(10, Key{})
+		for _, r := range order {
+			c.Add(r)
+		}
+		n := 0
+		for r := range c.All() {
+			n++
+			f := &r.Flow
+			if f.SrcPort != 1000 || f.Side[0].Packets != 5 || f.Side[1].Packets != 4 || f.TCP.Status != flow.TCPSawSYN|flow.TCPSrcReset || r.Added.Aggregate.Count != 3 {
+				t.Errorf("%s: %+v", name, f)
+			}
+		}
+		if n != 1 {
+			t.Errorf("%s: %d flows", name, n)
+		}
+	}
+	two := rowsOf(t, "", syn(plain(6, "10.0.0.1", "10.0.0.2", 1000, 80, 0)), syn(plain(6, "10.0.0.2", "10.0.0.1", 80, 1000, 9)))
+	if len(two) != 2 {
+		t.Errorf("two connections became %q", two)
+	}
+}
+
+// TestTurn: turned twice a record is what it was.
+func TestTurn(t *testing.T) {
+	r := plain(6, "10.0.0.1", "10.0.0.2", 1000, 80, 0)
+	r.Has, r.Gap = argus.HasSrc, [2]int32{1, 2}
+	r.Added.AS, r.Added.Country[0] = [3]uint32{1, 2, 3}, [2]byte{'D', 'E'}
+	r.Flow.TCP.Status, r.Flow.TCP.Options = flow.TCPSawSYN|flow.TCPSrcGap|flow.TCPDstReset, flow.TCPSrcECN
+	copy(r.Flow.History[:], "ShA^d")
+	once := turn(r)
+	if once.Has != argus.HasDst || once.Gap != [2]int32{2, 1} || once.Flow.TCP.Status != flow.TCPSawSYN|flow.TCPDstGap|flow.TCPSrcReset ||
+		once.Flow.TCP.Options != flow.TCPDstECN || once.Flow.History.String() != "sHa^D" || once.Added.AS != [3]uint32{2, 1, 3} || once.Added.Country[1][0] != 'D' {
+		t.Errorf("turned: %+v", once)
+	}
+	if twice := turn(&once); !reflect.DeepEqual(&twice, r) {
+		t.Errorf("turned twice: %+v", twice)
+	}
+}
+
+// TestAggregate: a merged record tells how long its records lasted, and the pauses between them.
+func TestAggregate(t *testing.T) {
+	c := New(10, Key{})
+	for i, last := range []int64{4_530_000_000, 9_530_000_000, 13_050_000_000} {
+		r := plain(17, "10.0.0.1", "10.0.0.2", 1, 2, 0)
+		r.Flow.Side[0].First, r.Flow.Side[0].Last = []int64{0, 5_030_000_000, 10_030_000_000}[i], last
+		r.Flow.Side[1] = flow.Side{}
+		c.Add(r)
+	}
+	for r := range c.All() {
+		a := r.Added.Aggregate
+		near := func(v, w float64) bool { return v-w < 1e-6 && w-v < 1e-6 }
+		if a.Count != 3 || !near(a.Active.Mean, 4.0166667) || !near(a.Active.StdDev, 0.70485617) || a.Active.Min != 3.02 || a.Active.Max != 4.53 || !near(a.Active.Sum, 12.05) ||
+			a.Idle.N != 2 || !near(a.Idle.Mean, 0.5) {
+			t.Errorf("%+v", a)
+		}
+		again := New(1, Key{}) // what was merged merges on
+		again.Add(r)
+		again.Add(r)
+		for r := range again.All() {
+			if b := r.Added.Aggregate; b.Count != 6 || !near(b.Active.Mean, a.Active.Mean) || !near(b.Active.StdDev, a.Active.StdDev) || !near(b.Active.Sum, 24.1) {
+				t.Errorf("merged again: %+v", b)
+			}
+		}
+	}
+}
+
+func TestExpireAndTop(t *testing.T) {
+	c := New(10, Key{})
+	for i := range 9 {
+		r := plain(17, "10.0.0.1", "10.0.0.2", uint16(i), 53, int64(i))
+		r.Flow.Side[0].Bytes = uint64((i * 5) % 9)
+		c.Add(r)
+	}
+	order, err := ParseOrder("-sbytes", compareBytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	top := c.Top(3, order)
+	if len(top) != 3 || top[0].Flow.Side[0].Bytes != 8 || top[1].Flow.Side[0].Bytes != 7 || top[2].Flow.Side[0].Bytes != 6 || c.Len() != 9 {
+		t.Errorf("top of %d: %v", c.Len(), top)
+	}
+	if n := len(c.Top(0, order)); n != 0 {
+		t.Errorf("top 0 has %d", n)
+	}
+	if n := len(c.Top(1<<60, order)); n != 9 {
+		t.Errorf("top of all has %d", n)
+	}
+	c.Expire(6e9)
+	if c.Len() != 4 { // those of second 5 end at 6
+		t.Errorf("%d are left", c.Len())
+	}
+	c.Add(plain(17, "10.0.0.1", "10.0.0.2", 0, 53, 20)) // it begins anew
+	for r := range c.All() {
+		if r.Flow.SrcPort == 0 && r.Added.Aggregate.Count != 0 {
+			t.Errorf("an expired record came back: %+v", r)
+		}
+	}
+}
