@@ -129,9 +129,9 @@ func (t *translation) listen() {
 
 // stream pushes to the streams of ARGUS_OUTPUT_STREAM, and writes the files of ARGUS_OUTPUT_FILE.
 func (t *translation) stream() {
-	flag := "output-file-v3"
+	flag := "append-v3"
 	if t.five {
-		flag = "output-file"
+		flag = "append"
 	}
 	for _, s := range t.file {
 		t.set(s, flag, s.Value)

@@ -16,7 +16,7 @@ func takeInterface(t *translation, s *cli.Setting) (why string) {
 // interfaceNames reads the value of ARGUS_INTERFACE: names, or ind:, dup: and bond: with a list of them, in brackets or not, where
 // each may have a link type in parentheses and a /srcid behind it. It returns none for any and all, and what of the value has no effect.
 func interfaceNames(value string) (names, notes []string) {
-	combined, sid := false, false
+	combined, sid := strings.ContainsAny(strings.TrimSpace(value), " \t"), false
 	for item := range fieldsOutsideQuotes(value) {
 		item = strings.Trim(item, "[]")
 		for {

@@ -22,8 +22,8 @@ func (c *Config) feedFlags(set *flag.FlagSet) {
 	set.Func("feed", "serve live flows to Argus 5 tools at an `address`: 561 (this machine only), host:561, *:561 (all addresses) or a socket's path; off when left out", several(&c.Feed))
 	set.Func("feed-v3", "the same at an `address` for tools of the Argus 3 line, such as Debian's ra", several(&c.FeedV3))
 	set.Func("push", "push flows by UDP to a `URL`: argus-udp://host:port, with ?version=3 for tools of the Argus 3 line", several(&c.Push))
-	set.Func("output-file", "append the flows to a `file` too, for Argus 5 tools; when it is moved away, a new one begins", several(&c.OutputFile))
-	set.Func("output-file-v3", "the same for tools of the Argus 3 line, a `file`", several(&c.OutputFileV3))
+	set.Func("append", "append the flows to a `file` too, for Argus 5 tools; when it is moved away, a new one begins", several(&c.OutputFile))
+	set.Func("append-v3", "the same for tools of the Argus 3 line, a `file`", several(&c.OutputFileV3))
 }
 
 // checkFeeds tells what is wrong with the addresses of feeds.
