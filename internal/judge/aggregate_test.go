@@ -12,9 +12,10 @@ import (
 	"github.com/argus-endpoint/argus-endpoint/flow"
 )
 
-// ofRecord are the fields that tell of the record and not of its flow, or are measured within one: the times between packets
-// further apart than two status intervals do not count, a distribution of four bits is rounded, user data begins anew.
-var ofRecord = " cause end seq flowid hash ind suser duser spktsz dpktsz "
+// ofRecord are the fields that tell of the record and not of its flow, of how many were merged, or are measured within one: the
+// times between packets further apart than two status intervals do not count, a distribution of four bits is rounded, user data
+// begins anew.
+var ofRecord = " cause end seq flowid hash ind suser duser spktsz dpktsz trans mean stddev min max sum idlemean idlestddev idlemin idlemax "
 
 // TestAggregate: the records of a flow, added up, say what one record of the whole flow says.
 func TestAggregate(t *testing.T) {
