@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"iter"
-	"maps"
 	"slices"
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
@@ -11,14 +10,19 @@ import (
 // Bins adds records up by key in bins of time, as rabins does. A record that spans several bins is split: each has the
 // packets that came in it, as far as the times of the first and the last one tell, and the same part of the other counters.
 type Bins struct {
-	width Width
+	splitter
 	hard  bool
 	max   int
 	key   Key
 	bins  map[int64]*bin // by their start
+	order []int64        // their starts
 	held  int
-	last  *bin // the one that had the last piece
+	last  *bin            // the one that had the last piece
+	early []*argus.Record // of the record that is added
 }
+
+// maxBins bounds how many bins are held beside each other, and so what it costs to find the place of one that comes late.
+const maxBins = 1 << 16
 
 type bin struct {
 	start, end int64
@@ -27,7 +31,7 @@ type bin struct {
 
 // NewBins returns bins of at most max records in all. The records of hard bins begin and end where their bin does.
 func NewBins(w Width, hard bool, max int, k Key) *Bins {
-	return &Bins{width: w, hard: hard, max: max, key: k, bins: make(map[int64]*bin)}
+	return &Bins{splitter: splitter{width: w}, hard: hard, max: max, key: k, bins: make(map[int64]*bin)}
 }
 
 // Add puts a flow record into its bins; others it passes over. When there is no room, the oldest bin is given out early, of
@@ -36,18 +40,21 @@ func (b *Bins) Add(r *argus.Record) (early []*argus.Record) {
 	if r.Kind != argus.KindFlow {
 		return nil
 	}
-	split(r, b.width, func(start, end int64, piece *argus.Record) {
-		if b.held >= b.max && len(b.bins) > 1 {
-			early = append(early, b.oldest()...)
-		}
-		into := b.at(start, end)
-		before := into.Len()
-		if out := into.Add(piece); out != nil {
-			early = append(early, b.finish(into, out))
-		}
-		b.held += into.Len() - before
-	})
-	return early
+	b.early = nil
+	b.split(r, b.put)
+	return b.early
+}
+
+func (b *Bins) put(start, end int64, piece *argus.Record) {
+	if len(b.order) > 1 && b.held >= b.max || len(b.order) >= maxBins {
+		b.early = append(b.early, b.close(b.order[0])...)
+	}
+	into := b.at(start, end)
+	before := into.Len()
+	if out := into.Add(piece); out != nil {
+		b.early = append(b.early, b.finish(into, out))
+	}
+	b.held += into.Len() - before
 }
 
 func (b *Bins) at(start, end int64) *bin {
@@ -58,23 +65,22 @@ func (b *Bins) at(start, end int64) *bin {
 	if into == nil {
 		into = &bin{start, end, New(b.max, b.key)}
 		b.bins[start] = into
+		at, _ := slices.BinarySearch(b.order, start)
+		b.order = slices.Insert(b.order, at, start)
 	}
 	b.last = into
 	return into
 }
 
-// oldest gives the oldest bin out.
-func (b *Bins) oldest() []*argus.Record {
-	first := b.last
-	for _, other := range b.bins {
-		if other.start < first.start {
-			first = other
-		}
+// close gives the bin out that begins then.
+func (b *Bins) close(start int64) []*argus.Record {
+	of := b.bins[start]
+	at, _ := slices.BinarySearch(b.order, start)
+	if at == 0 {
+		b.order = b.order[1:] // the usual case moves nothing
+	} else {
+		b.order = slices.Delete(b.order, at, at+1)
 	}
-	return b.close(first)
-}
-
-func (b *Bins) close(of *bin) []*argus.Record {
 	delete(b.bins, of.start)
 	b.held -= of.Len()
 	if b.last == of {
@@ -100,9 +106,9 @@ func (b *Bins) finish(of *bin, r *argus.Record) *argus.Record {
 // Until gives out the bins that end at or before that time, ns since 1970, in their order; the records of each are in the
 // order of their first packets.
 func (b *Bins) Until(t int64) (records []*argus.Record) {
-	for _, start := range slices.Sorted(maps.Keys(b.bins)) {
-		if of := b.bins[start]; of.end <= t {
-			records = append(records, b.close(of)...)
+	for _, start := range slices.Clone(b.order) {
+		if b.bins[start].end <= t {
+			records = append(records, b.close(start)...)
 		}
 	}
 	return records
@@ -111,8 +117,8 @@ func (b *Bins) Until(t int64) (records []*argus.Record) {
 // All gives out what is left, bin by bin.
 func (b *Bins) All() iter.Seq[*argus.Record] {
 	return func(yield func(*argus.Record) bool) {
-		for _, start := range slices.Sorted(maps.Keys(b.bins)) {
-			for _, r := range b.close(b.bins[start]) {
+		for len(b.order) > 0 {
+			for _, r := range b.close(b.order[0]) {
 				if !yield(r) {
 					return
 				}

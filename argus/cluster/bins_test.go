@@ -176,6 +176,43 @@ func TestBinsBound(t *testing.T) {
 	}
 }
 
+// TestUntilThenFull: bins that came out leave room, and what comes then is bounded again.
+func TestUntilThenFull(t *testing.T) {
+	b := newBins(t, "1s", false, 3)
+	out := uint64(0)
+	count := func(records []*argus.Record) {
+		for _, r := range records {
+			out += r.Flow.Side[0].Packets
+		}
+	}
+	for i := range int64(50) {
+		count(b.Add(lasting(1, i*second, i*second)))
+		if i%5 == 4 {
+			count(b.Until((i + 2) * second))
+		}
+		count(b.Add(lasting(3, (i+1)*second, (i+3)*second)))
+		if b.held > 3 {
+			t.Fatalf("%d records are held", b.held)
+		}
+	}
+	count(slices.Collect(b.All()))
+	if out != 200 {
+		t.Errorf("%d of 200 packets came out", out)
+	}
+}
+
+// TestManyBins: however many bins there are, a late one finds its place at once.
+func TestManyBins(t *testing.T) {
+	b := newBins(t, "1s", false, 1<<20)
+	early := 0
+	for i := range int64(maxBins + 100) {
+		early += len(b.Add(lasting(1, (1<<20-i)*second, (1<<20-i)*second)))
+	}
+	if len(b.bins) != maxBins || early != 100 {
+		t.Errorf("%d bins are held, %d records came early", len(b.bins), early)
+	}
+}
+
 // TestHostileSpan: a record that claims to last for a century costs no more than so many bins.
 func TestHostileSpan(t *testing.T) {
 	b := newBins(t, "1s", false, 1<<20)

@@ -76,36 +76,44 @@ func (s *share) of(counter, upto uint64) uint64 {
 	return part(upto) - part(s.gone)
 }
 
-// split calls put with r, or with one piece of it for each bin in which it had packets. The counters of the pieces add up
-// to those of r; what is no counter stands in all of them. r is not changed and the pieces are borrowed.
-func split(r *argus.Record, w Width, put func(start, end int64, r *argus.Record)) {
+// splitter cuts records into pieces: one for each bin in which a record had packets. The counters of the pieces add up to
+// those of the record; what is no counter stands in all of them.
+type splitter struct {
+	width        Width
+	whole, piece argus.Record
+}
+
+// split calls put with r, or with each piece of it. r is not changed and the pieces are borrowed.
+func (p *splitter) split(r *argus.Record, put func(start, end int64, r *argus.Record)) {
 	first, last := r.Flow.Span()
-	start, end := w.bin(first)
+	start, end := p.width.bin(first)
 	if last <= end {
 		put(start, end, r)
 		return
 	}
-	whole := *r
+	whole, piece := &p.whole, &p.piece
+	*whole = *r
 	if whole.Added.Aggregate.Count == 0 { // how long it lasted is told by each piece
 		whole.Added.Aggregate = argus.Aggregate{Count: 1, Active: once(duration(r))}
 	}
 	sides := [2]share{shareOf(&r.Flow.Side[0], first), shareOf(&r.Flow.Side[1], first)}
 	for n := 1; ; n++ {
-		piece, left := whole, false
+		*piece = *whole
+		left := false
 		for i := range sides {
 			upto := sides[i].until(end)
 			if n == maxPieces {
 				upto = sides[i].n
 			}
-			cut(&piece, i, &sides[i], start, end, upto)
+			cut(piece, i, &sides[i], start, end, upto)
 			sides[i].gone = max(upto, sides[i].gone)
 			left = left || sides[i].gone < sides[i].n
 		}
-		put(start, end, &piece)
+		put(start, end, piece)
 		if !left {
 			return
 		}
-		start, end = w.bin(min(sides[0].next(), sides[1].next()))
+		start, end = p.width.bin(min(sides[0].next(), sides[1].next()))
 	}
 }
 
