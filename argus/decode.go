@@ -171,13 +171,19 @@ func (r *Record) transport(sub, qualifier uint8, d []byte) bool {
 	return true
 }
 
-// eventData takes the text of an event record; a compressed one is left alone (section 2.15).
+// eventData takes the text of an event record (section 2.15). Of a packed one the counts are those of the text.
 func (r *Record) eventData(sub uint8, d []byte) bool {
-	if len(d) < 4 || sub&8 != 0 {
+	if len(d) < 4 {
 		return false
 	}
-	count := int(be.Uint16(d[2:]))
-	r.Event.Data = d[4:][:min(count, len(d)-4)]
+	count, data := be.Uint16(d[2:]), d[4:]
+	r.Event.Data, r.Event.Packed, r.Event.Size = nil, nil, 0
+	switch {
+	case sub&packed == 0:
+		r.Event.Data = data[:min(int(count), len(data))]
+	case len(data) > 0:
+		r.Event.Packed, r.Event.Size = data, count
+	}
 	return true
 }
 

@@ -3,16 +3,11 @@ package argus
 import (
 	"encoding/binary"
 	"math"
-
-	"github.com/argus-endpoint/argus-endpoint/flow"
 )
 
 // appendAdded writes what was added to a record, each DSR only if it says something (section 2.14).
 func (e *Encoder) appendAdded(b []byte, r *Record) []byte {
 	a := &r.Added
-	if r.Flow.Family == flow.FamilyWLAN {
-		b = appendWLAN(b, r)
-	}
 	if *a == (Added{}) && r.Has&HasLocality == 0 {
 		return b
 	}

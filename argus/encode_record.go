@@ -1,5 +1,7 @@
 package argus
 
+import "github.com/argus-endpoint/argus-endpoint/flow"
+
 // AppendRecord appends a decoded record of any sensor once more, in the version of e and otherwise with all that is its own: of the
 // encoder it takes nothing else. In v3 the sensor gets the 4 octets of MonitorV3 and loses its interface. What came off a stream
 // (Raw is there) is taken over DSR by DSR, also what we do not understand; what was changed or merged since, with Raw nil, is
@@ -30,6 +32,9 @@ func (e *Encoder) appendFields(b []byte, r *Record) []byte {
 	}
 	b = append(b, kind|e.version(), byte(r.Cause)&0xf0, 0, 0)
 	b = e.appendOwn(b, r)
+	if f.Family == flow.FamilyWLAN {
+		b = appendWLAN(b, r)
+	}
 	var v interval
 	v.set(f)
 	b = e.appendBody(b, f, &v, r.Has, &r.Added)

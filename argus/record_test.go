@@ -95,24 +95,27 @@ func addedRecord() *Record {
 	return r
 }
 
+// additions are the kinds of records with something that clients or other sensors add.
+var additions = map[string]func(*Record){
+	"RTP":  func(*Record) {},
+	"RTCP": func(r *Record) { r.Added.Guess, r.Added.Lost = GuessRTCP, [2]uint32{} },
+	"UDT": func(r *Record) {
+		r.Added.Guess, r.Added.Lost, r.Added.UDT = GuessUDT, [2]uint32{9, 0}, UDT{1, 2, 3, 4, 5}
+	},
+	"a fragment":           func(r *Record) { r.Added.Guess, r.Added.Lost, r.Added.Fragment = 0, [2]uint32{}, 'f' },
+	"overlapping ones":     func(r *Record) { r.Added.Guess, r.Added.Lost, r.Added.Fragment = 0, [2]uint32{}, 'V' },
+	"one AS":               func(r *Record) { r.Added.AS = [3]uint32{0, 5, 0} },
+	"nothing but locality": func(r *Record) { r.Added = Added{Locality: [2]int8{1, 0}} },
+	"802.11": func(r *Record) {
+		r.Flow.Key = key(flow.FamilyWLAN, 0, "A", 0, "B", 0, 0)
+		r.Has, r.Flow.Side[0].TTL, r.Flow.Side[0].IPID = r.Has&^(HasSrc|HasNetFlow), 0, 0 // ra looks for the name in flow records only
+		r.Added.BSSID, r.Added.SSID = macA, [32]byte{'x', 'y'}
+	},
+}
+
 // TestAdded: what clients add comes back from either version.
 func TestAdded(t *testing.T) {
-	for name, change := range map[string]func(*Record){
-		"RTP":  func(*Record) {},
-		"RTCP": func(r *Record) { r.Added.Guess, r.Added.Lost = GuessRTCP, [2]uint32{} },
-		"UDT": func(r *Record) {
-			r.Added.Guess, r.Added.Lost, r.Added.UDT = GuessUDT, [2]uint32{9, 0}, UDT{1, 2, 3, 4, 5}
-		},
-		"a fragment":           func(r *Record) { r.Added.Guess, r.Added.Lost, r.Added.Fragment = 0, [2]uint32{}, 'f' },
-		"overlapping ones":     func(r *Record) { r.Added.Guess, r.Added.Lost, r.Added.Fragment = 0, [2]uint32{}, 'V' },
-		"one AS":               func(r *Record) { r.Added.AS = [3]uint32{0, 5, 0} },
-		"nothing but locality": func(r *Record) { r.Added = Added{Locality: [2]int8{1, 0}} },
-		"802.11": func(r *Record) {
-			r.Flow.Key = key(flow.FamilyWLAN, 0, "A", 0, "B", 0, 0)
-			r.Has, r.Flow.Side[0].TTL, r.Flow.Side[0].IPID = r.Has&^HasSrc, 0, 0
-			r.Added.BSSID, r.Added.SSID = macA, [32]byte{'x', 'y'}
-		},
-	} {
+	for name, change := range additions {
 		for _, v := range []Version{V3, V5} {
 			want := addedRecord()
 			change(want)

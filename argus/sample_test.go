@@ -3,8 +3,10 @@ package argus
 import (
 	"bytes"
 	"flag"
+	"maps"
 	"net/netip"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/gofrs/uuid/v5"
@@ -207,10 +209,22 @@ func sampleStream(v Version) []byte {
 	return b
 }
 
+// addedStream returns records of other sensors with all that clients add.
+func addedStream(v Version) []byte {
+	e := Encoder{Version: v, Monitor: sampleHost}
+	b := e.AppendManagement(nil, &Management{Cause: flow.CauseStart, Start: base, Now: base, Interval: 60})
+	for _, name := range slices.Sorted(maps.Keys(additions)) {
+		r := addedRecord()
+		additions[name](r)
+		b = e.AppendRecord(b, r)
+	}
+	return b
+}
+
 // TestSample keeps the wire format as it is: the files are also what the packages above read in their tests.
 func TestSample(t *testing.T) {
-	for v, name := range map[Version]string{V3: "testdata/sample_v3.arg", V5: "testdata/sample_v5.arg"} {
-		got := sampleStream(v)
+	for name, got := range map[string][]byte{"testdata/sample_v3.arg": sampleStream(V3), "testdata/sample_v5.arg": sampleStream(V5),
+		"testdata/added_v3.arg": addedStream(V3), "testdata/added_v5.arg": addedStream(V5)} {
 		if *update {
 			if err := os.WriteFile(name, got, 0o644); err != nil {
 				t.Fatal(err)

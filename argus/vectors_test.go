@@ -83,18 +83,7 @@ func TestMinimal(t *testing.T) {
 // racluster merges by key, and what ra copies (with relative times, and without our extension) we read back.
 func TestDebianReaders(t *testing.T) {
 	run := func(name string, args ...string) string {
-		path, err := exec.LookPath(name)
-		if err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatalf("%s is missing: apt-get install argus-client", name)
-			}
-			t.Skipf("skipped: %s is missing (apt-get install argus-client)", name)
-		}
-		out, err := exec.Command(path, append([]string{"-F", "/dev/null", "-r", "testdata/sample_v3.arg"}, args...)...).CombinedOutput()
-		if err != nil {
-			t.Fatalf("%s: %v\n%s", name, err, out)
-		}
-		return string(out)
+		return debian(t, name, append([]string{"-r", "testdata/sample_v3.arg"}, args...)...)
 	}
 	if out := run("raevent"); !strings.Contains(out, "prog=/usr/bin/x\nhello=1") {
 		t.Errorf("raevent prints %q", out)
@@ -129,5 +118,53 @@ func TestDebianReaders(t *testing.T) {
 	}
 	if n != len(want) {
 		t.Errorf("%d of %d flows came back from ra", n, len(want))
+	}
+}
+
+// debian runs one of Debian's programs, or skips.
+func debian(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("%s is missing: apt-get install argus-client", name)
+		}
+		t.Skipf("skipped: %s is missing (apt-get install argus-client)", name)
+	}
+	out, err := exec.Command(path, append([]string{"-F", "/dev/null"}, args...)...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", name, err, out)
+	}
+	return string(out)
+}
+
+// TestDebianAdded: ra prints what clients and other sensors add, of the DSRs that we write.
+func TestDebianAdded(t *testing.T) {
+	const everything = "12,0.500000,0.250000,1.000000,0.125000,6.000000,15169,64512,US,DE,-0.000005,-1"
+	want := []string{
+		"wlan,02:00:00:00:00:0a,02:00:00:00:00:0b,xy,02:00:00:00:00:0a,0,0," + everything,
+		"rtcp,10.1.0.1,10.1.0.2,,,0,0," + everything,
+		"rtp,10.1.0.1,10.1.0.2,,,3,4," + everything,
+		"udt,10.1.0.1,10.1.0.2,,,9,0," + everything,
+		"udp,10.1.0.1,10.1.0.2,,,0,0," + everything,
+		"udp,10.1.0.1,10.1.0.2,,,0,0,1,1.000000,1.000000,1.000000,,1.000000,,,,,,",
+		"rtp,10.1.0.1,10.1.0.2,,,3,4,12,0.500000,0.250000,1.000000,0.125000,6.000000,,5,US,DE,-0.000005,-1",
+		"udp,10.1.0.1,10.1.0.2,,,0,0," + everything,
+	}
+	got := debian(t, "ra", "-r", "testdata/added_v3.arg", "-n", "-L", "-1", "-c", ",", "-s",
+		"proto,saddr,daddr,ssid,bssid,sloss,dloss,trans,mean,min,max,stddev,sum,sas,das,sco,dco,dldur,dspkts", "-", "not", "man")
+	lines := strings.Split(strings.TrimSpace(got), "\n")
+	if len(lines) != len(want) {
+		t.Fatalf("%d records:\n%s", len(lines), got)
+	}
+	for i, line := range lines {
+		if i == 5 { // of a record that was not merged ra prints the deviation of the one before
+			columns := strings.Split(line, ",")
+			columns[11] = ""
+			line = strings.Join(columns, ",")
+		}
+		if line != want[i] {
+			t.Errorf("record %d:\n got %s\nwant %s", i, line, want[i])
+		}
 	}
 }

@@ -77,6 +77,9 @@ const (
 	numberAck         = 5
 )
 
+// packed is the subtype bit of user data that is compressed with zlib.
+const packed = 8
+
 const (
 	maxLabel = 1016  // bytes a label DSR can carry (section 2.13)
 	maxData  = 65528 // bytes of user data that readers take (section 2.11)
