@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
+	"github.com/argus-endpoint/argus-endpoint/collector/journal"
 	"github.com/argus-endpoint/argus-endpoint/collector/store"
 	"github.com/argus-endpoint/argus-endpoint/flow"
 	"go.uber.org/zap"
@@ -193,4 +194,21 @@ func TestSensorID(t *testing.T) {
 			t.Errorf("%q is %v, from its host %v", text, id, back)
 		}
 	}
+}
+
+// TestImportIntoACluster: the records go into the cluster's journal, and its writers know them again.
+func TestImportIntoACluster(t *testing.T) {
+	url, _ := natsServer(t)
+	c := testConfig(t)
+	c.Nats, c.Streams, c.Store = journal.Cluster{URLs: []string{url}}, 2, c.StoreLocation()
+	s, _ := start(t, c)
+	await(t, "the writers have their shards", func() bool { return Flush(t.Context(), &s.config.Place) == nil })
+	name := put(t, "a.arg", flowFile(t, argus.V3, "192.0.2.7", 1, 30))
+	if d := importAll(t, s.config.Place, name)[0]; d.New != 31 || d.Error != "" {
+		t.Errorf("%+v", d)
+	}
+	if d := importAll(t, s.config.Place, name)[0]; d.New != 0 || d.Records != 31 {
+		t.Errorf("again: %+v", d)
+	}
+	wantOneToN(t, c.State, SensorID("192.0.2.7").Host(), 30)
 }
