@@ -206,9 +206,6 @@ func lossFlag(r *argus.Record) byte {
 	if letter := either(status, flow.TCPSrcRetransmit, flow.TCPDstRetransmit, "sd*"); letter != ' ' {
 		return letter
 	}
-	if r.Added.UDT.Retrans > 0 {
-		return 's'
-	}
 	if r.Has&argus.HasTCPPerf != 0 && (r.Gap[0] > 0 || r.Gap[1] > 0) {
 		return 'g'
 	}

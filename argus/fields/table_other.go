@@ -16,7 +16,7 @@ var otherFields = [...]field{
 	{"rtime", "RelTime", 12, running, 0, nil, nil},
 	{"dlstime", "dlsTime", 12, running, 0, nil, nil},
 	{"dlltime", "dllTime", 12, real, 0, lastElsewhere, nil},
-	{"dldur", "dlDur", 10, real, 0, durationElsewhere, nil},
+	{"dldur", "dlDur", 12, real, 0, durationElsewhere, nil},
 
 	{"retrans", "Retrans", 7, whole, sum, udtRetrans, nil}, {"sretrans", "SrcRetra", 8, whole, src, udtRetrans, nil}, {"dretrans", "DstRetra", 8, whole, dst, udtRetrans, nil},
 	{"pretrans", "pRetran", 7, real, sum, percentRetrans, nil}, {"spretrans", "pSrcRetr", 8, real, src, percentRetrans, nil}, {"dpretrans", "pDstRetr", 8, real, dst, percentRetrans, nil},
