@@ -24,6 +24,7 @@ last 24 hours: see argus-collector gaps), records in the store, and why it is in
   pending       it asked without a token, or with another key than before: compare the key with argus-endpoint status
   stopped       the agent was stopped in order
   revoked       it is refused
+  imported      its records are from files (argus-collector import)
   up            all is well
 
 Examples:
