@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -12,7 +11,22 @@ import (
 	"github.com/argus-endpoint/argus-endpoint/argus"
 )
 
-const sample = "../testdata/sample_v3.arg"
+const sample = "../testdata/sample_v5.arg"
+
+// flows calls yield with each record of the sample.
+func flows(tb testing.TB, yield func(r *argus.Record)) {
+	tb.Helper()
+	b, err := os.ReadFile(sample)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for r, err := range argus.Records(b) {
+		if err != nil {
+			tb.Fatal(err)
+		}
+		yield(r)
+	}
+}
 
 // matching returns the sequence numbers of the records of the sample that a filter selects.
 func matching(t *testing.T, expression string) (found []string) {
@@ -21,125 +35,226 @@ func matching(t *testing.T, expression string) (found []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := os.ReadFile(sample)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for r, err := range argus.Records(b) {
-		if err != nil {
-			t.Fatal(err)
-		}
+	flows(t, func(r *argus.Record) {
 		if f.Match(r) {
 			found = append(found, fmt.Sprint(r.Sequence))
 		}
-	}
+	})
 	return found
 }
 
-// TestLikeRa gives the same expressions to Debian's ra and compares which records it prints. Left out is what ra 3.0.8
-// does otherwise by mistake: it takes ARP for RARP and the other way round, and refuses esp.
-func TestLikeRa(t *testing.T) {
-	ra, err := exec.LookPath("ra")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("ra is missing: apt-get install argus-client")
-		}
-		t.Skip("skipped: ra is missing (apt-get install argus-client)")
-	}
-	for _, expression := range []string{
-		"tcp", "udp", "icmp", "igmp", "ip", "ipv4", "ipv6", "tcp or udp", "not tcp", "host 10.1.0.2", "src host 10.1.0.2", "dst host 10.1.0.2",
-		"host 2001:db8::1", "dst host fd00::2", "net 10.1.0.0/16", "src net 10.1.0.0/30", "dst net 224.0.0.0/4", "port 53", "src port 5555",
-		"dst port 443", "tcp and port 80", "tcp and not port 80", "proto 89", "not (tcp or udp)", "src host 10.1.0.1 and (dst port 53 or dst port 443)",
-		"host 10.1.0.1 and host 10.1.0.2 and tcp", "udp and src host 10.1.0.1 or icmp", "not arp and not tcp and net 10.1.0.0/24",
+// TestSame: ways to say the same, each as the first of its line. What each selects is judged elsewhere, by ra.
+func TestSame(t *testing.T) {
+	for _, same := range [][]string{
+		{"tcp or arp and ip6", "(tcp or arp) and ip6", "(tcp||arp)&&ipv6"},
+		{"not tcp or ip6", "(not tcp) or ip6", "!tcp||ip6"},
+		{"tcp and port 80 or udp", "(tcp and port 80) or udp"},
+		{"port 80 or 443", "port 80 or port 443", "port 443 or (80)"},
+		{"tcp dst port 80 or 443", "tcp and dst port 80 or (tcp and dst port 443)"},
+		{"src host 10.1.0.1 or 10.1.0.2", "src host 10.1.0.1 or src host 10.1.0.2", "src 10.1.0.1 or 10.1.0.2"},
+		{"src host 10.1.0.1 or dst 10.1.0.2", "src host 10.1.0.1 or dst host 10.1.0.2"},
+		{"src port 80 or dst 443", "src port 80 or dst port 443"},
+		{"port 80 or dst 10.1.0.2", "port 80 or dst host 10.1.0.2"},
+		{"10.1.0.2", "host 10.1.0.2", "src or dst host 10.1.0.2", "dst or src host 10.1.0.2", "net 10.1.0.2/32", "net 10.1.0.2"},
+		{"net 10.0.0.0/8", "net 10.0.0.0 mask 255.0.0.0", "net 10.1.2.3/8"},
+		{"src and dst net 10.0.0.0/8", "src net 10.0.0.0/8 and dst net 10.0.0.0/8"},
+		{"sbytes gt 100", "src bytes gt 100", "src bytes > 100", "sbytes>100", "not sbytes lte 100", "sbytes gte 101"},
+		{"bytes gt 100", "sbytes gt 100 or dbytes gt 100", "sbytes gt 100 or dst bytes gt 100"},
+		{"dur gt 0.1 and lt 2", "dur gt 0.1 and dur lt 2"},
+		{"dur 0", "dur eq 0", "dur=0", "dur == 0"},
+		{"port 20-25", "port gte 20 and lte 25 and (sport gte 20 and lte 25 or (dport gte 20 and lte 25))", "sport 20-25 or dport 20-25"},
+		{"port domain", "tcp port 53 or (udp port 53)"},
+		{"tcp", "proto 6", "ip proto tcp", "proto tcp", "local tcp", "tcp and ip"},
+		{"icmp6", "proto 58", "proto 0x3a", "icmpv6", "ipv6-icmp"},
+		{"syn", "src syn or dst syn"},
+		{"sport 5555", "src port 5555"},
+		{"tcp host 10.1.0.3", "tcp and host 10.1.0.3"},
 	} {
-		out, err := exec.Command(ra, "-F", "/dev/null", "-n", "-L", "-1", "-r", sample, "-s", "seq", "proto", "saddr", "-", expression, "and not man").Output()
-		if err != nil {
-			t.Errorf("ra refuses %q: %v", expression, err)
-			continue
+		want := matching(t, same[0])
+		if len(want) == 0 {
+			t.Errorf("%q selects nothing, which proves nothing", same[0])
 		}
-		var want []string
-		for line := range strings.Lines(string(out)) {
-			if words := strings.Fields(line); len(words) > 1 && words[1] != "evt" && words[1] != "man" {
-				want = append(want, words[0])
+		for _, expression := range same[1:] {
+			if got := matching(t, expression); !slices.Equal(got, want) {
+				t.Errorf("%q selects %v, but %q %v", expression, got, same[0], want)
 			}
 		}
-		got := matching(t, expression)
-		if strings.Contains(expression, "src") || strings.Contains(expression, "dst") {
-			// ra turns these two round by their ports: TCP flows whose SYN was not seen
-			turned := func(seq string) bool { return seq == "5" || seq == "6" }
-			got, want = slices.DeleteFunc(got, turned), slices.DeleteFunc(want, turned)
+	}
+}
+
+// TestKinds: other records than flows are selected only where the expression speaks of them.
+func TestKinds(t *testing.T) {
+	records := map[argus.Kind]*argus.Record{
+		argus.KindFlow: {Kind: argus.KindFlow}, argus.KindManagement: {Kind: argus.KindManagement},
+		argus.KindEvent: {Kind: argus.KindEvent}, argus.KindOther: {Kind: argus.KindOther},
+	}
+	for expression, want := range map[string][]argus.Kind{
+		"":                                  {argus.KindFlow},
+		"not tcp":                           {argus.KindFlow},
+		"man":                               {argus.KindManagement},
+		"man or (tcp)":                      {argus.KindManagement},
+		"not man":                           {argus.KindFlow},
+		"event or man":                      {argus.KindManagement, argus.KindEvent},
+		"not event":                         {argus.KindFlow},
+		"man or far":                        {argus.KindFlow, argus.KindManagement},
+		"man and tcp":                       nil,
+		"event or not seq gt 0 and not arp": {argus.KindFlow, argus.KindEvent},
+	} {
+		f, err := Parse([]string{expression})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []argus.Kind
+		for kind := argus.KindFlow; kind <= argus.KindOther; kind++ {
+			if f.Match(records[kind]) {
+				got = append(got, kind)
+			}
 		}
 		if !slices.Equal(got, want) {
-			t.Errorf("%q selects %v, for ra %v", expression, got, want)
+			t.Errorf("%q selects kinds %v, want %v", expression, got, want)
 		}
 	}
 }
 
-func TestMatch(t *testing.T) {
-	for expression, want := range map[string]string{
-		"icmp6":                                 "12 13",
-		"ip6 and not proto icmp6":               "2 8 49",
-		"sctp port 9":                           "22",
-		"(src port 443) or !(not dst port 443)": "1",
-		"udplite":                               "23",
-		"proto 250":                             "33",
-		"tcp host 10.1.0.3":                     "3",
-		"ospf or pim or vrrp and dst net 224.0.0.0/24": "27 28 29",
+// TestSource: a sensor by each form of its identity.
+func TestSource(t *testing.T) {
+	host := argus.ID{Kind: 0x22, Bytes: [16]byte{1, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 1, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef}}
+	u, _ := host.UUID()
+	old := argus.ID{Kind: 0x01, Bytes: [16]byte{192, 0, 2, 77}}
+	number := argus.ID{Kind: 0x20, Bytes: [16]byte{0, 0, 0x12, 0x67}}
+	for _, test := range []struct {
+		expression string
+		id         argus.ID
+		want       bool
+	}{
+		{"srcid 01234567-89ab-cdef-0123-456789abcdef", host, true},
+		{"srcid 01234567-89AB-CDEF-0123-456789ABCDEF", host, true},
+		{"srcid 01234567-89ab-cdef-0123-456789abcdee", host, false},
+		{"srcid 01234567-89ab-cdef-0123-456789abcdef/eth0", host, true},
+		{"srcid 01234567-89ab-cdef-0123-456789abcdef/eth1", host, false},
+		{"srcid 01234567-89ab-cdef-0123-456789abcdef", old, false},
+		{fmt.Sprint("srcid ", argus.MonitorV3(u)), host, true}, // as readers of the 3.0 line see it
+		{fmt.Sprintf("srcid 0x%x", argus.MonitorV3(u)), host, true},
+		{"srcid 192.0.2.77", old, true},
+		{"srcid 192.0.2.77/eth0", old, true},
+		{"srcid 3221226061", old, true},
+		{"srcid 4711", number, true},
+		{"srcid 0.0.18.103", number, true},
+		{"srcid 0", argus.ID{}, false},
+		{"inf eth0", host, true},
+		{"inf eth0.100", host, true}, // four characters are all there is
+		{"inf eth", host, false},
 	} {
-		if got := strings.Join(matching(t, expression), " "); got != want {
-			t.Errorf("%q selects %s, want %s", expression, got, want)
-		}
-	}
-	if got := len(matching(t, "")); got != 53 {
-		t.Errorf("no filter selects %d of 53 flows", got)
-	}
-}
-
-// TestErrors: the message names the word that is wrong.
-func TestErrors(t *testing.T) {
-	for expression, want := range map[string]string{
-		"host": "where it ends", "host example.com": `"example.com"`, "src tcp": `"tcp"`, "port 99999": `"99999"`, "port http": `"http"`,
-		"net 10.0.0.0": `"10.0.0.0"`, "tcp and": "where it ends", "( tcp": "not closed", "tcp )": `")"`, "prot 6": `"prot"`, "proto nonsense": `"nonsense"`,
-		"not": "where it ends", "or tcp": `"or"`, strings.Repeat("( ", 5000): "more than 1000 words",
-	} {
-		if _, err := Parse(strings.Fields(expression)); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: error %v does not say %s", expression, err, want)
-		}
-	}
-}
-
-func FuzzParse(f *testing.F) {
-	for _, s := range []string{"tcp and (port 80 or not src net 10.0.0.0/8)", "host ::1 or proto 6", "!(arp)", "dst host 1.2.3.4 and"} {
-		f.Add(s)
-	}
-	b, err := os.ReadFile(sample)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		filter, err := Parse([]string{s})
+		f, err := Parse([]string{test.expression})
 		if err != nil {
-			return
+			t.Fatal(err)
 		}
-		needs := filter.Needs()
-		for r := range argus.Records(b) {
-			if r != nil && filter.Match(r) && !meets(&needs, r) {
-				t.Fatalf("%q matches record %d, which does not meet %+v", s, r.Sequence, needs)
-			}
+		r := argus.Record{Kind: argus.KindFlow, Monitor: test.id, Interface: [4]byte{'e', 't', 'h', '0'}}
+		if got := f.Match(&r); got != test.want {
+			t.Errorf("%q of %v: %v", test.expression, test.id, got)
 		}
-	})
+	}
 }
 
-func BenchmarkMatch(b *testing.B) {
-	f, err := Parse([]string{"tcp and net 10.0.0.0/8 and not (port 80 or port 443)"})
-	if err != nil {
-		b.Fatal(err)
+// TestErrors: an error stands under the word that is wrong, and says what would be right.
+func TestErrors(t *testing.T) {
+	for expression, want := range map[string]struct{ word, reason string }{
+		"host":                        {"", "IP address"},
+		"tcp and host example.com":    {"example.com", "not looked up"},
+		"host fe80::1%eth0":           {"fe80::1%eth0", "IP address"},
+		"src tcp":                     {"tcp", "IP address"},
+		"port 99999":                  {"99999", "65535"},
+		"port nosuchservice":          {"nosuchservice", "name of a service"},
+		"port 25-20":                  {"25-20", "range"},
+		"net 10.0.0.0/33":             {"10.0.0.0/33", "10.0.0.0/8"},
+		"net 10.0.0.0 mask 1.2.3.4":   {"1.2.3.4", "ones of a mask"},
+		"tcp and":                     {"", "word is expected"},
+		"( tcp":                       {"(", "not closed"},
+		"((tcp) and (udp or (icmp))":  {"(", "not closed"},
+		"tcp )":                       {")", "end is expected"},
+		"(tcp udp)":                   {"udp", ") is expected"},
+		"tcp udp":                     {"udp", "end is expected"},
+		"prot 6":                      {"prot", "is it proto?"},
+		"sbyts gt 5":                  {"sbyts", "is it sbytes?"},
+		"xyzzy and tcp":               {"xyzzy", "no filter knows"},
+		"proto nonsense":              {"nonsense", "255"},
+		"proto 256":                   {"256", "255"},
+		"not":                         {"", "word is expected"},
+		"or tcp":                      {"or", "before this one"},
+		"tcp and )":                   {")", "before this one"},
+		"dur gt x":                    {"x", "number"},
+		"dur gt":                      {"", "number"},
+		"bytes gt 1.5":                {"1.5", "whole number"},
+		"bytes gt -1":                 {"-1", "whole number"},
+		"dur gt nan":                  {"nan", "number"},
+		"dur gt 1e99":                 {"1e99", "number"},
+		"src synack":                  {"synack", "src and dst"},
+		"srcid x":                     {"x", "UUID"},
+		"srcid 1.2.3.4/":              {"1.2.3.4/", "UUID"},
+		"encaps xyz":                  {"xyz", "gre"},
+		"ether host 1:2:3":            {"1:2:3", "hardware address"},
+		"co USA":                      {"USA", "two letters"},
+		"port 80 or udp and 10.0.0.1": {"10.0.0.1", "port"},
+		"tcp & udp":                   {"&", "end is expected"},
+		strings.Repeat("( ", 5000):    {"(", "more than 1000 words"},
+		strings.Repeat("x", 1<<17):    {"", "longer than"},
+	} {
+		_, err := Parse(strings.Fields(expression))
+		e, ok := err.(*Error)
+		if !ok || !strings.Contains(e.Reason, want.reason) {
+			t.Errorf("%.80q: error %v does not say %q", expression, err, want.reason)
+			continue
+		}
+		if got := e.Expression[e.At:][:e.Len]; got != want.word || e.Len == 0 && e.At != len(e.Expression) {
+			t.Errorf("%.80q: error at %q (%d), want %q", expression, got, e.At, want.word)
+		}
 	}
-	r := argus.Record{Kind: argus.KindFlow}
-	r.Flow.Family, r.Flow.Proto, r.Flow.Src[0] = 1, 6, 10
-	for b.Loop() {
-		if !f.Match(&r) {
-			b.Fatal("no match")
+}
+
+// TestErrorShown: what a user sees.
+func TestErrorShown(t *testing.T) {
+	for expression, want := range map[string]string{
+		"tcp and prot 80": "filter: no filter knows this word: is it proto?\n  tcp and prot 80\n          ^^^^",
+		"tcp and":         "filter: the filter ends where a word is expected\n  tcp and\n         ^",
+		"host \x1b[31mü":  "filter: an IP address is expected: names of hosts are not looked up\n  host ?[31mü\n       ^^^^^^",
+		strings.Repeat("tcp or ", 20) + "nope" + strings.Repeat(" and udp", 20): "filter: no filter knows this word\n" +
+			"  ... tcp or tcp or tcp or tcp or tcp or nope and udp and udp and udp and udp...\n" + "  " + strings.Repeat(" ", 39) + "^^^^",
+	} {
+		_, err := Parse([]string{expression})
+		if err == nil || err.Error() != want {
+			t.Errorf("%q:\n%v\nwant\n%s", expression, err, want)
+		}
+	}
+}
+
+// TestWords: what help and completion show can be parsed, and what can be parsed is shown.
+func TestWords(t *testing.T) {
+	arguments := map[string]string{
+		"": "", address: "10.0.0.1", "NETWORK/LENGTH": "10.0.0.0/8", "PORT|FIRST-LAST": "1-9", "PROTOCOL": "tcp", "INTERFACE": "eth0",
+		"KIND": "gre", "COUNTRY": "de", "[gt|gte|lt|lte|eq] NUMBER": "gt 1", "UUID[/INTERFACE]|ADDRESS|NUMBER": "1",
+		"[src|dst] MAC | multicast | broadcast | proto NUMBER": "src 1:2:3:4:5:6",
+	}
+	names := map[string]bool{}
+	for _, w := range Words() {
+		argument, ok := arguments[w.Argument]
+		if !ok || w.Help == "" {
+			t.Errorf("%+v: no such argument is known here", w)
+		}
+		side := ""
+		if w.Sides {
+			side = "src "
+		}
+		if _, err := Parse([]string{side + w.Name + " " + argument}); err != nil {
+			t.Errorf("%+v: %v", w, err)
+		}
+		if names[w.Name] {
+			t.Errorf("%s is there twice", w.Name)
+		}
+		names[w.Name] = true
+	}
+	for name := range byName {
+		if !names[name] {
+			t.Errorf("%s is not among the words", name)
 		}
 	}
 }
@@ -147,27 +262,37 @@ func BenchmarkMatch(b *testing.B) {
 // TestNeeds: what a store can look for first.
 func TestNeeds(t *testing.T) {
 	for expression, want := range map[string]string{
-		"":                                    "[] [] []",
-		"tcp and port 22":                     "[] [22] [6]",
-		"src host 10.1.0.2":                   "[10.1.0.2/32] [] []",
-		"host 2001:db8::1 and net fd00::/8":   "[2001:db8::1/128] [] []",
-		"net 10.0.0.0/8 host 10.1.0.2":        "[10.1.0.2/32] [] []",
-		"net 10.0.0.0/8 and (tcp or udp)":     "[10.0.0.0/8] [] [6 17]",
-		"tcp and (port 80 or port 443)":       "[] [80 443] [6]",
-		"(port 80 or port 443) and port 8080": "[] [8080] []",
-		"port 53 or host 10.1.0.2":            "[] [] []",
-		"tcp port 1 or udp port 2":            "[] [1 2] [6 17]",
-		"not port 22":                         "[] [] []",
-		"tcp and not (port 22 and udp)":       "[] [] [6]",
-		"arp or tcp":                          "[] [] []",
-		"arp and host 10.1.0.2":               "[10.1.0.2/32] [] []",
+		"":                                           "{[] [] [] [] []}",
+		"tcp and port 22":                            "{[] [22] [6] [] []}",
+		"src host 10.1.0.2":                          "{[10.1.0.2/32] [] [] [] []}",
+		"host 2001:db8::1 and net fd00::/8":          "{[2001:db8::1/128] [] [] [] []}",
+		"net 10.0.0.0/8 and host 10.1.0.2":           "{[10.1.0.2/32] [] [] [] []}",
+		"net 10.0.0.0/8 and (tcp or udp)":            "{[10.0.0.0/8] [] [6 17] [] []}",
+		"tcp and (port 80 or 443)":                   "{[] [80 443] [6] [] []}",
+		"(port 80 or port 443) and port 8080":        "{[] [8080] [] [] []}",
+		"port 53 or host 10.1.0.2":                   "{[] [] [] [] []}",
+		"tcp port 1 or (udp port 2)":                 "{[] [1 2] [6 17] [] []}",
+		"not port 22":                                "{[] [] [] [] []}",
+		"tcp and not (port 22 and udp)":              "{[] [] [6] [] []}",
+		"arp or tcp":                                 "{[] [] [] [] []}",
+		"arp and host 10.1.0.2":                      "{[10.1.0.2/32] [] [] [] []}",
+		"port domain":                                "{[] [53 53] [6 17] [] []}",
+		"bytes gt 1000":                              "{[] [] [] [] [{[sbytes dbytes] 1000.0000000000001 +Inf}]}",
+		"src bytes lte 1000 and dst pkts 0":          "{[] [] [] [] [{[sbytes ] -Inf 1000} {[dpkts ] 0 0}]}",
+		"src and dst pkts 3":                         "{[] [] [] [] [{[spkts ] 3 3} {[dpkts ] 3 3}]}",
+		"dur gte 5 or dur lt 1":                      "{[] [] [] [] [{[dur ] -Inf +Inf}]}",
+		"dur gte 5 or (dur gt 9 and tcp)":            "{[] [] [] [] [{[dur ] 5 +Inf}]}",
+		"dur gte 5 or tcp":                           "{[] [] [] [] []}",
+		"port 20-25":                                 "{[] [] [] [] [{[sport dport] 20 25}]}",
+		"srcid 01234567-89ab-cdef-0123-456789abcdef": "{[] [] [] [01234567-89ab-cdef-0123-456789abcdef] []}",
+		"srcid 4711":                                 "{[] [] [] [] []}",
 	} {
 		f, err := Parse([]string{expression})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := f.Needs(); fmt.Sprint(n.Hosts, n.Ports, n.Protos) != want {
-			t.Errorf("%q needs %v %v %v, want %s", expression, n.Hosts, n.Ports, n.Protos, want)
+		if n := f.Needs(); fmt.Sprint(n) != want {
+			t.Errorf("%q needs %v, want %s", expression, n, want)
 		}
 	}
 }
@@ -175,7 +300,95 @@ func TestNeeds(t *testing.T) {
 // meets tells whether a flow meets conditions, as a store looks at it.
 func meets(n *Needs, r *argus.Record) bool {
 	k := &r.Flow.Key
+	u, _ := r.Monitor.UUID()
 	in := func(p netip.Prefix) bool { return p.Contains(k.SrcAddr()) || p.Contains(k.DstAddr()) }
+	first, last := r.Flow.Span()
+	s, d := &r.Flow.Side[0], &r.Flow.Side[1]
+	columns := map[string]float64{
+		"spkts": float64(s.Packets), "dpkts": float64(d.Packets), "sbytes": float64(s.Bytes), "dbytes": float64(d.Bytes), "sappbytes": float64(s.Payload),
+		"dappbytes": float64(d.Payload), "sport": float64(k.SrcPort), "dport": float64(k.DstPort), "dur": float64(float32(float64(last/1000-first/1000) / 1e6)),
+	}
+	within := func(c string, b Range) bool { v, known := columns[c]; return known && b.Low <= v && v <= b.High }
+	outside := func(b Range) bool { return !within(b.Columns[0], b) && !within(b.Columns[1], b) }
 	return (n.Hosts == nil || slices.ContainsFunc(n.Hosts, in)) && (n.Protos == nil || slices.Contains(n.Protos, k.Proto)) &&
-		(n.Ports == nil || slices.Contains(n.Ports, k.SrcPort) || slices.Contains(n.Ports, k.DstPort))
+		(n.Ports == nil || slices.Contains(n.Ports, k.SrcPort) || slices.Contains(n.Ports, k.DstPort)) &&
+		(n.Monitors == nil || slices.Contains(n.Monitors, u)) && !slices.ContainsFunc(n.Ranges, outside)
+}
+
+// FuzzParse: no expression makes the parser fail otherwise than with an error at a place in the expression, and what a filter
+// matches meets its needs.
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{"tcp and (port 80 or not src net 10.0.0.0/8)", "host ::1 or proto 6", "!(arp)", "dst host 1.2.3.4 and", "sbytes>=0x10 and dur<5",
+		"src or dst bytes gt 1 or 2 and not (man or event)", "srcid 1/eth0 or inf lo", "ether src 1:2:3:4:5:6 or dst multicast", "port 1-5 or domain", "net 1.2.3.4 mask 255.0.0.0",
+		"src and dst pkts 3 or dur lt 1 and ttl 64 or 65", "local co US and as 1"} {
+		f.Add(s)
+	}
+	var records []*argus.Record
+	flows(f, func(r *argus.Record) { c := *r; records = append(records, &c) })
+	f.Fuzz(func(t *testing.T, s string) {
+		filter, err := Parse([]string{s})
+		if err != nil {
+			if e := err.(*Error); e.At < 0 || e.Len < 0 || e.At+e.Len > len(e.Expression) || e.Reason == "" || strings.Count(e.Error(), "\n") != 2 {
+				t.Fatalf("%q: %+v", s, e)
+			}
+			return
+		}
+		needs := filter.Needs()
+		for _, r := range records {
+			if filter.Match(r) && r.Kind == argus.KindFlow && !meets(&needs, r) {
+				t.Fatalf("%q matches record %d, which does not meet %+v", s, r.Sequence, needs)
+			}
+		}
+	})
+}
+
+func BenchmarkMatch(b *testing.B) {
+	for name, expression := range map[string]string{
+		"address": "tcp and net 10.0.0.0/8 and not (port 80 or 443)", "metric": "dur gt 0.001 and sbytes gt 10 or syn", "all": "host 10.1.0.1 or 10.1.0.2 or port 53 or 80 or bytes gt 100000 or vid 7 or retrans",
+	} {
+		b.Run(name, func(b *testing.B) {
+			f, err := Parse([]string{expression})
+			if err != nil {
+				b.Fatal(err)
+			}
+			var records []*argus.Record
+			flows(b, func(r *argus.Record) { c := *r; records = append(records, &c) })
+			b.ReportAllocs()
+			n := 0
+			for b.Loop() {
+				if f.Match(records[n]) {
+					n++
+				} else {
+					n += 2
+				}
+				n %= len(records) - 1
+			}
+		})
+	}
+}
+
+// TestMatchAllocates: nothing, whatever the expression.
+func TestMatchAllocates(t *testing.T) {
+	var records []*argus.Record
+	flows(t, func(r *argus.Record) { c := *r; records = append(records, &c) })
+	for _, w := range Words() {
+		expression := w.Name
+		switch {
+		case strings.Contains(w.Argument, "NUMBER]") || strings.HasSuffix(w.Argument, " NUMBER") && w.Name != "ether":
+			expression += " gt 0"
+		case w.Argument != "":
+			continue
+		}
+		f, err := Parse([]string{expression + " or host 10.1.0.1 or srcid 7 or encaps gre or ether src 1:2:3:4:5:6"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := testing.AllocsPerRun(1, func() {
+			for _, r := range records {
+				f.Match(r)
+			}
+		}); n != 0 {
+			t.Errorf("%q allocates %v times", expression, n)
+		}
+	}
 }

@@ -3,19 +3,37 @@ package filter
 import (
 	"net/netip"
 	"slices"
+
+	"github.com/gofrs/uuid/v5"
 )
 
 // Needs are conditions that a flow has to meet, all of them, for a filter to match it: what a store can look for first. They do not
 // suffice. nil is no condition.
 type Needs struct {
-	Hosts  []netip.Prefix // the source or the destination is in one of them
-	Ports  []uint16       // the source's or the destination's is one of them
-	Protos []uint8        // the IP protocol is one of them
+	Hosts    []netip.Prefix // the source or the destination is in one of them
+	Ports    []uint16       // the source's or the destination's is one of them
+	Protos   []uint8        // the IP protocol is one of them
+	Monitors []uuid.UUID    // the sensor is one of them
+	Ranges   []Range        // it is in all of them
 }
+
+// Range is a condition on numbers of a flow: one of them at least is from Low to High.
+type Range struct {
+	Columns   [2]string // names of fields, as ra has them; the second may be ""
+	Low, High float64
+}
+
+// maxRanges is how many ranges are worth looking at.
+const maxRanges = 8
 
 // and returns needs of what has both.
 func (n *Needs) and(o *Needs) Needs {
-	return Needs{narrower(n.Hosts, o.Hosts, (netip.Prefix).IsSingleIP), narrower(n.Ports, o.Ports, nil), narrower(n.Protos, o.Protos, nil)}
+	ranges := slices.Concat(n.Ranges, o.Ranges)
+	return Needs{
+		Hosts: narrower(n.Hosts, o.Hosts, netip.Prefix.IsSingleIP), Ports: narrower(n.Ports, o.Ports, nil),
+		Protos: narrower(n.Protos, o.Protos, nil), Monitors: narrower(n.Monitors, o.Monitors, nil),
+		Ranges: ranges[:min(len(ranges), maxRanges)],
+	}
 }
 
 // narrower returns one of two lists of alternatives: that of which all are good, or the shorter one.
@@ -41,12 +59,28 @@ func narrower[T any](a, b []T, good func(T) bool) []T {
 
 // or returns needs of what has either.
 func (n *Needs) or(o *Needs) Needs {
-	return Needs{either(n.Hosts, o.Hosts), either(n.Ports, o.Ports), either(n.Protos, o.Protos)}
+	return Needs{
+		Hosts: oneOf(n.Hosts, o.Hosts), Ports: oneOf(n.Ports, o.Ports), Protos: oneOf(n.Protos, o.Protos),
+		Monitors: oneOf(n.Monitors, o.Monitors), Ranges: wider(n.Ranges, o.Ranges),
+	}
 }
 
-func either[T any](a, b []T) []T {
+func oneOf[T any](a, b []T) []T {
 	if a == nil || b == nil {
 		return nil
 	}
 	return slices.Concat(a, b)
+}
+
+// wider returns the ranges of columns that both lists speak of, each as wide as both.
+func wider(a, b []Range) (all []Range) {
+	for _, x := range a {
+		for _, y := range b {
+			if x.Columns == y.Columns {
+				all = append(all, Range{x.Columns, min(x.Low, y.Low), max(x.High, y.High)})
+				break
+			}
+		}
+	}
+	return all
 }
