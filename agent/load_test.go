@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"encoding/json"
 	"flag"
 	"os"
 	"path/filepath"
@@ -148,6 +149,9 @@ func FuzzLoad(f *testing.F) {
 	f.Add("ARGUS_STATE=\"/a b\"\nARGUS_MONITOR_ID=`hostuuid`\nARGUS_BATCH_INTERVAL=1e3\nstatus_interval=NaN")
 	f.Add("ARGUS_COLLECTOR=a:1,,b\nARGUS_LOG_LEVEL=debug\nARGUS_SPOOL_SIZE=9223372036854775807G")
 	f.Add("ARGUS_TUNNEL_PARSING=No\nARGUS_DNS_TRANSACTIONS=on\nARGUS_CAPTURE_DATA_LEN=-1\nARGUS_MAX_FLOWS=0x10000000000000000")
+	f.Add("ARGUS_ACCESS_PORT=561\nARGUS_BIND_IP=\"::1,127.0.0.1\"\nARGUS_OUTPUT_STREAM=\"argus-udp://[::1]:5 'tcp'\"\nARGUS_OUTPUT_FILE=/a \"b\"\nARGUS_MIN_SSF=40")
+	f.Add("ARGUS_INTERFACE=dup:[bond:en0,en1],en2/\"a,b\"\nARGUS_LABEL=site=x y\nARGUS_FILTER=\"tcp and not (port 1)\"\nARGUS_TCP_TIMEOUT=9e9")
+	f.Add("ARGUS_MONITOR_ID=ipv4:/1.2.3.4/arg0\nARGUS_KEYSTROKE=ssh\nARGUS_ACCESS_PORT=65536\nARGUS_LOG_DISPLAY_PRIORITY=-1")
 	path := filepath.Join(f.TempDir(), "argus.conf")
 	f.Fuzz(func(t *testing.T, text string) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -160,8 +164,19 @@ func FuzzLoad(f *testing.F) {
 		if err := set.Parse([]string{"--config", path}); err != nil {
 			t.Fatal(err)
 		}
-		if c.Load(set, func(string) {}) != nil {
+		ours := 0
+		if c.Load(set, func(message string) {
+			if strings.HasPrefix(message, "what does not apply") {
+				ours++
+			}
+		}) != nil {
 			return
+		}
+		if ours > 1 {
+			t.Errorf("%d warnings of what does not apply", ours)
+		}
+		if label := c.label("a-long-name-123"); len(label) > 1016 || len(label) > 0 && !json.Valid(label) {
+			t.Errorf("label %q", label)
 		}
 		if c.StatusInterval < minInterval || c.BatchInterval > maxInterval || c.SpoolSize < minSpool || c.State == "" ||
 			c.UserData < 0 || c.UserData > maxUserData || c.MaxFlows < 0 || c.flowLimit() < leastFlows || c.flowLimit() > maxMaxFlows {

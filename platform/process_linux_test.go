@@ -69,3 +69,15 @@ func TestStartTicks(t *testing.T) {
 		}
 	}
 }
+
+// FuzzProc holds that nothing a process can put into its entries of /proc makes their readers fail or give times out of range.
+func FuzzProc(f *testing.F) {
+	f.Add([]byte("socket:[12345]"))
+	f.Add([]byte("7 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 250 20 21"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		socketInode(b)
+		if after, ok := startTicks(b); ok && after < 0 {
+			t.Errorf("began %s after the boot", after)
+		}
+	})
+}
