@@ -131,8 +131,8 @@ func hostile(data []byte) *argus.Record {
 		s.First, s.Last = int64(u(16)>>32%(1<<32))*1e9+int64(u(20)%1e9), int64(u(24)>>32)*1e9
 		s.Active = flow.Intervals{N: uint32(u(4)), Mean: 1}
 		r.Flow.TCP.Side[i].Retrans = uint32(u(2))
-		if data[29]>>i&1 != 0 {
-			s.Last = s.First + int64(u(12)%1e13)
+		if data[29] != 0xff {
+			s.First, s.Last = s.First%1e12, s.First%1e12+int64(u(12)%1e11)
 		}
 	}
 	return r

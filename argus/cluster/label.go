@@ -19,15 +19,16 @@ type keyed struct {
 // labels in the older form k=v:k=v and of plain text, which becomes the value of "label", it makes the same. A value that has
 // no room is left out. The result may have into's octets.
 func mergeLabels(into, label []byte) []byte {
-	have := parseLabel(into)
+	have, object := parseLabel(into)
 	if len(have) == 0 {
 		return append(into[:0], label[:min(len(label), maxLabel)]...)
 	}
 	var m merged
 	m.add(have)
 	before := m.size
-	m.add(parseLabel(label))
-	if m.size == before && into[0] == '{' {
+	more, _ := parseLabel(label)
+	m.add(more)
+	if m.size == before && object {
 		return into
 	}
 	return m.appendTo(make([]byte, 0, m.size))
@@ -84,18 +85,19 @@ func (m *merged) appendTo(b []byte) []byte {
 	return append(b, '}')
 }
 
-// parseLabel returns the keys of a label in their order. What it returns refers to label or is new.
-func parseLabel(label []byte) []keyed {
+// parseLabel returns the keys of a label in their order, and whether it is a JSON object. What it returns refers to label or
+// is new.
+func parseLabel(label []byte) (all []keyed, object bool) {
 	label = bytes.TrimSpace(label)
 	switch {
 	case len(label) == 0:
-		return nil
-	case json.Valid(label) && label[0] == '{':
-		return parseObject(label)
+		return nil, false
+	case label[0] == '{' && json.Valid(label):
+		return parseObject(label), true
 	case bytes.IndexByte(label, '=') > 0:
-		return parsePairs(label)
+		return parsePairs(label), false
 	}
-	return []keyed{{name: []byte(`"label"`), values: [][]byte{quote(label)}}}
+	return []keyed{{name: []byte(`"label"`), values: [][]byte{quote(label)}}}, false
 }
 
 // parseObject reads a valid JSON object. The elements of an array are values each.
