@@ -15,8 +15,14 @@ import (
 	"github.com/gofrs/uuid/v5"
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
+	formats "github.com/argus-endpoint/argus-endpoint/argus/codec"
 	"github.com/argus-endpoint/argus-endpoint/flow"
 )
+
+func init() {
+	Decompress("xz", formats.XZ)
+	Decompress("zstd", formats.Zstd)
+}
 
 var base = time.Date(2026, 11, 21, 20, 58, 30, 0, time.Local)
 
@@ -166,6 +172,17 @@ func TestBombs(t *testing.T) {
 		if err == nil {
 			t.Errorf("%s: a window of a GiB was taken", what)
 		}
+	}
+}
+
+// TestWhatIsNotRead: the user is told what to do.
+func TestWhatIsNotRead(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "x.Z")
+	if err := os.WriteFile(name, []byte("\x1f\x9d\x90abc"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(name); err == nil || !strings.Contains(err.Error(), "through a pipe") {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -1,33 +1,34 @@
 package archive
 
 import (
-	"bufio"
 	"bytes"
 	"compress/bzip2"
 	"compress/gzip"
-	"errors"
+	"fmt"
 	"io"
-
-	"github.com/klauspost/compress/zstd"
 )
-
-// maxWindow bounds what a decompressor remembers of its output: what zstd takes by default, and twice what xz -9 needs.
-const maxWindow = 128 << 20
 
 // codec is a form of compression.
 type codec struct {
 	name, magic string
-	open        func(in *bufio.Reader) (io.Reader, error)
+	open        func(io.Reader) (io.Reader, error) // nil: not in this program
 }
 
 var codecs = []codec{
-	{"gzip", "\x1f\x8b", func(in *bufio.Reader) (io.Reader, error) { return gzip.NewReader(in) }},
-	{"bzip2", "BZh", func(in *bufio.Reader) (io.Reader, error) { return bzip2.NewReader(in), nil }},
-	{"xz", xzMagic, func(in *bufio.Reader) (io.Reader, error) { return newXZ(in), nil }},
-	{"zstd", "\x28\xb5\x2f\xfd", openZstd},
-	{"compress", "\x1f\x9d", func(*bufio.Reader) (io.Reader, error) {
-		return nil, errors.New("this form is not read: give it through zcat and -r -")
-	}},
+	{"gzip", "\x1f\x8b", func(in io.Reader) (io.Reader, error) { return gzip.NewReader(in) }},
+	{"bzip2", "BZh", func(in io.Reader) (io.Reader, error) { return bzip2.NewReader(in), nil }},
+	{"xz", "\xfd7zXZ\x00", nil},
+	{"zstd", "\x28\xb5\x2f\xfd", nil},
+	{"compress", "\x1f\x9d", nil},
+}
+
+// Decompress makes Open read what "xz" or "zstd" made. To be called before the first Open: package codec has both.
+func Decompress(name string, open func(io.Reader) (io.Reader, error)) {
+	for i := range codecs {
+		if codecs[i].name == name {
+			codecs[i].open = open
+		}
+	}
 }
 
 // codecOf returns the codec of a file that begins with head, nil for none.
@@ -40,7 +41,14 @@ func codecOf(head []byte) *codec {
 	return nil
 }
 
-// openZstd decompresses in the reader's goroutine: there is nothing to close.
-func openZstd(in *bufio.Reader) (io.Reader, error) {
-	return zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+// reader decompresses in.
+func (c *codec) reader(in io.Reader) (io.Reader, error) {
+	if c.open == nil {
+		return nil, fmt.Errorf("this program does not read what %s has compressed: give it decompressed, through a pipe and -r -; argus-collector flows reads xz and zstd", c.name)
+	}
+	out, err := c.open(in)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.name, err)
+	}
+	return out, nil
 }

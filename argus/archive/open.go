@@ -22,9 +22,9 @@ type File struct {
 	size  int64
 }
 
-// Open opens a file, or with the name "-" the standard input. What gzip, bzip2, xz or zstd made is told by how it begins and
-// decompressed, all its members or streams; anything else is given as it is. A decompressor holds at most 128 MiB: files
-// that would need more, as no program makes them by default, end with an error.
+// Open opens a file, or with the name "-" the standard input. What gzip or bzip2 made, and xz and zstd where Decompress says
+// so, is told by how it begins and decompressed, all its members or streams; anything else is given as it is. A decompressor
+// holds at most 128 MiB: files that would need more, as no program makes them by default, end with an error.
 func Open(name string) (*File, error) {
 	f := &File{name: name}
 	var err error
@@ -74,8 +74,8 @@ func (f *File) detect() error {
 		f.out = in
 		return nil
 	}
-	if f.out, err = c.open(in); err != nil {
-		return fmt.Errorf("%s: %s: %w", f.name, c.name, err)
+	if f.out, err = c.reader(in); err != nil {
+		return fmt.Errorf("%s: %w", f.name, err)
 	}
 	return nil
 }

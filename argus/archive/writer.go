@@ -38,7 +38,8 @@ type Writer struct {
 	to      time.Time // last takes records of last's sensor that begin in [from, to)
 	stamp   uint64
 	gzip    member
-	mar     []byte
+	of      argus.ID // who sent the last START record
+	mar     []byte   // and what it was
 }
 
 // Create checks a configuration. The first file is made by the first record that is written, or by Close, so that the
@@ -81,8 +82,13 @@ func begin(r *argus.Record) time.Time {
 	return time.Time{}
 }
 
-// Write writes a record as it is: its Raw.
+// Write writes a record as it is: its Raw. Where files are named by what is in them, a START record begins none, but all that
+// its sensor's records begin.
 func (w *Writer) Write(r *argus.Record) error {
+	if (w.pattern.timed || w.pattern.keyed) && argus.IsStream(r.Raw) {
+		w.of, w.mar = r.Monitor, append(w.mar[:0], r.Raw...)
+		return nil
+	}
 	s, err := w.choose(r)
 	if err != nil {
 		return err
@@ -178,15 +184,17 @@ func (w *Writer) next(s *stream, r *argus.Record) (*stream, error) {
 	return n, err
 }
 
-// start returns a START record of the sensor that made r.
+// start returns a START record of the sensor that made r: its own, if it was the last one to send one.
 func (w *Writer) start(r *argus.Record) []byte {
+	if len(w.mar) > 0 && w.of == r.Monitor && argus.Version(w.mar[0]&0x0f) == r.Version {
+		return w.mar
+	}
 	t := begin(r).UnixNano()
 	e := argus.Encoder{Version: r.Version}
-	if id, ok := r.Monitor.UUID(); ok {
-		e.Monitor = id
-	}
-	w.mar = e.AppendManagement(w.mar[:0], &argus.Management{Cause: flow.CauseStart, Sequence: r.Sequence, Start: t, Now: t, LinkType: 1, FlowInterval: 5, Interval: 60})
-	return w.mar
+	return e.AppendRecord(nil, &argus.Record{
+		Kind: argus.KindManagement, Version: r.Version, Cause: flow.CauseStart, Monitor: r.Monitor,
+		Management: argus.Management{Cause: flow.CauseStart, Sequence: r.Sequence, Start: t, Now: t, LinkType: 1, FlowInterval: 5, Interval: 60},
+	})
 }
 
 // Flush brings what was written to the files. Of a gzip file it does so only once a minute, or there would be more frames

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/argus-endpoint/argus-endpoint/argus/archive"
+	"github.com/argus-endpoint/argus-endpoint/argus/codec"
 	"github.com/argus-endpoint/argus-endpoint/argus/filter"
 	"github.com/argus-endpoint/argus-endpoint/collector"
 	"github.com/argus-endpoint/argus-endpoint/collector/store"
@@ -31,6 +33,11 @@ Examples:
   argus-collector flows --since 1d --aggregate -s +srcid dst net 203.0.113.0/24
   argus-collector flows --since 1d --bins 1h -m dport --sort stime,-bytes tcp
   argus-collector flows --since 1d -w day.arg.gz --argus-version 3   for the Argus tools`
+
+func init() {
+	archive.Decompress("xz", codec.XZ)
+	archive.Decompress("zstd", codec.Zstd)
+}
 
 type flowsOptions struct {
 	reader.Options

@@ -28,7 +28,7 @@ var layers = map[string]int{
 	"uplink": 2, "argus/fields": 2, "argus/cluster": 2, "argus/filter": 2, "argus/feed": 2,
 	"collector/receive": 2, "collector/zeek": 2, "collector/journal": 2, "collector/store": 2, "collector/pki": 2, "collector/account": 2,
 
-	"argus/archive": 2,
+	"argus/codec": 1, "argus/archive": 2,
 
 	"agent": 3, "collector": 3, "internal/reader": 3,
 

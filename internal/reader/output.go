@@ -25,13 +25,15 @@ func (o *Options) output() (output, error) {
 	if err != nil {
 		return nil, err
 	}
+	style := o.style
+	style.Colour = style.Separator == "" && colours()
 	switch {
 	case o.json:
-		return &lines{fields.NewJSON(os.Stdout, columns, fields.DefaultStyle())}, nil
+		return &lines{fields.NewJSON(os.Stdout, columns, style)}, nil
 	case o.csv:
-		return &lines{fields.NewCSV(os.Stdout, columns, fields.DefaultStyle())}, nil
+		return &lines{fields.NewCSV(os.Stdout, columns, style)}, nil
 	}
-	return &lines{fields.NewText(os.Stdout, columns, fields.DefaultStyle())}, nil
+	return &lines{fields.NewText(os.Stdout, columns, style)}, nil
 }
 
 // columns returns the fields to print, nil for all that a record has.
@@ -85,9 +87,9 @@ func (f *files) record(r *argus.Record) error {
 			e.Version = r.Version
 		}
 		f.buf = e.AppendRecord(f.buf[:0], r)
-		was := r.Raw
-		r.Raw = f.buf
-		defer func() { r.Raw = was }()
+		was, version := r.Raw, r.Version
+		r.Raw, r.Version = f.buf, e.Version
+		defer func() { r.Raw, r.Version = was, version }()
 	}
 	return f.to.Write(r)
 }

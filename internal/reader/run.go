@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 
@@ -75,10 +76,16 @@ func (o *Options) readNamed(ctx context.Context, from Sources, s *Sink) error {
 		}
 	}
 	if len(o.servers.list) > 0 {
-		failed = append(failed, o.follow(ctx, s))
+		failed = slices.Insert(failed, 0, o.follow(ctx, s))
+	}
+	if more := len(failed) - maxFailed; more > 0 {
+		failed = append(failed[:maxFailed], fmt.Errorf("and %d more files", more))
 	}
 	return errors.Join(failed...)
 }
+
+// maxFailed is of how many files the errors are told.
+const maxFailed = 10
 
 // readFile gives the records of a file, or the flows of a capture file, to the sink.
 func readFile(ctx context.Context, name string, from Sources, s *Sink) error {

@@ -1,4 +1,4 @@
-package archive
+package codec
 
 import (
 	"bufio"
@@ -15,6 +15,9 @@ import (
 )
 
 const xzMagic = "\xfd7zXZ\x00"
+
+// XZ decompresses the .xz file format, all its streams.
+func XZ(in io.Reader) (io.Reader, error) { return &xz{in: bufio.NewReader(in)}, nil }
 
 var (
 	errXZ      = errors.New("damaged, or not of the xz format")
@@ -36,8 +39,6 @@ type xz struct {
 	any   bool      // a stream was there
 	err   error
 }
-
-func newXZ(in *bufio.Reader) *xz { return &xz{in: in} }
 
 func (x *xz) ReadByte() (byte, error) {
 	b, err := x.in.ReadByte()
