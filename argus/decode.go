@@ -131,18 +131,25 @@ func (r *Record) flowDSR(b []byte, w *raw) bool {
 		}
 		w.ext = b
 		return true
+	}
+	return r.addedDSR(b)
+}
+
+// addedDSR takes in what clients add to flow records.
+func (r *Record) addedDSR(b []byte) bool {
+	switch d := b[4:]; b[0] {
 	case dsrAS:
 		return r.autonomousSystems(d)
 	case dsrCountry:
 		return r.country(d)
 	case dsrGeo:
-		return r.positions(qualifier, d)
+		return r.positions(b[2], d)
 	case dsrLocal:
 		return r.locality(d)
 	case dsrScore:
 		return r.score(d)
 	case dsrAggregate:
-		return r.Added.Aggregate.decode(d)
+		return r.Added.Aggregate.decode(r.Version, d)
 	case dsrCorrelate:
 		return r.Added.Correlate.decode(d)
 	}

@@ -67,16 +67,19 @@ func (r *Record) score(d []byte) bool {
 type order interface{ Uint32([]byte) uint32 }
 
 // decode reads what racluster and rabins write: the count, two times, and both statistics, each as its number, least, mean,
-// deviation, most, and eight octets of distribution. The idle times are in microseconds.
-func (a *Aggregate) decode(d []byte) bool {
+// deviation, most, and eight octets of distribution. The idle times are in microseconds. No more can have lasted than there are.
+func (a *Aggregate) decode(v Version, d []byte) bool {
 	const fixed, block = 20, 28
 	if len(d) < fixed+2*block {
 		return false
 	}
 	a.Count = be.Uint32(d)
-	var o order = be
-	if be.Uint32(d[fixed:]) > a.Count {
-		o = binary.LittleEndian
+	var o, other order = be, binary.LittleEndian
+	if v == V3 {
+		o, other = other, o
+	}
+	if o.Uint32(d[fixed:]) > a.Count {
+		o = other
 	}
 	a.Active.decode(d[fixed:], o, 1)
 	a.Idle.decode(d[fixed+block:], o, 1e-6)

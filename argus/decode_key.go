@@ -33,11 +33,8 @@ func decodeKey(k *flow.Key, sub, qualifier uint8, d []byte) bool {
 			copy(k.Src[:4], d[8:])
 			copy(k.Dst[:4], d[12:])
 		}
-	case flow.FamilyWLAN: // destination, source, access point, name of the network
-		if ok = len(d) >= 18; ok {
-			copy(k.Dst[:6], d)
-			copy(k.Src[:6], d[6:])
-		}
+	case flow.FamilyWLAN:
+		ok = decodeWLAN(k, d)
 	case flow.FamilyRARP:
 		if ok = len(d) >= 24; ok {
 			k.Type = be.Uint16(d[6:])
@@ -107,5 +104,15 @@ func decodeEthernet(k *flow.Key, d []byte) bool {
 	copy(k.Src[:6], d[6:])
 	k.Type = be.Uint16(d[12:])
 	k.DstPort, k.SrcPort = uint16(d[14]), uint16(d[15])
+	return true
+}
+
+// decodeWLAN reads destination and source; the access point and the name of the network follow.
+func decodeWLAN(k *flow.Key, d []byte) bool {
+	if len(d) < 18 {
+		return false
+	}
+	copy(k.Dst[:6], d)
+	copy(k.Src[:6], d[6:])
 	return true
 }

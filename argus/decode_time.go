@@ -20,11 +20,8 @@ func instant(sec, fraction uint32, unit int64) int64 { return int64(sec)*1e9 + i
 // decode reads all forms of section 2.3. In the relative ones, which the clients write, the first time is whole
 // and the others are signed distances from it: told apart by the length, as the readers do.
 func (t *times) decode(sub, qualifier uint8, d []byte) bool {
-	if len(d) == 0 { // of a packet without a time
-		return true
-	}
-	if qualifier < 0x18 || qualifier > 0x1b || len(d) < 8 {
-		return false
+	if len(d) == 0 || qualifier < 0x18 || qualifier > 0x1b || len(d) < 8 {
+		return len(d) == 0 // of a packet without a time
 	}
 	unit := int64(1000)
 	if qualifier&1 != 0 { // nanoseconds
