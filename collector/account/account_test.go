@@ -251,15 +251,15 @@ func TestSpoolFullBeforeTheFirstWord(t *testing.T) {
 
 func TestSumThatDoesNotClose(t *testing.T) {
 	for name, change := range map[string]func(h *host){
-		"captured = metered + unmetered":    func(h *host) { h.totals["captured"] = 1 },
-		"eth0: captured":                    func(h *host) { h.links["eth0"]["captured"] = 1 },
-		"unmetered_by":                      func(h *host) { h.totals["captured"], h.totals["unmetered"] = 1, 1 },
-		"own_uplink + spooled":              func(h *host) { h.totals["spooled"] = 1 },
-		"inherited + spooled + reports":     func(h *host) { h.totals["reports"] = 1 },
-		"a report is no JSON":               func(h *host) { h.totals["lost"] = -5 },
-		"a report is no JSON of counters":   func(h *host) { h.links["eth0"]["captured"] = "many" },
-		"durable + discarded + pending":     func(h *host) { h.totals["reports"], h.totals["inherited"], h.totals["pending"] = 0, uint64(1<<63), 3 },
-		"records >= own_uplink + spooled +": func(h *host) { h.totals["lost"] = uint64(1<<64 - 1) },
+		"captured = metered + unmetered":   func(h *host) { h.totals["captured"] = 1 },
+		"eth0: captured":                   func(h *host) { h.links["eth0"]["captured"] = 1 },
+		"unmetered_by":                     func(h *host) { h.totals["captured"], h.totals["unmetered"] = 1, 1 },
+		"excluded + spooled":               func(h *host) { h.totals["spooled"] = 1 },
+		"inherited + spooled + reports":    func(h *host) { h.totals["reports"] = 1 },
+		"a report is no JSON":              func(h *host) { h.totals["lost"] = -5 },
+		"a report is no JSON of counters":  func(h *host) { h.links["eth0"]["captured"] = "many" },
+		"durable + discarded + pending":    func(h *host) { h.totals["reports"], h.totals["inherited"], h.totals["pending"] = 0, uint64(1<<63), 3 },
+		"records >= own_uplink + excluded": func(h *host) { h.totals["lost"] = uint64(1<<64 - 1) },
 	} {
 		h := started(t)
 		change(h)

@@ -29,6 +29,9 @@ type counters struct {
 	OwnUplink     struct {
 		Records uint64 `json:"records"`
 	} `json:"own_uplink"`
+	Excluded struct {
+		Records uint64 `json:"records"`
+	} `json:"excluded"`
 	Records uint64 `json:"records"`
 	Spooled uint64 `json:"spooled"`
 	Lost    uint64 `json:"lost"`
@@ -131,8 +134,8 @@ func (f *fold) closes(n *counters, name string) {
 		sum = "captured = metered + unmetered"
 	case by != n.Unmetered:
 		sum = "unmetered = all of unmetered_by"
-	case n.Records < n.OwnUplink.Records+n.Spooled+n.Lost:
-		sum = "records >= own_uplink + spooled + lost"
+	case n.Records < n.OwnUplink.Records+n.Excluded.Records+n.Spooled+n.Lost:
+		sum = "records >= own_uplink + excluded + spooled + lost"
 	default:
 		return
 	}
