@@ -12,10 +12,13 @@ import (
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
 	"github.com/argus-endpoint/argus-endpoint/argus/archive"
+	"github.com/argus-endpoint/argus-endpoint/argus/codec"
 	"github.com/argus-endpoint/argus-endpoint/argus/fields"
 	"github.com/argus-endpoint/argus-endpoint/collector/store"
 	"go.uber.org/zap"
 )
+
+func init() { archive.Decompress("xz", codec.XZ) } // as the program does
 
 // vectors returns the sample files of the Argus format, or skips.
 func vectors(t testing.TB) []string {

@@ -54,6 +54,9 @@ func TestRadiumOfDebiansArgus(t *testing.T) {
 		}
 		got = values(out)
 	}
+	if out, errs, code := program(t, "hosts", "--state", state, "--json"); code != 0 || strings.Count(out, "\n") != 1 || !strings.Contains(out, `"name":"192.0.2.9"`) {
+		t.Errorf("hosts: exit %d, %s%s", code, out, errs) // status records of no sensor would be another one
+	}
 	if err := argus.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
