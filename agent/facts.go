@@ -38,8 +38,7 @@ type facts struct {
 	now   func() time.Time
 	walk  func([]platform.Listener) (map[uint64]platform.Process, error)
 	mu    sync.Mutex // guards what follows
-	net   []platform.Interface
-	short map[int]string // the names in the records, by index
+	links []fact     // of the interfaces
 
 	sockets []platform.Listener // when the processes were last looked for
 	owned   []fact              // of them
@@ -60,7 +59,7 @@ func newFacts(emit func(Event)) *facts {
 func (f *facts) network(list []platform.Interface, short map[int]string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.net, f.short = list, short
+	f.links = interfaceFacts(list, short)
 }
 
 // look takes who listens now, nil when that is not known, and tells what is new. With each status record refill is set.
@@ -77,7 +76,7 @@ func (f *facts) look(listening []platform.Listener, refill bool) {
 	if listening != nil {
 		f.find(listening, now)
 	}
-	f.tell(append(f.interfaces(), f.owned...))
+	f.tell(slices.Concat(f.links, f.owned))
 }
 
 // why tells why not everything is known of who listens, "" when it is.

@@ -38,17 +38,17 @@ type ProcessFact struct {
 	More    int       `json:"more,omitempty"` // others
 }
 
-// interfaces returns what there is to tell of the interfaces.
-func (f *facts) interfaces() []fact {
-	names := make(map[int]string, len(f.net))
-	for i := range f.net {
-		names[f.net[i].Index] = clip(f.net[i].Name, longName)
+// interfaceFacts returns what there is to tell of the interfaces; short are the names in the records of those that are metered, by index.
+func interfaceFacts(all []platform.Interface, short map[int]string) []fact {
+	names := make(map[int]string, len(all))
+	for i := range all {
+		names[all[i].Index] = clip(all[i].Name, longName)
 	}
-	list := make([]fact, 0, len(f.net))
-	for i := range f.net {
-		in := &f.net[i]
+	list := make([]fact, 0, len(all))
+	for i := range all {
+		in := &all[i]
 		v := &InterfaceFact{
-			Name: names[in.Index], Index: in.Index, Short: f.short[in.Index], Kind: clip(in.Kind, longName), MTU: in.MTU,
+			Name: names[in.Index], Index: in.Index, Short: short[in.Index], Kind: clip(in.Kind, longName), MTU: in.MTU,
 			Up: in.Up, Running: in.Running, Master: names[in.Master], Parent: names[in.Parent],
 		}
 		if in.Kind != "loopback" { // whose address is all zero
