@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gofrs/uuid/v5"
+
 	"github.com/argus-endpoint/argus-endpoint/argus"
 	"github.com/argus-endpoint/argus-endpoint/flow"
 )
@@ -83,6 +85,7 @@ func TestAdded(t *testing.T) {
 		{"unknown locality", func(*argus.Record) {}, "sloc= dloc= loc= laddr=10.0.0.1 raddr=10.0.0.2"},
 		{"source is near", func(r *argus.Record) { r.Has, r.Added.Locality = argus.HasLocality, [2]int8{5, -1} }, "sloc=5 dloc=-1 loc=5 laddr=10.0.0.1 raddr=10.0.0.2"},
 		{"destination is near", func(r *argus.Record) { r.Has, r.Added.Locality = argus.HasLocality, [2]int8{1, 4} }, "sloc=1 dloc=4 loc=4 laddr=10.0.0.2 raddr=10.0.0.1"},
+		{"both are near", func(r *argus.Record) { r.Has, r.Added.Locality = argus.HasLocality, [2]int8{3, 3} }, "laddr=10.0.0.1 raddr=10.0.0.2"},
 		{"JSON label", label(`{"proc":"x","sgrp":"web servers","dgrp": "db"}`), "sgrp=web_servers dgrp=db"},
 		{"legacy label", label("proc=x:sgrp=web:dgrp=db,dc"), "sgrp=web dgrp=db"},
 		{"no group", label("sgrp"), "sgrp= dgrp="},
@@ -101,6 +104,16 @@ func TestAdded(t *testing.T) {
 		{"MAC", func(r *argus.Record) {
 			r.Flow.HasMAC, r.Flow.SrcMAC, r.Flow.DstMAC = true, [6]byte{0x3a, 1, 2, 3, 4, 5}, [6]byte{1, 0x80, 0xc2}
 		}, "smacclass=ELI dmacclass=UM soui=3a:01:02 doui=01:80:c2 smacoui=3a:01:02:03:04:05"},
+		{"one side of VXLAN", func(r *argus.Record) { r.Flow.Tunnel.Encaps, r.Flow.Tunnel.ID = flow.EncapsVXLAN, 7 }, "svnid=7 dvnid= tunid=7"},
+		{"few hops", func(r *argus.Record) {
+			r.Has, r.Flow.Side[0].TTL, r.Flow.Side[1].TTL = argus.HasSrc|argus.HasDst, 20, 129
+		}, "shops=12 dhops=126 sttl=20"},
+		{"window", func(r *argus.Record) {
+			r.Has, r.Flow.Proto = argus.HasTCPOptions, flow.ProtoTCP
+			s := &r.Flow.TCP.Side[0]
+			s.Window, s.Shift, r.Flow.TCP.SynAck, r.Flow.TCP.Side[1].Window = 1, 255, 1e6, 1000
+		}, "swin=16384 stcpmax=0.000000 dwin= sooo="},
+		{"no extension", func(r *argus.Record) { r.Flow.Side[0].IPBytes, r.Flow.ID, r.Flow.End = 9, 9, flow.EndIdle }, "sipbytes= flowid= end="},
 		{"imported", func(r *argus.Record) { r.Has = argus.HasNetFlow }, "flgs=N"},
 		{"overlapping fragments", func(r *argus.Record) { r.Added.Fragment = 'V' }, "flgs=______V"},
 	} {
@@ -122,4 +135,54 @@ func TestAdded(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestLikeRaByKey: what follows from the key alone is ra's for all of them: networks, names of ICMP's messages.
+func TestLikeRaByKey(t *testing.T) {
+	e := argus.Encoder{Version: argus.V3, Monitor: uuid.UUID{15: 1}}
+	b := e.AppendManagement(nil, &argus.Management{Cause: flow.CauseStart, Start: 1e18, Now: 1e18})
+	add := func(change func(k *flow.Key)) {
+		r := flow.Record{Cause: flow.CauseStatus}
+		r.Family, r.Proto = flow.FamilyIPv4, flow.ProtoTCP
+		r.Side[0] = flow.Side{Packets: 1, Bytes: 60, First: 1e18, Last: 1e18}
+		change(&r.Key)
+		b = e.AppendFlow(b, &r)
+	}
+	for _, first := range []byte{0, 1, 9, 127, 128, 191, 192, 223, 224, 239, 240, 255} {
+		add(func(k *flow.Key) { copy(k.Src[:], []byte{first, 1, 2, 3}); k.Dst = k.Src; k.Dst[3] = 9 })
+	}
+	for kind := range uint16(41) {
+		for code := range uint16(20) {
+			if kind == 3 || code == 0 {
+				add(func(k *flow.Key) { k.Proto, k.Type = flow.ProtoICMP, kind<<8|code })
+			}
+		}
+	}
+	for kind := range uint16(150) {
+		for code := range uint16(9) {
+			if kind == 1 || kind == 3 || code == 0 {
+				add(func(k *flow.Key) {
+					k.Family, k.Proto, k.Type, k.Src[0], k.Dst[0], k.Dst[15] = flow.FamilyIPv6, flow.ProtoICMPv6, kind<<8|code, 0xfd, 0xfd, 1
+				})
+			}
+		}
+	}
+	file := filepath.Join(t.TempDir(), "keys.arg")
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	style := Style{Numbers: true, Epoch: true, Precision: 6, Separator: "\t"}
+	keys := rows(t, file, "proto,saddr,sport,dport", style)
+	compared := 0
+	for _, name := range []string{"snet", "dnet", "state", "saddr", "sport"} {
+		theirs, ours := raColumn(t, file, name), rows(t, file, name, style)
+		for i := range ours[1:] {
+			compared++
+			unassigned := name == "state" && ours[i+1] == "UNK" && theirs[i+1] == "" // types 1, 2 and 7; of others ra says UNK
+			if ours[i+1] != theirs[i+1] && !unassigned {
+				t.Errorf("%q: %s is %q, ra has %q", keys[i+1], name, ours[i+1], theirs[i+1])
+			}
+		}
+	}
+	t.Logf("%d values compared", compared)
 }

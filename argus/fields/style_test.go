@@ -54,12 +54,12 @@ func TestTimes(t *testing.T) {
 
 // TestServices: names are those of services(5), first name first, whatever else stands in the file.
 func TestServices(t *testing.T) {
-	s := parseServices([]byte("# head\nhttp\t80/tcp www # web\nworld 80/tcp\ndomain 53/udp\ndomain 53/tcp\nbad 70000/tcp\nbad x/udp\nalone\nsctp 9/sctp\ne\x1bvil 7/udp\nlast 65535/tcp"))
+	s := parseServices([]byte("# head\nhttp\t80/tcp www # web\nworld 80/tcp\ndomain 53/udp\ndomain 53/tcp\nbad 70000/tcp\nbad x/udp\nalone\nsctp 9/sctp\ne\x1bvil 7/udp\n#off 90/tcp\nlast 65535/tcp"))
 	for _, c := range []struct {
 		port  uint16
 		proto uint8
 		want  string
-	}{{80, 6, "http"}, {80, 17, ""}, {53, 17, "domain"}, {53, 6, "domain"}, {4464, 6, ""}, {9, 132, ""}, {7, 17, "e.vil"}, {65535, 6, "last"}} {
+	}{{80, 6, "http"}, {80, 17, ""}, {53, 17, "domain"}, {53, 6, "domain"}, {4464, 6, ""}, {9, 132, ""}, {7, 17, "e.vil"}, {90, 6, ""}, {65535, 6, "last"}} {
 		if got := s.name(c.port, c.proto); got != c.want {
 			t.Errorf("%d/%d is %q, want %q", c.port, c.proto, got, c.want)
 		}
@@ -123,6 +123,11 @@ func TestCompare(t *testing.T) {
 			}
 		}
 	}
+	near, far := &argus.Record{Has: argus.HasLocality}, &argus.Record{Has: argus.HasLocality}
+	near.Added.Locality, far.Added.Locality = [2]int8{5, 5}, [2]int8{-1, -1}
+	if compare, err := Compare("sloc"); err != nil || compare(far, near) >= 0 || compare(near, &argus.Record{}) <= 0 {
+		t.Errorf("sloc: -1 does not come before 5, and nothing before both: %v", err)
+	}
 	if _, err := Compare("sbyte"); err == nil || !strings.Contains(err.Error(), "did you mean sbytes") {
 		t.Errorf("error %v", err)
 	}
@@ -165,6 +170,20 @@ func ordered(f *field, a, b string) bool {
 		return errV == nil
 	}
 	return a <= b
+}
+
+// TestShades: failed, unanswered and answered flows differ, and complaints stand out.
+func TestShades(t *testing.T) {
+	for state, want := range map[string]shade{"RST": red, "URP": red, "TIM": red, "REQ": yellow, "INT": yellow, "RSP": yellow, "CON": green, "FIN": green, "ECO": plain, "": plain} {
+		if got := stateShade(state); got != want {
+			t.Errorf("%s has shade %d, want %d", state, got, want)
+		}
+	}
+	for flags, want := range map[string]shade{" e      ": plain, " eU     ": red, " e s    ": yellow, " e  D   ": yellow, " e   E  ": yellow, " eUs    ": red, "": plain} {
+		if got := flagShade([]byte(flags)); got != want {
+			t.Errorf("%q has shade %d, want %d", flags, got, want)
+		}
+	}
 }
 
 // TestColour: colours are escapes around the text and change nothing of it.
