@@ -249,7 +249,7 @@ func (c *client) status() error {
 	m.Start = c.last.UnixNano()
 	b := c.server.management(nil, flow.CauseStatus, m)
 	c.said, c.last = argus.Management{}, now
-	return c.writeLocked(b)
+	return c.put(b)
 }
 
 // end tells the client that a replay is complete.
@@ -257,10 +257,8 @@ func (c *client) end() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	m := c.said
-	m.Start = c.last.UnixNano()
-	b := c.server.management(nil, flow.CauseStop, m)
-	b[1] |= stopComplete
-	return c.writeLocked(b)
+	m.Start, m.Option = c.last.UnixNano(), stopComplete
+	return c.put(c.server.management(nil, flow.CauseStop, m))
 }
 
 func countRecords(b []byte) (n int) {

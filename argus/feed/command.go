@@ -75,11 +75,16 @@ func (c *chat) next(still bool) (verb, argument string, ok bool, err error) {
 			end, ended = i, true
 		}
 	}
-	if !ended && (!still || bytes.Count(text, []byte("(")) > bytes.Count(text, []byte(")"))) {
+	if !ended && (!still || isOpen(text)) {
 		return "", "", false, nil
 	}
 	argument, c.buf = string(text[:end]), c.buf[len(verb)+end:]
 	return verb, argument, true, nil
+}
+
+// isOpen tells whether a filter that stops here cannot be whole: in ra's form, however slowly it comes.
+func isOpen(text []byte) bool {
+	return bytes.HasPrefix([]byte(wrapLeft), text) || bytes.Count(text, []byte("(")) > bytes.Count(text, []byte(")"))
 }
 
 // greet reads the client's commands. began: it wants its records now.
@@ -90,7 +95,7 @@ func (c *client) greet() (began bool, err error) {
 		in.extra = append(in.extra, "STATUS: ")
 	}
 	var buf [2048]byte
-	for still := false; ; {
+	for still, total := false, 0; ; {
 		verb, argument, ok, err := in.next(still)
 		if err != nil {
 			return false, err
@@ -108,8 +113,9 @@ func (c *client) greet() (began bool, err error) {
 		c.readUntil(wait)
 		n, err := c.conn.Read(buf[:])
 		in.buf = append(in.buf, buf[:n]...)
+		total += n
 		switch {
-		case len(in.buf) > maxCommands:
+		case total > maxCommands:
 			return false, errTooLong
 		case errors.Is(err, os.ErrDeadlineExceeded) && time.Now().Before(end) && !still && len(in.buf) > 0 && c.bye.Load() == 0:
 			still = true

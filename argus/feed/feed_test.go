@@ -83,13 +83,6 @@ func until(t testing.TB, what string, cond func() bool) {
 	}
 }
 
-// listeners tells how many clients get what is published.
-func (s *Server) listeners() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.clients)
-}
-
 func source(t testing.TB, text string) Source {
 	t.Helper()
 	s, err := ParseSource(text)

@@ -48,7 +48,5 @@ func isComplete(r []byte) bool { return isManagement(r) && r[1] == byte(flow.Cau
 
 // refusal returns a START record that is none: it tells a client why there is nothing for it.
 func (s *Server) refusal(why byte) []byte {
-	b := s.management(nil, flow.CauseStart, argus.Management{})
-	b[1] = causeError | why
-	return b
+	return s.management(nil, causeError, argus.Management{Option: why})
 }

@@ -43,8 +43,7 @@ func Open(ctx context.Context, s Source) (io.ReadCloser, error) {
 	}
 	st := &stream{conn: conn}
 	st.unhook = context.AfterFunc(ctx, func() { _ = conn.Close() })
-	deadline, _ := limited.Deadline()
-	_ = conn.SetDeadline(deadline)
+	_ = conn.SetDeadline(time.Now().Add(dialTimeout))
 	if err := st.begin(s.Filter); err != nil {
 		_ = st.Close()
 		if ctx.Err() != nil {

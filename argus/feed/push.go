@@ -2,8 +2,10 @@ package feed
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"syscall"
 	"time"
 )
 
@@ -11,12 +13,16 @@ import (
 // management records, and nobody hears of what is lost. It returns when ctx ends.
 func (s *Server) Push(ctx context.Context, address string) {
 	for pause := firstPause; ctx.Err() == nil; pause = min(2*pause, lastPause) {
+		began := time.Now()
 		conn, err := (&net.Dialer{}).DialContext(ctx, "udp", address)
 		if err == nil {
 			err = s.push(ctx, conn)
 		}
 		if ctx.Err() != nil {
 			return
+		}
+		if time.Since(began) > longStay {
+			pause = firstPause
 		}
 		s.config.Note("feed-push", pushed(address), fmt.Errorf("push: %w", err))
 		t := time.NewTimer(pause)
@@ -28,13 +34,18 @@ func (s *Server) Push(ctx context.Context, address string) {
 	}
 }
 
-// push sends datagrams until one fails: the listener's host says that nobody listens.
+// push sends datagrams until ctx ends or the way to the listener fails. That nobody listens, which a write hears of the datagram
+// before, is no failure: somebody may at the next.
 func (s *Server) push(ctx context.Context, conn net.Conn) error {
 	defer conn.Close()
 	c := &client{server: s, conn: conn, last: time.Now(), put: func(records []byte) error {
 		for size := recordSize(records); size > 0; size = recordSize(records) {
 			if r := records[:size]; !isManagement(r) && size <= maxDatagram-udpHeaders {
-				if _, err := conn.Write(r); err != nil {
+				_, err := conn.Write(r)
+				if errors.Is(err, syscall.ECONNREFUSED) {
+					_, err = conn.Write(r)
+				}
+				if err != nil && !errors.Is(err, syscall.ECONNREFUSED) {
 					return err
 				}
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 )
 
@@ -58,13 +59,12 @@ func ParseSource(text string) (Source, error) {
 
 // splitHostPort takes an address apart, whose port may be missing.
 func splitHostPort(text string) (host, port string, err error) {
-	if strings.HasPrefix(text, "[") || strings.Count(text, ":") == 1 {
+	if a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]")); err == nil && strings.HasPrefix(text, "[") == strings.HasSuffix(text, "]") {
+		return a.String(), DefaultPort, nil
+	}
+	host, port = text, DefaultPort
+	if strings.Contains(text, ":") {
 		host, port, err = net.SplitHostPort(text)
-		if err != nil && strings.HasSuffix(text, "]") {
-			return text[1 : len(text)-1], DefaultPort, nil
-		}
-	} else {
-		host, port = text, DefaultPort
 	}
 	if err == nil && port == "" {
 		err = errors.New("the port is missing behind the colon")
