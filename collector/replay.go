@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"sync"
 	"time"
 
@@ -98,7 +97,7 @@ func (p *Place) replay(ctx context.Context, q store.Query, expression string, ma
 	if err != nil {
 		return err
 	}
-	narrow(&q, own.Needs())
+	Narrow(&q, own.Needs())
 	if before := q.Match; before != nil {
 		q.Match = func(r *argus.Record) bool { return before(r) && match(r) }
 	} else {
@@ -125,17 +124,4 @@ func (p *Place) replay(ctx context.Context, q store.Query, expression string, ma
 		}
 	}
 	return write(block)
-}
-
-// narrow adds to q what a filter needs.
-func narrow(q *store.Query, needs filter.Needs) {
-	if q.Hosts == nil {
-		q.Hosts = slices.Clone(needs.Hosts)
-	}
-	if q.Ports == nil {
-		q.Ports = slices.Clone(needs.Ports)
-	}
-	if q.Protos == nil {
-		q.Protos = slices.Clone(needs.Protos)
-	}
 }

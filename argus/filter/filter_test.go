@@ -175,7 +175,7 @@ func TestErrors(t *testing.T) {
 		"(tcp udp)":                   {"udp", ") is expected"},
 		"tcp udp":                     {"udp", "end is expected"},
 		"prot 6":                      {"prot", "is it proto?"},
-		"sbyts gt 5":                  {"sbyts", "is it sbytes?"},
+		"sbyts gt 5":                  {"sbyts", "is it sbyte?"},
 		"xyzzy and tcp":               {"xyzzy", "no filter knows"},
 		"proto nonsense":              {"nonsense", "255"},
 		"proto 256":                   {"256", "255"},

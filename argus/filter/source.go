@@ -48,7 +48,7 @@ func parseSource(p *parser, _ direction) (term, error) {
 	text, inf, hasInterface := strings.Cut(p.peek(), "/")
 	t, ok := source4(text)
 	if u, err := uuid.FromString(text); err == nil {
-		t = term{func(r *argus.Record) bool { v, ok := r.Monitor.UUID(); return ok && v == u }, Needs{Monitors: []uuid.UUID{u}}}
+		t = term{func(r *argus.Record) bool { v, ok := r.Monitor.UUID(); return ok && v == u || !ok && r.Monitor.Kind != 0 && r.Monitor.Host() == u }, Needs{Monitors: []uuid.UUID{u}}}
 		ok = true
 	}
 	if !ok || hasInterface && inf == "" {

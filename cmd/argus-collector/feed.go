@@ -94,8 +94,8 @@ func (o *feedOptions) query(words []string, now time.Time) (q *store.Query, matc
 		}
 		return nil, match, nil
 	}
-	needs := f.Needs()
-	q = &store.Query{Match: match, Hosts: needs.Hosts, Ports: needs.Ports, Protos: needs.Protos}
+	q = &store.Query{Match: match}
+	collector.Narrow(q, f.Needs())
 	if q.Since, err = parseTime(o.since, now); err != nil {
 		return nil, nil, cli.Usagef("--since: %w", err)
 	}

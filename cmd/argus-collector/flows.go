@@ -76,13 +76,12 @@ func (o *flowsOptions) query(words []string, now time.Time) (q store.Query, err 
 		return q, cli.Usagef("%w", err)
 	}
 	q.Match = match.Match
-	needs := match.Needs()
-	q.Hosts, q.Ports, q.Protos = needs.Hosts, needs.Ports, needs.Protos
 	if o.host != "" {
 		if q.Monitor, err = uuid.FromString(o.host); err != nil || q.Monitor.IsNil() {
 			return q, cli.Usagef("--host %q is not a monitor's UUID: see argus-collector hosts", o.host)
 		}
 	}
+	collector.Narrow(&q, match.Needs())
 	if q.Since, err = parseTime(o.since, now); err != nil {
 		return q, cli.Usagef("--since: %w", err)
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"os"
 	"strconv"
@@ -79,6 +80,11 @@ func BenchmarkQueries(b *testing.B) {
 	nothing := func(*argus.Record) {}
 	query("OneHost", func(n int) Query { return Query{Monitor: monitorOf(n * 37)} }, nothing)
 	query("OneAddress", func(int) Query { return Query{Hosts: []netip.Prefix{netip.MustParsePrefix("151.203.29.3/32")}} }, nothing)
+	huge := func(r *argus.Record) bool { return r.Flow.Side[0].Bytes > 60_000 || r.Flow.Side[1].Bytes > 60_000 }
+	query("Huge", func(int) Query {
+		return Query{Ranges: []Range{{[2]string{"sbytes", "dbytes"}, 60_001, math.Inf(1)}}, Match: huge}
+	}, nothing)
+	query("HugeByMatch", func(int) Query { return Query{Match: huge} }, nothing)
 	top := map[[16]byte]uint64{}
 	query("Top", func(int) Query { return Query{Parts: PartKey | PartCounts} }, func(r *argus.Record) {
 		top[r.Flow.Dst] += r.Flow.Side[0].Bytes + r.Flow.Side[1].Bytes

@@ -10,13 +10,14 @@ import (
 	"github.com/parquet-go/parquet-go"
 )
 
-// Query chooses flow records. The zero Query chooses all. What Hosts, Ports and Protos rule out is mostly not even read, and Match is not asked.
+// Query chooses flow records. The zero Query chooses all. What Hosts, Ports, Protos and Ranges rule out is mostly not even read, and Match is not asked.
 type Query struct {
 	Since, Until time.Time                // flows with a packet in [Since, Until); a zero time is no bound
 	Monitor      uuid.UUID                // of this monitor; Nil: of all
 	Hosts        []netip.Prefix           // whose source or destination address is in one of them; nil: all
 	Ports        []uint16                 // whose source or destination port is one of them; nil: all
 	Protos       []uint8                  // whose IP protocol is one of them; nil: all
+	Ranges       []Range                  // whose numbers are in all of them
 	Match        func(*argus.Record) bool // and for which Match says true; nil: all
 	Parts        Parts                    // what Scan has to fill in: it is several times as fast without the rest
 }
@@ -56,6 +57,9 @@ func (q *Query) columns() (choose, fill func(name string) bool) {
 	}
 	if q.Protos != nil {
 		names = append(names, "proto")
+	}
+	for _, b := range q.rowRanges() {
+		names = append(append(names, b.of[0].columns...), b.of[1].columns...)
 	}
 	choose = func(name string) bool { return slices.Contains(names, name) }
 	return choose, func(name string) bool {

@@ -89,37 +89,24 @@ func (q *Query) rowsOf(group parquet.RowGroup) (first, last int64, err error) {
 	if err != nil || !wanted {
 		return 0, 0, err
 	}
-	if q.Monitor.IsNil() {
-		return 0, group.NumRows(), nil
-	}
-	column := group.ColumnChunks()[0] // rows are sorted by it
-	want := parquet.ValueOf(q.Monitor.String())
-	index, err := column.ColumnIndex()
-	if err != nil {
-		return 0, 0, err
-	}
-	offsets, err := column.OffsetIndex()
-	if err != nil {
-		return 0, 0, err
-	}
-	compare := column.Type().Compare
-	pages := index.NumPages()
-	for page := range pages {
-		if compare(index.MaxValue(page), want) < 0 {
-			continue
-		}
-		if compare(index.MinValue(page), want) > 0 {
-			break
-		}
-		if last == 0 {
-			first = offsets.FirstRowIndex(page)
-		}
-		last = group.NumRows()
-		if page+1 < pages {
-			last = offsets.FirstRowIndex(page + 1)
+	last = group.NumRows()
+	if !q.Monitor.IsNil() {
+		column := group.ColumnChunks()[0] // rows are sorted by it
+		want, compare := parquet.ValueOf(q.Monitor.String()), column.Type().Compare
+		if first, last, err = pagesWithin(group, column, func(least, most parquet.Value) bool {
+			return compare(least, want) <= 0 && compare(most, want) >= 0
+		}); err != nil {
+			return 0, 0, err
 		}
 	}
-	return first, last, nil
+	for _, b := range q.rowRanges() {
+		from, to, err := b.pages(group)
+		if err != nil {
+			return 0, 0, err
+		}
+		first, last = max(first, from), min(last, to)
+	}
+	return first, max(first, last), nil
 }
 
 // stimeRow is the time that rows of a monitor and a protocol are sorted by.

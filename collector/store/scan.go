@@ -16,7 +16,7 @@ func (v *View) Scan(q Query) iter.Seq2[*argus.Record, error] {
 	return func(yield func(*argus.Record, error) bool) {
 		files := slices.Clone(v.files)
 		slices.SortStableFunc(files, func(a, b File) int { return a.Hour.Compare(b.Hour) })
-		s := scan{query: &q, yield: yield}
+		s := scan{query: &q, ranges: q.rowRanges(), yield: yield}
 		for i := range files {
 			if f := &files[i]; !f.Events && !f.Missing && q.wants(f) {
 				if more, err := s.file(v, f); err != nil {
@@ -32,11 +32,25 @@ func (v *View) Scan(q Query) iter.Seq2[*argus.Record, error] {
 
 // scan is a query on its way through the files.
 type scan struct {
-	query *Query
-	yield func(*argus.Record, error) bool
-	rec   argus.Record
-	rows  []Row      // the memory of fileScan
-	first []firstRow // and that for files of the first version
+	query  *Query
+	ranges []rowRange // of the query
+	yield  func(*argus.Record, error) bool
+	rec    argus.Record
+	rows   []Row      // the memory of fileScan
+	first  []firstRow // and that for files of the first version
+}
+
+// chooses tells whether the query chooses a row by its columns.
+func (s *scan) chooses(row *Row) bool {
+	if !s.query.chooses(row) {
+		return false
+	}
+	for i := range s.ranges {
+		if !s.ranges[i].holds(row) {
+			return false
+		}
+	}
+	return true
 }
 
 func (s *scan) file(v *View, f *File) (more bool, err error) {
@@ -112,7 +126,7 @@ func (s *fileScan[T]) lend(monitor string, spans []span) (more bool, err error) 
 			return false, err
 		}
 		for file := p.from; file < p.to; file++ {
-			if row := s.today(&rows[at]); s.query.chooses(row) {
+			if row := s.today(&rows[at]); s.chooses(row) {
 				s.chosen = append(s.chosen, chosen{row, at, file})
 			}
 			at++

@@ -121,8 +121,8 @@ func (s *storeStream) records() iter.Seq[*argus.Record] {
 	}
 }
 
-// stored puts all into a store and lends what comes out.
-func (s *storeStream) stored() iter.Seq[*argus.Record] {
+// bucket returns a store that holds all.
+func (s *storeStream) bucket() store.Bucket {
 	dir := s.t.TempDir()
 	b, err := store.OpenBucket(dir)
 	if err != nil {
@@ -159,6 +159,12 @@ func (s *storeStream) stored() iter.Seq[*argus.Record] {
 	if err := w.Close(); err != nil {
 		s.t.Fatal(err)
 	}
+	return b
+}
+
+// stored puts all into a store and lends what comes out.
+func (s *storeStream) stored() iter.Seq[*argus.Record] {
+	b := s.bucket()
 	return func(yield func(*argus.Record) bool) {
 		v, err := store.OpenView(s.t.Context(), b)
 		if err != nil {
