@@ -24,11 +24,12 @@ type outputs struct {
 // output is one such file. When it is moved away or deleted, as argusarchive and logrotate do, the next records go to a new one.
 type output struct {
 	path  string
-	enc   argus.Encoder       // of its version
-	begin func() []byte       // the record with which a file begins
-	note  func(string, error) // says that records are lost, and why
+	enc   argus.Encoder                            // of its version
+	begin func() []byte                            // the record with which a file begins
+	note  func(why string, lost uint64, err error) // says that records are missing, and why
 	queue chan []byte
 	lost  atomic.Uint64 // blocks that the disk was too slow for or had no room for
+	said  atomic.Int64  // when that was said, ns since 1970
 
 	file  *os.File
 	size  int64
@@ -46,8 +47,9 @@ func (a *Agent) openOutputs() {
 	add := func(path string, version argus.Version) {
 		o := &output{path: path, enc: argus.Encoder{Version: version, Monitor: a.host.ID, Interface: manName}, queue: make(chan []byte, outputBacklog)}
 		o.begin = func() []byte { return o.enc.AppendManagement(nil, a.mar.start(time.Now())) }
-		o.note = func(why string, err error) {
-			a.log.Warn("records are missing in a file", zap.String("code", "output-file"), zap.String("file", path), zap.String("why", why), zap.Error(err))
+		o.note = func(why string, lost uint64, err error) {
+			a.log.Warn("records are missing in a file", zap.String("code", "output-file"), zap.String("file", path), zap.String("why", why),
+				zap.Uint64("blocks", lost), zap.Error(err))
 		}
 		a.outputs.list = append(a.outputs.list, o)
 		a.outputs.wg.Go(o.run)
@@ -70,9 +72,7 @@ func (s *outputs) publish(records []byte) {
 		select {
 		case o.queue <- block:
 		default:
-			if o.lost.Add(1) == 1 {
-				o.note("the disk is too slow", nil)
-			}
+			o.miss("the disk is too slow", nil)
 		}
 	}
 }
@@ -88,13 +88,19 @@ func (s *outputs) close() {
 func (o *output) run() {
 	for block := range o.queue {
 		if err := o.write(block); err != nil {
-			if o.lost.Add(1) == 1 {
-				o.note("it cannot be written", err)
-			}
+			o.miss("it cannot be written", err)
 		}
 	}
 	if o.file != nil {
 		_ = o.file.Close()
+	}
+}
+
+// miss counts a block that is not in the file, and says so at most once a minute.
+func (o *output) miss(why string, err error) {
+	n, now, last := o.lost.Add(1), time.Now().UnixNano(), o.said.Load()
+	if now-last >= int64(time.Minute) && o.said.CompareAndSwap(last, now) {
+		o.note(why, n, err)
 	}
 }
 
@@ -151,11 +157,7 @@ func (o *output) reopen() error {
 		return err
 	}
 	o.file, o.size = file, size
-	if err := o.append(o.begin()); err != nil {
-		return err
-	}
-	o.lost.Store(0) // the next loss is said again
-	return nil
+	return o.append(o.begin())
 }
 
 // openOutput opens a file to append to, which must be new, empty or a stream of records.
