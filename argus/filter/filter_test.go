@@ -392,3 +392,25 @@ func TestMatchAllocates(t *testing.T) {
 		}
 	}
 }
+
+// TestDocumented: docs/filter.md speaks of every word.
+func TestDocumented(t *testing.T) {
+	b, err := os.ReadFile("../../docs/filter.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for _, w := range strings.FieldsFunc(string(b), func(r rune) bool { return strings.ContainsRune(" \n,;:|`()\\", r) }) {
+		known[strings.TrimSuffix(w, ".")] = true
+	}
+	for _, w := range Words() {
+		if !known[w.Name] {
+			t.Errorf("%s is not in docs/filter.md", w.Name)
+		}
+	}
+	for name := range encapsulations {
+		if !known[name] {
+			t.Errorf("encaps %s is not in docs/filter.md", name)
+		}
+	}
+}
