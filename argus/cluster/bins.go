@@ -46,7 +46,8 @@ func (b *Bins) Add(r *argus.Record) (early []*argus.Record) {
 }
 
 func (b *Bins) put(start, end int64, piece *argus.Record) {
-	if len(b.order) > 1 && b.held >= b.max || len(b.order) >= maxBins {
+	alone := len(b.order) == 0 || len(b.order) == 1 && b.order[0] == start // it bounds itself
+	if !alone && (b.held >= b.max || len(b.order) >= maxBins) {
 		b.early = append(b.early, b.close(b.order[0])...)
 	}
 	into := b.at(start, end)

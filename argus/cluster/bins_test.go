@@ -60,6 +60,47 @@ func TestSplit(t *testing.T) {
 	}
 }
 
+// TestSplitCounters: every counter goes with the packets, also that of holes that were filled, and of a side that had none.
+func TestSplitCounters(t *testing.T) {
+	r := plain(6, "10.0.0.1", "10.0.0.2", 1000, 80, 0)
+	r.Gap = [2]int32{-7, 9}
+	for i := range r.Flow.Side {
+		s := &r.Flow.Side[i]
+		s.Packets, s.Bytes, s.Payload, s.IPBytes = 7, 777, 333, 555
+		s.First, s.Last = int64(i)*15*second, 29*second-int64(i)*11*second // the destination's are in the second bin only
+		s.Active, s.Idle = flow.Intervals{N: 5, Mean: 1}, flow.Intervals{N: 2, Mean: 3}
+		r.Flow.TCP.Side[i] = flow.TCPSide{Base: 5, Payload: 333, Retrans: 3, OutOfOrder: 4, Duplicates: 5, Gap: 6, Turns: 7, Keystrokes: 8}
+	}
+	b := newBins(t, "10s", true, 100)
+	b.Add(r)
+	var sum argus.Record
+	n := 0
+	for p := range b.All() {
+		n++
+		for i := range p.Flow.Side {
+			s, to := &p.Flow.Side[i], &sum.Flow.Side[i]
+			c, tcp := &p.Flow.TCP.Side[i], &sum.Flow.TCP.Side[i]
+			to.Packets, to.Bytes, to.Payload, to.IPBytes = to.Packets+s.Packets, to.Bytes+s.Bytes, to.Payload+s.Payload, to.IPBytes+s.IPBytes
+			to.Active.N, to.Idle.N = to.Active.N+s.Active.N, to.Idle.N+s.Idle.N
+			*tcp = flow.TCPSide{Base: c.Base, Payload: tcp.Payload + c.Payload, Retrans: tcp.Retrans + c.Retrans, OutOfOrder: tcp.OutOfOrder + c.OutOfOrder,
+				Duplicates: tcp.Duplicates + c.Duplicates, Gap: tcp.Gap + c.Gap, Turns: tcp.Turns + c.Turns, Keystrokes: tcp.Keystrokes + c.Keystrokes}
+			sum.Gap[i] += p.Gap[i]
+			if s.Packets == 0 && (s.TTL != 0 || s.First != 0 || s.Last != 0) {
+				t.Errorf("a side without packets says %+v", s)
+			}
+		}
+	}
+	for i := range sum.Flow.Side {
+		s := sum.Flow.Side[i]
+		if s.Packets != 7 || s.Bytes != 777 || s.Payload != 333 || s.IPBytes != 555 || s.Active.N != 5 || s.Idle.N != 2 || sum.Flow.TCP.Side[i] != r.Flow.TCP.Side[i] {
+			t.Errorf("side %d: %+v %+v", i, s, sum.Flow.TCP.Side[i])
+		}
+	}
+	if n != 3 || sum.Gap != r.Gap {
+		t.Errorf("%d pieces, gaps %d", n, sum.Gap)
+	}
+}
+
 // TestBinsAgain: what comes out of bins goes whole into the same bins.
 func TestBinsAgain(t *testing.T) {
 	for _, hard := range []bool{false, true} {
@@ -136,6 +177,10 @@ func TestUntil(t *testing.T) {
 	b.Add(lasting(1, 15*second, 15*second)) // late: its bin is told again
 	if got := b.Until(20 * second); len(got) != 1 || got[0].Flow.Side[0].Packets != 1 {
 		t.Errorf("late: %v", got)
+	}
+	b.Add(lasting(1, 16*second, 16*second)) // and again, after the bin that had the last record was given out
+	if got := b.Until(20 * second); len(got) != 1 || got[0].Flow.Side[0].Packets != 1 {
+		t.Errorf("late once more: %v", got)
 	}
 	left := uint64(0)
 	for r := range b.All() {

@@ -106,10 +106,13 @@ func (c *Cluster) counterpart(r *argus.Record) *entry {
 func sawSYN(r *argus.Record) bool { return r.Flow.TCP.Status&flow.TCPSawSYN != 0 }
 
 func (c *Cluster) merge(into, r *argus.Record) {
-	if !c.key.isFlow() {
-		widen(into, r)
+	if c.key.isFlow() {
+		merge(into, r)
+		return
 	}
+	d := compare(into, r)
 	merge(into, r)
+	widen(into, r, d)
 }
 
 // maxData is how many octets of user data are held of each side, as many as our own sensor captures: other sensors write

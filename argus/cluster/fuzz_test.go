@@ -14,6 +14,8 @@ func compareBytes(name string) (func(a, b *argus.Record) int, error) {
 	switch name {
 	case "sbytes":
 		return func(a, b *argus.Record) int { return cmp.Compare(a.Flow.Side[0].Bytes, b.Flow.Side[0].Bytes) }, nil
+	case "sttl", "tcprtt", "srate":
+		return func(a, b *argus.Record) int { return cmp.Compare(a.Flow.Side[0].TTL, b.Flow.Side[0].TTL) }, nil
 	case "sport":
 		return func(a, b *argus.Record) int { return cmp.Compare(a.Flow.SrcPort, b.Flow.SrcPort) }, nil
 	}
@@ -22,10 +24,11 @@ func compareBytes(name string) (func(a, b *argus.Record) int, error) {
 
 func TestOrder(t *testing.T) {
 	a, b := plain(17, "10.0.0.1", "10.2.0.2", 1, 2, 0), plain(17, "10.0.0.9", "10.1.0.2", 2, 2, 0)
-	b.Flow.Side[0].Bytes = 7
+	b.Flow.Side[0].Bytes, b.Flow.Side[0].TTL = 7, 70
 	for spec, want := range map[string]int{
 		"": 0, "sbytes": -1, "-sbytes": -1, "+sbytes": 1, "sport": -1, "-sport": 1, "+sport": -1,
 		"saddr/24,sport": -1, "saddr/24 -sport": 1, "daddr/16": 1, "-daddr/16": -1, "daddr/8": 0, "saddr/32": -1,
+		"sttl": -1, "tcprtt": 1, "srate": 1,
 	} {
 		o, err := ParseOrder(spec, compareBytes)
 		if err != nil {
@@ -33,6 +36,10 @@ func TestOrder(t *testing.T) {
 		} else if got := o.Compare(a, b); got != want {
 			t.Errorf("%s: %d, want %d", spec, got, want)
 		}
+	}
+	six := plain(17, "::", "::", 1, 2, 0)
+	if o, err := ParseOrder("saddr/1", compareBytes); err != nil || o.Compare(plain(17, "0.0.0.0", "10.0.0.1", 1, 2, 0), six) != -1 {
+		t.Errorf("IPv4 does not come before IPv6: %v", err)
 	}
 	for _, bad := range []string{"bytes2", "--sbytes", "+-sbytes", "sport/8", "saddr/", "saddr/x", "-"} {
 		if _, err := ParseOrder(bad, compareBytes); err == nil {

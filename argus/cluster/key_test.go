@@ -74,11 +74,45 @@ func TestKeys(t *testing.T) {
 		"proto":           {"10.0.0.0 10.0.0.0 17 0 0 3 6 3", "10.1.2.3 10.8.9.9 6 1000 80 1 2 0"},
 		"daddr,dport":     {"10.1.2.0 10.9.9.9 17 0 53 2 4 2", "10.1.2.3 10.8.9.9 6 1000 80 1 2 0", "10.9.9.9 10.1.2.3 17 53 1000 1 2 0"},
 		"matrix proto":    {"10.1.2.3 10.9.9.9 17 1000 53 3 3 2", "10.1.2.4 10.9.9.9 17 1001 53 1 2 0", "10.1.2.3 10.8.9.9 6 1000 80 1 2 0"},
+		"matrix/8":        {"10.0.0.0 10.0.0.0 0 0 0 5 7 4"},
+		"dport":           {"10.1.2.0 10.9.9.9 17 0 53 2 4 2", "10.1.2.3 10.8.9.9 6 1000 80 1 2 0", "10.9.9.9 10.1.2.3 17 53 1000 1 2 0"},
 		"rmon saddr/8":    {"10.0.0.0 10.0.0.0 0 0 0 12 12 8"},
 	} {
 		if got := rowsOf(t, spec, records...); !slices.Equal(got, want) {
 			t.Errorf("%s:\n got %q\nwant %q", spec, got, want)
 		}
+	}
+}
+
+// TestPortsOfProtocols: a port is that of a protocol, whichever the version of IP.
+func TestPortsOfProtocols(t *testing.T) {
+	got := rowsOf(t, "dport", plain(17, "10.0.0.1", "10.0.0.2", 1, 53, 0), plain(6, "10.0.0.1", "10.0.0.2", 1, 53, 1), plain(17, "2001:db8::1", "2001:db8::2", 1, 53, 2))
+	if want := []string{"0.0.0.0 0.0.0.0 17 1 53 2 4 2", "10.0.0.1 10.0.0.2 6 1 53 1 2 0"}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestCount(t *testing.T) {
+	var c Count
+	lldp := plain(0, "10.0.0.1", "10.0.0.2", 0, 0, 0)
+	lldp.Flow.Family, lldp.Flow.Type = flow.FamilyEthernet, 0x88cc
+	other := plain(0, "10.0.0.1", "10.0.0.2", 0, 0, 0)
+	other.Flow.Family, other.Flow.Type = flow.FamilyEthernet, 0x8899
+	for _, r := range []*argus.Record{plain(17, "10.0.0.1", "10.0.0.2", 1, 53, 0), plain(17, "10.0.0.3", "10.0.0.2", 1, 53, 0), lldp, other, {Kind: argus.KindManagement}} {
+		c.Add(r)
+	}
+	if c.Other != 1 || c.Total != (Total{4, [2]uint64{4, 8}, [2]uint64{400, 1200}}) {
+		t.Errorf("%+v", c)
+	}
+	var got []flow.Key
+	for k, v := range c.Protocols() {
+		got = append(got, k)
+		if k.Proto == 17 && v != (Total{2, [2]uint64{2, 4}, [2]uint64{200, 600}}) {
+			t.Errorf("UDP: %+v", v)
+		}
+	}
+	if want := []flow.Key{{Family: flow.FamilyIPv4, Proto: 17}, {Family: flow.FamilyEthernet, Type: 0x8899}, {Family: flow.FamilyEthernet, Type: 0x88cc}}; !slices.Equal(got, want) {
+		t.Errorf("protocols %+v", got)
 	}
 }
 
@@ -174,20 +208,102 @@ func TestTurned(t *testing.T) {
 	}
 }
 
-// TestTurn: turned twice a record is what it was.
+// TestTurn: turned twice a record is what it was, and turned once every part of it stands on the other side.
 func TestTurn(t *testing.T) {
 	r := plain(6, "10.0.0.1", "10.0.0.2", 1000, 80, 0)
 	r.Has, r.Gap = argus.HasSrc, [2]int32{1, 2}
-	r.Added.AS, r.Added.Country[0] = [3]uint32{1, 2, 3}, [2]byte{'D', 'E'}
+	r.Added = argus.Added{AS: [3]uint32{1, 2, 3}, Country: [2][2]byte{{'D', 'E'}}, Position: [3]argus.Position{{Latitude: 1}}, Locality: [2]int8{1, 2}, Organisation: [2]uint16{1, 2}}
+	r.Flow.SrcMAC, r.Flow.TCP.Side[0].Base = [6]byte{1}, 7
 	r.Flow.TCP.Status, r.Flow.TCP.Options = flow.TCPSawSYN|flow.TCPSrcGap|flow.TCPDstReset, flow.TCPSrcECN
 	copy(r.Flow.History[:], "ShA^d")
 	once := turn(r)
-	if once.Has != argus.HasDst || once.Gap != [2]int32{2, 1} || once.Flow.TCP.Status != flow.TCPSawSYN|flow.TCPDstGap|flow.TCPSrcReset ||
-		once.Flow.TCP.Options != flow.TCPDstECN || once.Flow.History.String() != "sHa^D" || once.Added.AS != [3]uint32{2, 1, 3} || once.Added.Country[1][0] != 'D' {
-		t.Errorf("turned: %+v", once)
+	want := *r
+	want.Has, want.Gap = argus.HasDst, [2]int32{2, 1}
+	want.Added = argus.Added{AS: [3]uint32{2, 1, 3}, Country: [2][2]byte{1: {'D', 'E'}}, Position: [3]argus.Position{1: {Latitude: 1}}, Locality: [2]int8{2, 1}, Organisation: [2]uint16{2, 1}}
+	f := &want.Flow
+	f.Src, f.Dst, f.SrcPort, f.DstPort, f.SrcMAC, f.DstMAC = r.Flow.Dst, r.Flow.Src, 80, 1000, [6]byte{}, [6]byte{1}
+	f.Side = [2]flow.Side{r.Flow.Side[1], r.Flow.Side[0]}
+	f.TCP.Side = [2]flow.TCPSide{{}, {Base: 7}}
+	f.TCP.Status, f.TCP.Options = flow.TCPSawSYN|flow.TCPDstGap|flow.TCPSrcReset, flow.TCPDstECN
+	copy(f.History[:], "sHa^D")
+	if !reflect.DeepEqual(once, want) {
+		t.Errorf("turned:\n got %+v\nwant %+v", once, want)
 	}
 	if twice := turn(&once); !reflect.DeepEqual(&twice, r) {
 		t.Errorf("turned twice: %+v", twice)
+	}
+	r.Flow.Proto = flow.ProtoICMP // the identifier belongs to the exchange
+	if once = turn(r); once.Flow.SrcPort != 1000 {
+		t.Errorf("an ICMP identifier moved: %+v", once.Flow.Key)
+	}
+}
+
+// TestWiden: what one of several flows says and another does not is not said of all.
+func TestWiden(t *testing.T) {
+	full := func() *argus.Record {
+		r := plain(6, "10.0.0.1", "10.0.0.2", 1000, 80, 0)
+		r.Has, r.Flow.ID, r.Hash = argus.HasExtension|argus.HasHash|argus.HasLocality, 7, 9
+		r.Monitor.Kind, r.Interface = 1, [4]byte{'e'}
+		r.Flow.Initiator, r.Flow.End, r.Flow.Type = flow.InitiatorSeen, flow.EndDetected, 5
+		r.Flow.HasMAC, r.Flow.SrcMAC = true, [6]byte{1}
+		r.Flow.Tunnel = flow.Tunnel{Encaps: flow.EncapsGRE, ID: 5}
+		r.Added = argus.Added{AS: [3]uint32{1, 2, 3}, Country: [2][2]byte{{'D', 'E'}, {'F', 'R'}}, Position: [3]argus.Position{{Latitude: 1}, {Latitude: 2}, {Latitude: 3}},
+			Locality: [2]int8{1, 2}, Organisation: [2]uint16{1, 2}, Score: [8]uint8{1}}
+		copy(r.Flow.History[:], "ShA")
+		return r
+	}
+	k, err := ParseKey("none")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		change func(*argus.Record)
+		lost   func(*argus.Record) bool
+	}{
+		"nothing": {func(*argus.Record) {}, func(r *argus.Record) bool {
+			w := full()
+			w.Added.Aggregate = r.Added.Aggregate
+			return r.Flow.ID == 7 && r.Flow.Initiator != 0 && r.Flow.History == w.Flow.History && r.Added == w.Added && r.Has == w.Has && r.Hash == 9 && !r.Flow.MultiMAC && r.Flow.Tunnel == w.Flow.Tunnel
+		}},
+		"flow": {func(r *argus.Record) { r.Flow.ID = 8 }, func(r *argus.Record) bool {
+			return r.Flow.ID == 0 && r.Flow.Initiator == 0 && r.Flow.End == 0 && r.Flow.History.String() == ""
+		}},
+		"extension": {func(r *argus.Record) { r.Has &^= argus.HasExtension }, func(r *argus.Record) bool { return !r.Extension() && r.Flow.Initiator == 0 }},
+		"sensor":    {func(r *argus.Record) { r.Monitor.Kind = 2 }, func(r *argus.Record) bool { return r.Monitor == argus.ID{} }},
+		"interface": {func(r *argus.Record) { r.Interface[0]++ }, func(r *argus.Record) bool { return r.Interface == [4]byte{} }},
+		"hash":      {func(r *argus.Record) { r.Hash++ }, func(r *argus.Record) bool { return r.Has&argus.HasHash == 0 && r.Hash == 0 }},
+		"MAC":       {func(r *argus.Record) { r.Flow.SrcMAC[0]++ }, func(r *argus.Record) bool { return r.Flow.MultiMAC }},
+		"tunnel":    {func(r *argus.Record) { r.Flow.Tunnel.ID++ }, func(r *argus.Record) bool { return r.Flow.Tunnel == flow.Tunnel{} }},
+		"type":      {func(r *argus.Record) { r.Flow.Type++ }, func(r *argus.Record) bool { return r.Flow.Type == 0 && r.Flow.Proto == 6 }},
+		"protocol": {func(r *argus.Record) { r.Flow.Proto++ }, func(r *argus.Record) bool {
+			return r.Flow.Proto == 0 && r.Flow.SrcPort == 0 && r.Flow.DstPort == 0 && r.Flow.Src[0] == 10
+		}},
+		"address": {func(r *argus.Record) { r.Flow.Src[1] = 0x13 }, func(r *argus.Record) bool { return r.Flow.Src == [16]byte{10} && r.Flow.SrcPort == 1000 }},
+		"IP version": {func(r *argus.Record) { r.Flow.Family = flow.FamilyIPv6 }, func(r *argus.Record) bool {
+			return r.Flow.Src == [16]byte{} && r.Flow.Proto == 6 && r.Flow.DstPort == 80
+		}},
+		"family":  {func(r *argus.Record) { r.Flow.Family = flow.FamilyARP }, func(r *argus.Record) bool { return r.Flow.Key == flow.Key{Family: flow.FamilyIPv4} }},
+		"AS":      {func(r *argus.Record) { r.Added.AS[1]++ }, func(r *argus.Record) bool { return r.Added.AS == [3]uint32{1, 0, 3} }},
+		"country": {func(r *argus.Record) { r.Added.Country[0][0]++ }, func(r *argus.Record) bool { return r.Added.Country == [2][2]byte{1: {'F', 'R'}} }},
+		"position": {func(r *argus.Record) { r.Added.Position[2].Latitude++ }, func(r *argus.Record) bool {
+			return r.Added.Position[2] == argus.Position{} && r.Added.Position[1].Latitude == 2
+		}},
+		"locality":     {func(r *argus.Record) { r.Added.Locality[0]++ }, func(r *argus.Record) bool { return r.Has&argus.HasLocality == 0 && r.Added.Locality == [2]int8{} }},
+		"organisation": {func(r *argus.Record) { r.Added.Organisation[0]++ }, func(r *argus.Record) bool { return r.Added.Organisation == [2]uint16{0, 2} }},
+		"score":        {func(r *argus.Record) { r.Added.Score[3]++ }, func(r *argus.Record) bool { return r.Added.Score == [8]uint8{} }},
+	} {
+		other := full()
+		test.change(other)
+		for order, records := range [][2]*argus.Record{{full(), other}, {other, full()}} {
+			c := New(2, k)
+			c.Add(records[0])
+			c.Add(records[1])
+			for r := range c.All() {
+				if !test.lost(r) {
+					t.Errorf("%s, order %d: %+v", name, order, r.Flow)
+				}
+			}
+		}
 	}
 }
 
@@ -206,6 +322,14 @@ func TestAggregate(t *testing.T) {
 		if a.Count != 3 || !near(a.Active.Mean, 4.0166667) || !near(a.Active.StdDev, 0.70485617) || a.Active.Min != 3.02 || a.Active.Max != 4.53 || !near(a.Active.Sum, 12.05) ||
 			a.Idle.N != 2 || !near(a.Idle.Mean, 0.5) {
 			t.Errorf("%+v", a)
+		}
+		over := New(1, Key{}) // records at the same time have no pause between them
+		over.Add(r)
+		over.Add(r)
+		for r := range over.All() {
+			if b := r.Added.Aggregate; b.Idle.N != 4 {
+				t.Errorf("at the same time: %+v", b)
+			}
 		}
 		again := New(1, Key{}) // what was merged merges on
 		again.Add(r)
@@ -233,6 +357,15 @@ func TestExpireAndTop(t *testing.T) {
 	if len(top) != 3 || top[0].Flow.Side[0].Bytes != 8 || top[1].Flow.Side[0].Bytes != 7 || top[2].Flow.Side[0].Bytes != 6 || c.Len() != 9 {
 		t.Errorf("top of %d: %v", c.Len(), top)
 	}
+	same, err := ParseOrder("sttl", compareBytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range c.Top(9, same) { // equal ones stay in their order
+		if int(r.Flow.SrcPort) != i {
+			t.Errorf("place %d of equal ones has port %d", i, r.Flow.SrcPort)
+		}
+	}
 	if n := len(c.Top(0, order)); n != 0 {
 		t.Errorf("top 0 has %d", n)
 	}
@@ -244,6 +377,9 @@ func TestExpireAndTop(t *testing.T) {
 		t.Errorf("%d are left", c.Len())
 	}
 	c.Add(plain(17, "10.0.0.1", "10.0.0.2", 0, 53, 20)) // it begins anew
+	if c.Len() != 5 {
+		t.Errorf("%d are held after one came back", c.Len())
+	}
 	for r := range c.All() {
 		if r.Flow.SrcPort == 0 && r.Added.Aggregate.Count != 0 {
 			t.Errorf("an expired record came back: %+v", r)

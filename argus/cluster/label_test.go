@@ -49,6 +49,22 @@ func TestLabelRoom(t *testing.T) {
 	}
 }
 
+// TestLabelExact: a label of 1016 octets has room, and none of 1017.
+func TestLabelExact(t *testing.T) {
+	for more, want := range map[int]int{0: maxLabel, 1: 9} {
+		// {"a":1,"b":"x..."} and {"a":[1,"x..."]}
+		for _, label := range []string{`{"b":"` + strings.Repeat("x", maxLabel-7-7+more) + `"}`, `{"a":"` + strings.Repeat("x", maxLabel-7-5+more) + `"}`} {
+			got := mergeLabels([]byte(`{"a":1}`), []byte(label))
+			if more == 1 {
+				want = len(`{"a":1}`)
+			}
+			if len(got) != want || !json.Valid(got) {
+				t.Errorf("%d more: %d octets: %.20s", more, len(got), got)
+			}
+		}
+	}
+}
+
 func FuzzLabels(f *testing.F) {
 	f.Add([]byte(`{"a":[1,"x"],"b":{}}`), []byte(`k=v,w:l=`))
 	f.Add([]byte(`text`), []byte(`{"a":"\u00e4\\"}`))

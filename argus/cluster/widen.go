@@ -7,36 +7,52 @@ import (
 	"github.com/argus-endpoint/argus-endpoint/flow"
 )
 
-// widen takes out of into, which stands for several flows, what is not true of r: of addresses their common prefix is left,
-// of numbers nothing.
-func widen(into, r *argus.Record) {
+// differences are what two records of several flows, which merge would take from one of them, say otherwise.
+type differences struct {
+	flow, tunnel, hash, locality bool
+	extension                    bool // one of them has none
+}
+
+func compare(a, b *argus.Record) differences {
+	return differences{
+		flow:      a.Flow.ID != b.Flow.ID || a.Flow.ID == 0,
+		tunnel:    a.Flow.Tunnel != b.Flow.Tunnel,
+		hash:      a.Hash != b.Hash,
+		locality:  a.Added.Locality != b.Added.Locality,
+		extension: !a.Extension() || !b.Extension(),
+	}
+}
+
+// widen takes out of into, which stands for several flows and has been merged with r, what is not true of all: of addresses
+// their common prefix is left, of numbers nothing.
+func widen(into, r *argus.Record, d differences) {
+	f, g := &into.Flow, &r.Flow
 	if into.Monitor != r.Monitor {
 		into.Monitor = argus.ID{}
 	}
 	if into.Interface != r.Interface {
 		into.Interface = [4]byte{}
 	}
-	f, g := &into.Flow, &r.Flow
-	if f.ID != g.ID {
-		f.ID = 0
-	}
-	if f.ID == 0 || !r.Extension() { // what the extension says of one flow
-		f.Initiator, f.End, f.History = 0, 0, flow.History{}
-	}
-	if !r.Extension() {
+	if d.extension {
 		into.Has &^= argus.HasExtension
+	}
+	if d.flow || d.extension { // what the extension says of one flow
+		f.ID, f.Initiator, f.End, f.History = 0, 0, 0, flow.History{}
 	}
 	if f.Key != g.Key {
 		widenKey(&f.Key, &g.Key)
 	}
-	if f.Tunnel != g.Tunnel {
+	if d.tunnel {
 		f.Tunnel = flow.Tunnel{}
 	}
-	if f.HasMAC && g.HasMAC && (f.SrcMAC != g.SrcMAC || f.DstMAC != g.DstMAC) {
+	if g.HasMAC && (f.SrcMAC != g.SrcMAC || f.DstMAC != g.DstMAC) {
 		f.MultiMAC = true
 	}
-	if into.Hash != r.Hash {
+	if d.hash {
 		into.Hash, into.HashIndex, into.Has = 0, 0, into.Has&^argus.HasHash
+	}
+	if d.locality {
+		into.Added.Locality, into.Has = [2]int8{}, into.Has&^argus.HasLocality
 	}
 	widenAdded(&into.Added, &r.Added)
 }
@@ -96,5 +112,11 @@ func widenAdded(a, o *argus.Added) {
 		if a.Country[i] != o.Country[i] {
 			a.Country[i] = [2]byte{}
 		}
+		if a.Organisation[i] != o.Organisation[i] {
+			a.Organisation[i] = 0
+		}
+	}
+	if a.Score != o.Score {
+		a.Score = [8]uint8{}
 	}
 }
