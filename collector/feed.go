@@ -92,9 +92,12 @@ func (f *Feed) open(ctx context.Context, log *zap.Logger, replay func(argus.Vers
 	return fs, nil
 }
 
+// close closes the listeners that nobody has served.
 func (f *feeds) close() (err error) {
 	for l := range f.listeners {
-		err = errors.Join(err, l.Close())
+		if cerr := l.Close(); !errors.Is(cerr, net.ErrClosed) {
+			err = errors.Join(err, cerr)
+		}
 	}
 	return err
 }
@@ -149,16 +152,16 @@ func parseFilter(expression string) (func(*argus.Record) bool, error) {
 const feedRetry = time.Second
 
 // feedLive publishes what arrives from all agents, until ctx ends.
-func (s *Server) feedLive(ctx context.Context, f *feeds) error {
+func (s *Server) feedLive(ctx context.Context) error {
 	for ctx.Err() == nil {
-		err := follow(ctx, s.broker.journal(), func(*journal.Entry) bool { return f.listened() }, func() {}, func(stream []byte) error {
-			f.publish(stream)
+		err := follow(ctx, s.broker.journal(), func(*journal.Entry) bool { return s.feeds.listened() }, func() {}, func(stream []byte) error {
+			s.feeds.publish(stream)
 			return nil
 		})
 		if ctx.Err() != nil {
 			return nil
 		}
-		f.log.Warn("the feed has lost the journal for a moment: records may be missing in it, not in the store", zap.String("code", "feed-journal"), zap.Error(err))
+		s.feeds.log.Warn("the feed has lost the journal for a moment: records may be missing in it, not in the store", zap.String("code", "feed-journal"), zap.Error(err))
 		select {
 		case <-ctx.Done():
 		case <-time.After(feedRetry):

@@ -33,6 +33,7 @@ type Server struct {
 	seen     *seen
 	marks    *marks   // nil without a cluster
 	writers  *writers // nil of a process that only receives
+	feeds    *feeds
 }
 
 // New returns a collector. It does nothing before Run.
@@ -112,12 +113,12 @@ func (s *Server) open(ctx context.Context, release func(func() error)) (fronts [
 		}
 		fronts = receiver
 	}
-	live, err := s.config.Feed.open(ctx, s.log.Named("feed"), nil)
-	if err != nil {
+	if s.feeds, err = s.config.Feed.open(ctx, s.log.Named("feed"), nil); err != nil {
 		return nil, err
 	}
-	if len(live.listeners) > 0 {
-		fronts = append(fronts, live.run, func(ctx context.Context) error { return s.feedLive(ctx, live) })
+	release(s.feeds.close)
+	if len(s.feeds.listeners) > 0 {
+		fronts = append(fronts, s.feeds.run, s.feedLive)
 	}
 	if !s.config.Clustered() {
 		admin, err := listenAdmin(s.config.State)

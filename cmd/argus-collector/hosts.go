@@ -11,7 +11,7 @@ func hostsCommand() *ffcli.Command {
 	list := hostsList()
 	return &ffcli.Command{
 		Name:       "hosts",
-		ShortUsage: "argus-collector hosts [list|approve|reject|revoke] [flags]",
+		ShortUsage: "argus-collector hosts [list|srcid|approve|reject|revoke] [flags]",
 		ShortHelp:  "print the hosts that send, approve those that wait, revoke others",
 		LongHelp: `Without a command it prints the list: name, monitor UUID, state, how long ago it was last heard, how complete it is (in the
 last 24 hours: see argus-collector gaps), records in the store, and why it is in that state. The states, the worst first:
@@ -34,7 +34,7 @@ Examples:
   argus-collector hosts approve 0b6e4a57-2a3c-4f0e-9d3e-6f1e2d3c4b5a`,
 		FlagSet:     list.FlagSet,
 		Exec:        list.Exec,
-		Subcommands: append([]*ffcli.Command{hostsList()}, hostsChanges()...),
+		Subcommands: append([]*ffcli.Command{hostsList(), hostsSrcid()}, hostsChanges()...),
 	}
 }
 

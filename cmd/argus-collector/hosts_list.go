@@ -70,7 +70,7 @@ func hostsList() *ffcli.Command {
 		FlagSet:    fs,
 		Exec: func(ctx context.Context, args []string) error {
 			if len(args) > 0 {
-				return cli.Usagef("hosts knows list, approve, reject and revoke, not %q", args[0])
+				return cli.Usagef("hosts knows list, srcid, approve, reject and revoke, not %q", args[0])
 			}
 			return o.run(ctx, place)
 		},
