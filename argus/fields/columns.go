@@ -2,7 +2,6 @@ package fields
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -83,7 +82,7 @@ func (c Columns) apply(item string) (Columns, error) {
 	}
 	name, size, hasSize := strings.Cut(name, ":")
 	if name == "all" && !hasSize && sign != "-" {
-		return slices.Insert(c, at, All()...), nil
+		return c.insert(at, All()), nil
 	}
 	f := find(name)
 	if f == nil {
@@ -100,7 +99,12 @@ func (c Columns) apply(item string) (Columns, error) {
 		}
 		add.width = n
 	}
-	return slices.Insert(c, at, add), nil
+	return c.insert(at, Columns{add}), nil
+}
+
+// insert returns the columns with more of them at a place; slices.Insert would cost a kilobyte for this type.
+func (c Columns) insert(at int, more Columns) Columns {
+	return append(c[:at:at], append(more, c[at:]...)...)
 }
 
 func (c Columns) without(f *field) Columns {

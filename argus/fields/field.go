@@ -32,7 +32,8 @@ const (
 	sum
 )
 
-// number returns a value, by kind: a uint64, the bits of a float64 or of an int64; false when the record has none.
+// number returns a value, by kind: a uint64, the bits of a float64 or of an int64; false when the record has none. It and words
+// get the field's side.
 type number func(r *argus.Record, side int) (v uint64, ok bool)
 
 // words appends a text; nothing means that the record has none.
@@ -43,7 +44,7 @@ type field struct {
 	name, title string
 	width       uint8
 	kind        kind
-	side        uint8
+	side        uint8 // src, dst or sum, or what else the number or the text is told
 	number      number
 	text        words
 }

@@ -137,10 +137,7 @@ func (p *Row) appendClock(b []byte, ns int64) []byte {
 		second, rest = second-1, rest+1e9
 	}
 	if second != p.second {
-		hour, minute, sec := time.Unix(second, 0).Clock()
-		clock := append(digits(p.clock[:0], uint64(hour), 2), ':')
-		clock = append(digits(clock, uint64(minute), 2), ':')
-		digits(clock, uint64(sec), 2)
+		time.Unix(second, 0).AppendFormat(p.clock[:0], time.TimeOnly)
 		p.second = second
 	}
 	return appendFraction(append(b, p.clock[:]...), uint64(rest), p.style.Precision)

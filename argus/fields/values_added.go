@@ -78,84 +78,51 @@ func durations(r *argus.Record) argus.Statistic {
 	return argus.Statistic{N: 1, Min: d, Mean: d, Max: d, Sum: d}
 }
 
-func durationMean(r *argus.Record, _ int) (uint64, bool) {
-	return math.Float64bits(durations(r).Mean), true
+// What a field of a statistic tells.
+const (
+	leastOf = iota
+	meanOf
+	deviationOf
+	mostOf
+	sumOf
+)
+
+func statistic(s *argus.Statistic, what int) uint64 {
+	return math.Float64bits([...]float64{s.Min, s.Mean, s.StdDev, s.Max, s.Sum}[what])
 }
 
-func durationDeviation(r *argus.Record, _ int) (uint64, bool) {
-	return math.Float64bits(durations(r).StdDev), true
+// lasting returns how long the merged records lasted.
+func lasting(r *argus.Record, what int) (uint64, bool) {
+	s := durations(r)
+	return statistic(&s, what), true
 }
 
-func durationMin(r *argus.Record, _ int) (uint64, bool) {
-	return math.Float64bits(durations(r).Min), true
-}
-
-func durationMax(r *argus.Record, _ int) (uint64, bool) {
-	return math.Float64bits(durations(r).Max), true
-}
-
-func durationSum(r *argus.Record, _ int) (uint64, bool) {
-	return math.Float64bits(durations(r).Sum), true
-}
-
-func idleMean(r *argus.Record, _ int) (uint64, bool) {
+// between returns the times between the merged records.
+func between(r *argus.Record, what int) (uint64, bool) {
 	s := &r.Added.Aggregate.Idle
-	return math.Float64bits(s.Mean), s.N > 0
+	return statistic(s, what), s.N > 0
 }
 
-func idleDeviation(r *argus.Record, _ int) (uint64, bool) {
-	s := &r.Added.Aggregate.Idle
-	return math.Float64bits(s.StdDev), s.N > 0
-}
+// The counts of UDT, to be added to the side; all are of the source.
+const (
+	udtRetrans = iota << 2
+	udtNacks
+	udtSolo
+	udtFirst
+)
 
-func idleMin(r *argus.Record, _ int) (uint64, bool) {
-	s := &r.Added.Aggregate.Idle
-	return math.Float64bits(s.Min), s.N > 0
-}
-
-func idleMax(r *argus.Record, _ int) (uint64, bool) {
-	s := &r.Added.Aggregate.Idle
-	return math.Float64bits(s.Max), s.N > 0
-}
-
-// percent returns how many of a side's packets a count is.
-func percent(n uint64, r *argus.Record, side int) (uint64, bool) {
-	return math.Float64bits(100 * quotient(n, of(r, side, packetsOf))), true
-}
-
-// ofSource returns a count of the source, which is all of the record's, and 0 for the destination.
-func ofSource(n uint32, side int) uint64 {
-	if side == dst {
-		return 0
+func udt(r *argus.Record, what int) (uint64, bool) {
+	if what&3 == dst {
+		return 0, true
 	}
-	return uint64(n)
+	u := &r.Added.UDT
+	return uint64([...]uint32{u.Retrans, u.Nacks, u.Solo, u.First}[what>>2]), true
 }
 
-func udtRetrans(r *argus.Record, side int) (uint64, bool) {
-	return ofSource(r.Added.UDT.Retrans, side), true
-}
-func udtNacks(r *argus.Record, side int) (uint64, bool) {
-	return ofSource(r.Added.UDT.Nacks, side), true
-}
-func udtSolo(r *argus.Record, side int) (uint64, bool) { return ofSource(r.Added.UDT.Solo, side), true }
-func udtFirst(r *argus.Record, side int) (uint64, bool) {
-	return ofSource(r.Added.UDT.First, side), true
-}
-
-func percentRetrans(r *argus.Record, side int) (uint64, bool) {
-	return percent(ofSource(r.Added.UDT.Retrans, side), r, side)
-}
-
-func percentNacks(r *argus.Record, side int) (uint64, bool) {
-	return percent(ofSource(r.Added.UDT.Nacks, side), r, side)
-}
-
-func percentSolo(r *argus.Record, side int) (uint64, bool) {
-	return percent(ofSource(r.Added.UDT.Solo, side), r, side)
-}
-
-func percentFirst(r *argus.Record, side int) (uint64, bool) {
-	return percent(ofSource(r.Added.UDT.First, side), r, side)
+// udtPercent returns a count of UDT of all packets of the side.
+func udtPercent(r *argus.Record, what int) (uint64, bool) {
+	n, _ := udt(r, what)
+	return math.Float64bits(100 * quotient(n, of(r, what&3, packetsOf))), true
 }
 
 // packetsElsewhere returns how many packets more another sensor saw.

@@ -7,97 +7,43 @@ import (
 	"github.com/argus-endpoint/argus-endpoint/flow"
 )
 
-// bothIntervals returns the active and the idle intervals of a side as one.
-func bothIntervals(r *argus.Record, side int) flow.Intervals {
-	s := &r.Flow.Side[side]
+// What a field of intervals tells: a number of which times, to be added to the side (src, dst).
+const (
+	activeTimes = 1 << 2 // else both together
+	idleTimes   = 2 << 2
+	maxTime     = 1 << 4 // else the mean
+	minTime     = 2 << 4
+	jitterTime  = 3 << 4
+)
+
+// intervalsOf returns the times between packets that a field tells of.
+func intervalsOf(r *argus.Record, what int) flow.Intervals {
+	s := &r.Flow.Side[what&1]
 	v := s.Active
-	v.Merge(&s.Idle)
+	switch {
+	case what&idleTimes != 0:
+		return s.Idle
+	case what&activeTimes == 0:
+		v.Merge(&s.Idle)
+	}
 	return v
 }
 
-// milliseconds returns one number of microseconds of intervals that are there.
-func milliseconds(v *flow.Intervals, us float32) (uint64, bool) {
+// betweenPackets returns a number of times between packets in milliseconds.
+func betweenPackets(r *argus.Record, what int) (uint64, bool) {
+	v := intervalsOf(r, what)
+	us := [...]float32{v.Mean, v.Max, v.Min, v.StdDev}[what>>4]
 	return math.Float64bits(float64(us) / 1000), v.N != 0
 }
 
-func meanOfBoth(r *argus.Record, side int) (uint64, bool) {
-	v := bothIntervals(r, side)
-	return milliseconds(&v, v.Mean)
-}
-
-func maxOfBoth(r *argus.Record, side int) (uint64, bool) {
-	v := bothIntervals(r, side)
-	return milliseconds(&v, v.Max)
-}
-
-func minOfBoth(r *argus.Record, side int) (uint64, bool) {
-	v := bothIntervals(r, side)
-	return milliseconds(&v, v.Min)
-}
-
-func jitterOfBoth(r *argus.Record, side int) (uint64, bool) {
-	v := bothIntervals(r, side)
-	return milliseconds(&v, v.StdDev)
-}
-
-func appendBins(b []byte, r *argus.Record, side int) []byte {
-	v := bothIntervals(r, side)
-	return appendHistogram(b, v.Bins)
-}
-
-func meanActive(r *argus.Record, side int) (uint64, bool) {
-	v := &r.Flow.Side[side].Active
-	return milliseconds(v, v.Mean)
-}
-
-func maxActive(r *argus.Record, side int) (uint64, bool) {
-	v := &r.Flow.Side[side].Active
-	return milliseconds(v, v.Max)
-}
-
-func minActive(r *argus.Record, side int) (uint64, bool) {
-	v := &r.Flow.Side[side].Active
-	return milliseconds(v, v.Min)
-}
-
-func jitterActive(r *argus.Record, side int) (uint64, bool) {
-	v := &r.Flow.Side[side].Active
-	return milliseconds(v, v.StdDev)
-}
-
-func appendActiveBins(b []byte, r *argus.Record, side int) []byte {
-	v := &r.Flow.Side[side].Active
-	return appendHistogram(b, v.Bins)
-}
-
-func meanIdle(r *argus.Record, side int) (uint64, bool) {
-	v := &r.Flow.Side[side].Idle
-	return milliseconds(v, v.Mean)
-}
-
-func maxIdle(r *argus.Record, side int) (uint64, bool) {
-	v := &r.Flow.Side[side].Idle
-	return milliseconds(v, v.Max)
-}
-
-func minIdle(r *argus.Record, side int) (uint64, bool) {
-	v := &r.Flow.Side[side].Idle
-	return milliseconds(v, v.Min)
-}
-
-func jitterIdle(r *argus.Record, side int) (uint64, bool) {
-	v := &r.Flow.Side[side].Idle
-	return milliseconds(v, v.StdDev)
-}
-
-func appendIdleBins(b []byte, r *argus.Record, side int) []byte {
-	v := &r.Flow.Side[side].Idle
+// appendBins appends the distribution of times between packets.
+func appendBins(b []byte, r *argus.Record, what int) []byte {
+	v := intervalsOf(r, what)
 	return appendHistogram(b, v.Bins)
 }
 
 func appendHistogram(b []byte, h flow.Histogram) []byte {
 	if h == 0 { // of what was counted, the largest bin is 15
-
 		return b
 	}
 	for shift := 28; shift >= 0; shift -= 4 {

@@ -12,12 +12,12 @@ var managementFields = [...]field{
 	{"sstime", "", 0, moment, dst, managementTime, nil}, {"sltime", "", 0, moment, src, managementTime, nil},
 	{"dur", "", 0, span, 0, managementDuration, nil},
 	{"flgs", "", 0, fixed, 0, nil, nothing}, {"proto", "", 0, text, 0, nil, appendManagementProto},
-	{"saddr", "", 0, whole, 0, open, nil}, {"sport", "", 0, whole, 0, dropped, nil},
-	{"daddr", "", 0, whole, 0, buffers, nil}, {"dport", "", 0, whole, 0, clients, nil},
-	{"pkts", "", 0, whole, 0, received, nil}, {"spkts", "", 0, whole, 0, received, nil}, {"dpkts", "", 0, whole, 0, sent, nil},
-	{"bytes", "", 0, whole, 0, memory, nil}, {"sbytes", "", 0, whole, 0, receivedOctets, nil}, {"dbytes", "", 0, whole, 0, dropped, nil},
-	{"appbytes", "", 0, whole, 0, memory, nil}, {"sappbytes", "", 0, whole, 0, buffers, nil}, {"dappbytes", "", 0, whole, 0, open, nil},
-	{"loss", "", 0, whole, 0, dropped, nil}, {"state", "", 0, text, 0, nil, appendManagementState},
+	{"saddr", "", 0, whole, openFlows, counted, nil}, {"sport", "", 0, whole, droppedPackets, counted, nil},
+	{"daddr", "", 0, whole, buffers, counted, nil}, {"dport", "", 0, whole, clients, counted, nil},
+	{"pkts", "", 0, whole, receivedPackets, counted, nil}, {"spkts", "", 0, whole, receivedPackets, counted, nil}, {"dpkts", "", 0, whole, sentRecords, counted, nil},
+	{"bytes", "", 0, whole, memory, counted, nil}, {"sbytes", "", 0, whole, receivedOctets, counted, nil}, {"dbytes", "", 0, whole, droppedPackets, counted, nil},
+	{"appbytes", "", 0, whole, memory, counted, nil}, {"sappbytes", "", 0, whole, buffers, counted, nil}, {"dappbytes", "", 0, whole, openFlows, counted, nil},
+	{"loss", "", 0, whole, droppedPackets, counted, nil}, {"state", "", 0, text, 0, nil, appendManagementState},
 	{"srcid", "", 0, text, 0, nil, appendMonitor}, {"sid", "", 0, text, 0, nil, appendMonitor}, {"node", "", 0, text, 0, nil, appendMonitor},
 	{"seq", "", 0, whole, 0, sequence, nil}, {"cause", "", 0, text, 0, nil, appendCause}, {"type", "", 0, text, 0, nil, appendManagementProto},
 }
@@ -78,12 +78,19 @@ func appendManagementState(b []byte, r *argus.Record, _ int) []byte {
 	return b
 }
 
-func open(r *argus.Record, _ int) (uint64, bool)     { return uint64(r.Management.Open), true }
-func dropped(r *argus.Record, _ int) (uint64, bool)  { return uint64(r.Management.Dropped), true }
-func buffers(r *argus.Record, _ int) (uint64, bool)  { return uint64(r.Management.Buffers), true }
-func clients(r *argus.Record, _ int) (uint64, bool)  { return uint64(r.Management.Clients), true }
-func memory(r *argus.Record, _ int) (uint64, bool)   { return uint64(r.Management.Memory), true }
-func sent(r *argus.Record, _ int) (uint64, bool)     { return uint64(r.Management.Records), true }
-func received(r *argus.Record, _ int) (uint64, bool) { return r.Management.Packets, true }
+// What a management record counts, by the columns of a flow.
+const (
+	openFlows = iota
+	droppedPackets
+	buffers
+	clients
+	memory
+	sentRecords
+	receivedPackets
+	receivedOctets
+)
 
-func receivedOctets(r *argus.Record, _ int) (uint64, bool) { return r.Management.Bytes, true }
+func counted(r *argus.Record, what int) (uint64, bool) {
+	m := &r.Management
+	return [...]uint64{uint64(m.Open), uint64(m.Dropped), uint64(m.Buffers), uint64(m.Clients), uint64(m.Memory), uint64(m.Records), m.Packets, m.Bytes}[what], true
+}
