@@ -2,7 +2,7 @@ package reader
 
 import (
 	"errors"
-	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -10,6 +10,9 @@ import (
 
 var errTime = errors.New(`want a time as ra takes it: 14 or 14:10 (today), 21.14:10, 11/21, 2026/11/21.14:10:30, 2026/11, 2026, seconds since 1970, ` +
 	`* for any value; from-to, from+5m, from-5m; or -10m (the last ten minutes), -2h+5m; before it i, n or c, or x for the contrary`)
+
+// The times of records are nanoseconds since 1970 in 63 bits.
+var firstTime, lastTime = time.Unix(0, 0), time.Unix(0, math.MaxInt64)
 
 // ParseTimeRange reads a range as ra's -t takes it (man ra), in now's zone: [x][i|n|c] FROM, FROM-TO, FROM+LENGTH or FROM-LENGTH, or
 // -LENGTH[+LENGTH]. As with Debian's ra a range ends when TO begins, and -2h begins with the hour before the present one.
@@ -33,8 +36,12 @@ func ParseTimeRange(text string, now time.Time) (TimeRange, error) {
 	if err != nil {
 		return TimeRange{}, err
 	}
-	if _, _, ok := r.interval(now); !ok && r.begin.smallest() == unset {
-		return TimeRange{}, fmt.Errorf("it ends before it begins, or there is no such day: a range ends when its second time begins")
+	switch from, to, ok := r.interval(now); {
+	case r.begin.smallest() != unset:
+	case !ok:
+		return TimeRange{}, errors.New("it ends before it begins, or there is no such day: a range ends when its second time begins")
+	case from.Before(firstTime) || !r.open && to.After(lastTime):
+		return TimeRange{}, errors.New("it is not between the years 1970 and 2262, of which records can be")
 	}
 	return r, nil
 }
