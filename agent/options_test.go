@@ -11,6 +11,7 @@ import (
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
 	"github.com/argus-endpoint/argus-endpoint/capture"
+	"github.com/argus-endpoint/argus-endpoint/flow"
 )
 
 // query is a DNS query with a transaction id (RFC 1035 section 4.1).
@@ -31,6 +32,18 @@ func tunneled(inner []byte) []byte {
 	return append(append(b, 8, 0, 0, 0, 0, 0, 7, 0), inner...)
 }
 
+// What a user sets reaches the flow table and the capture.
+func TestSettingsArrive(t *testing.T) {
+	c := DefaultConfig()
+	c.Timeouts, c.Promiscuous, c.UserData = flow.Timeouts{IP: 1e9, TCP: 2e9, Fallow: 3e9, ICMP: 4e9, IGMP: 5e9, Fragment: 6e9, ARP: 7e9, Other: 8e9}, true, 100
+	if got := c.table(); got.Timeouts != c.Timeouts || got.UserData != 100 {
+		t.Errorf("%+v", got)
+	}
+	if got := c.capture(); !got.Promiscuous || got.SnapLen != headers+100 {
+		t.Errorf("%+v", got)
+	}
+}
+
 // What a user sets decides what records there are and what is in them.
 func TestWhatRecordsAreMade(t *testing.T) {
 	inner := query(1)
@@ -46,6 +59,7 @@ func TestWhatRecordsAreMade(t *testing.T) {
 		{"tunnels kept closed", func(c *Config) { c.TunnelParsing = false }, []string{"10.0.0.1 5000 53 2 \"\"", "10.0.0.1 60000 4789 1 \"\""}, false},
 		{"DNS transactions", func(c *Config) { c.DNSTransactions = true }, []string{"10.0.0.1 5000 53 1 \"\"", "10.0.0.1 5000 53 1 \"\"", "10.0.0.9 5000 53 1 \"\""}, false},
 		{"user data", func(c *Config) { c.UserData = 6 }, []string{"10.0.0.1 5000 53 2 \"\\x00\\x01\\x01\\x00\\x00\\x01\"", "10.0.0.9 5000 53 1 \"\\x00\\x01\\x01\\x00\\x00\\x01\""}, false},
+		{"a filter", func(c *Config) { c.Filter = "src host 10.0.0.9" }, []string{"10.0.0.9 5000 53 1 \"\""}, false},
 		{"hash", func(c *Config) { c.FlowHash = true }, []string{"10.0.0.1 5000 53 2 \"\"", "10.0.0.9 5000 53 1 \"\""}, true},
 	} {
 		config := DefaultConfig()

@@ -30,7 +30,7 @@ func TestRadiumKeepsLabelsAndEvents(t *testing.T) {
 	mine, theirs := filepath.Join(dir, "mine.out"), filepath.Join(dir, "radium.out")
 	r := start(t, func(c *Config) {
 		c.FeedV3, c.OutputFileV3, c.Label = []string{"127.0.0.1:5610"}, []string{mine}, []string{"site=Köln", "rack=7"}
-		c.StatusInterval = 200 * time.Millisecond
+		c.StatusInterval, c.MonitorID = 200*time.Millisecond, "192.0.2.77"
 	})
 	r.meters(5*time.Second, "a-long-name", "lo")
 	radium := exec.Command(path, "-X", "-F", "/dev/null", "-S", "127.0.0.1:5610", "-w", theirs)
@@ -46,6 +46,9 @@ func TestRadiumKeepsLabelsAndEvents(t *testing.T) {
 		labels, events = map[string]bool{}, map[string]bool{}
 		for _, x := range recordsOf(t, file) {
 			if x.Kind == argus.KindFlow && len(x.Label) > 0 {
+				if want := [4]byte{192, 0, 2, 77}; x.Monitor.Kind != idIPv4 || [4]byte(x.Monitor.Bytes[:]) != want {
+					t.Errorf("%s: sensor %+v", file, x.Monitor)
+				}
 				labels[string(x.Label)] = true
 			}
 			if text := string(x.Event.Data); x.Kind == argus.KindEvent && strings.Contains(text, "late") {
