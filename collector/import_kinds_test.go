@@ -223,3 +223,29 @@ func TestImportIntoACluster(t *testing.T) {
 	}
 	wantOneToN(t, c.State, SensorID("192.0.2.7").Host(), 30)
 }
+
+// TestImportOfAFileThatIsWritten says so: nobody knows what it was.
+func TestImportOfAFileThatIsWritten(t *testing.T) {
+	g, err := OpenIngest(t.Context(), testConfig(t), true, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	m, err := NewImporter(t.Context(), g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := put(t, "a.arg", flowFile(t, argus.V5, "7", 1, 10))
+	looks := 0
+	m.Progress = func(_ string, read, size int64) {
+		if looks++; looks != 2 { // the end of the file, the first time
+			return
+		}
+		if err := os.WriteFile(name, flowFile(t, argus.V5, "7", 1, 11), 0o600); err != nil {
+			t.Error(err)
+		}
+	}
+	if d, err := m.File(t.Context(), name); err != nil || !strings.Contains(d.Error, "changed while it was read") {
+		t.Errorf("%+v, %v", d, err)
+	}
+}

@@ -73,7 +73,11 @@ func (s *sensor) serve(c net.Conn) {
 }
 
 func (s *sensor) status(cause flow.Cause) []byte {
-	return s.enc.AppendManagement(nil, &argus.Management{Cause: cause, Start: s.began.UnixNano(), Now: time.Now().UnixNano(), Interval: 60})
+	b := s.enc.AppendManagement(nil, &argus.Management{Cause: cause, Start: s.began.UnixNano(), Now: time.Now().UnixNano(), Interval: 60})
+	if s.enc.Version == argus.V3 && cause != flow.CauseStart { // as Debian's argus does
+		clear(b[0x78:0x7c])
+	}
+	return b
 }
 
 // flows returns the next n flows, whose packets count 1, 2, 3 ...

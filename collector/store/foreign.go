@@ -30,7 +30,7 @@ func (row *Row) says(r *argus.Record) bool {
 	var back argus.Record
 	row.record(&back, 0)
 	want := *r
-	want.Raw, want.Version = nil, back.Version
+	want.Raw, want.Version, want.Skipped = nil, back.Version, 0 // what is skipped says nothing
 	if want.Monitor == (argus.ID{}) || want.Monitor == argus.HostID(want.Monitor.Host()) {
 		want.Monitor = back.Monitor
 	}
