@@ -21,8 +21,10 @@ type Row struct {
 // NewRow returns a maker of lines.
 func NewRow(c Columns, s Style) *Row {
 	p := &Row{cells: newCells(c, s), second: -1 << 63}
-	if !s.Numbers {
-		p.services = systemServices()
+	for i := range p.list {
+		if p.list[i].kind == port && !s.Numbers {
+			p.services = systemServices()
+		}
 	}
 	return p
 }
