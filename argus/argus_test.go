@@ -57,7 +57,7 @@ func one(t testing.TB, b []byte) Record {
 }
 
 func TestManagementRoundTrip(t *testing.T) {
-	want := Management{Cause: flow.CauseStatus, Sequence: 9, Start: base, Now: base + 61e9 + 5000, LocalNet: 0x0a000000, NetMask: 0xff000000,
+	want := Management{Cause: flow.CauseStatus, Option: 8, Sequence: 9, Start: base, Now: base + 61e9 + 5000, LocalNet: 0x0a000000, NetMask: 0xff000000,
 		LinkType: 1, LinkStatus: 2, FlowInterval: 5, Interval: 60, Packets: 1 << 40, Bytes: 1 << 50, Interfaces: 3, Fallow: 4, Records: 5,
 		Flows: 6, Dropped: 7, Open: 8, Queue: 9, Clients: 10, Buffers: 11, Memory: 12, SrcData: 13, DstData: 14}
 	for _, v := range []Version{V3, V5} {
@@ -68,6 +68,13 @@ func TestManagementRoundTrip(t *testing.T) {
 		}
 		if got := one(t, b); got.Kind != KindManagement || got.Management != want || got.Sequence != 9 {
 			t.Errorf("v%d:\n got %+v\nwant %+v", v, got.Management, want)
+		}
+		for to, major := range map[Version]byte{V3: 3, V5: 5} { // and in the other version
+			r := one(t, b)
+			c := one(t, (&Encoder{Version: to}).AppendRecord(nil, &r))
+			if c.Management != want || c.Version != to || c.Raw[0x28] != major || c.Raw[0x29] != 0 || len(c.Raw) != 128 {
+				t.Errorf("v%d to v%d: % x", v, to, c.Raw)
+			}
 		}
 		start := want
 		start.Cause = flow.CauseStart

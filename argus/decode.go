@@ -185,11 +185,10 @@ func (r *Record) eventData(sub uint8, d []byte) bool {
 	}
 	count, data := be.Uint16(d[2:]), d[4:]
 	r.Event.Data, r.Event.Packed, r.Event.Size = nil, nil, 0
-	switch {
-	case sub&packed == 0:
-		r.Event.Data = data[:min(int(count), len(data))]
-	case len(data) > 0:
+	if sub&packed != 0 {
 		r.Event.Packed, r.Event.Size = data, count
+	} else {
+		r.Event.Data = data[:min(int(count), len(data))]
 	}
 	return true
 }

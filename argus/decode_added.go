@@ -78,7 +78,7 @@ func (a *Aggregate) decode(v Version, d []byte) bool {
 	if v == V3 {
 		o, other = other, o
 	}
-	if o.Uint32(d[fixed:]) > a.Count {
+	if o.Uint32(d[fixed:]) > a.Count && other.Uint32(d[fixed:]) <= a.Count {
 		o = other
 	}
 	a.Active.decode(d[fixed:], o, 1)

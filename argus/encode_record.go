@@ -3,9 +3,9 @@ package argus
 import "github.com/argus-endpoint/argus-endpoint/flow"
 
 // AppendRecord appends a decoded record of any sensor once more, in the version of e and otherwise with all that is its own: of the
-// encoder it takes nothing else. In v3 the sensor gets the 4 octets of MonitorV3 and loses its interface. What came off a stream
-// (Raw is there) is taken over DSR by DSR, also what we do not understand; what was changed or merged since, with Raw nil, is
-// written from its fields.
+// encoder it takes nothing else. What came off a stream (Raw is there) is taken over DSR by DSR, also what we do not understand; what
+// was changed or merged since, with Raw nil, is written from its fields. In v3 the sensor gets the 4 octets of MonitorV3 and loses its
+// interface; records of flows, events and management have a place there, of others nothing is appended.
 func (e *Encoder) AppendRecord(b []byte, r *Record) []byte {
 	switch {
 	case r.Raw != nil:
@@ -30,7 +30,7 @@ func (e *Encoder) appendFields(b []byte, r *Record) []byte {
 	case r.Has&HasConverted != 0:
 		kind = typeAnyFlow
 	}
-	b = append(b, kind|e.version(), byte(r.Cause)&0xf0, 0, 0)
+	b = append(b, e.recordType(kind)|e.version(), byte(r.Cause)&0xf0, 0, 0)
 	b = e.appendOwn(b, r)
 	if f.Family == flow.FamilyWLAN {
 		b = appendWLAN(b, r)

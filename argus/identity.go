@@ -60,7 +60,7 @@ func (id ID) Host() (u uuid.UUID) {
 		u[heldKind] = id.Kind
 		copy(u[heldOctets:], id.Bytes[:4])
 	case n > 0:
-		sum := sha256.Sum256(append([]byte{id.Kind}, id.Bytes[:n]...))
+		sum := sha256.Sum256(id.Bytes[:n])
 		u = uuid.UUID(sum[:16])
 		u[6], u[8] = u[6]&0x0f|0x80, u[8]&0x3f|0x80
 	}

@@ -30,6 +30,7 @@ func inMicroseconds(m *Record) {
 // inV3 takes from a record what a v3 stream has no room for.
 func inV3(m *Record) {
 	m.Monitor, m.Interface = m.Monitor.inV3(), [4]byte{}
+	m.Has &^= HasConverted
 	m.Flow.TCP.Side[0].MSS, m.Flow.TCP.Side[1].MSS = 0, 0
 }
 
@@ -104,6 +105,8 @@ var additions = map[string]func(*Record){
 	},
 	"a fragment":           func(r *Record) { r.Added.Guess, r.Added.Lost, r.Added.Fragment = 0, [2]uint32{}, 'f' },
 	"overlapping ones":     func(r *Record) { r.Added.Guess, r.Added.Lost, r.Added.Fragment = 0, [2]uint32{}, 'V' },
+	"of another format":    func(r *Record) { r.Has ^= HasNetFlow | HasConverted },
+	"many correlated":      func(r *Record) { r.Added.Correlate.Count = 42 },
 	"one AS":               func(r *Record) { r.Added.AS = [3]uint32{0, 5, 0} },
 	"nothing but locality": func(r *Record) { r.Added = Added{Locality: [2]int8{1, 0}} },
 	"802.11": func(r *Record) {
@@ -146,6 +149,22 @@ func TestAggregateOctets(t *testing.T) {
 	} {
 		if got := dsrOf(t, (&Encoder{Version: v}).AppendRecord(nil, r), dsrAggregate); got != want {
 			t.Errorf("v%d:\n got %s\nwant %s", v, got, want)
+		}
+	}
+}
+
+// TestTypes: ra 3 ends a stream at a record of a type that it does not know, so a v3 stream has none.
+func TestTypes(t *testing.T) {
+	for typ, want := range map[byte]byte{0x10: 0x13, 0x30: 0x33, 0x40: 0x43, 0x50: 0x13, 0x20: 0, 0x60: 0, 0x70: 0} {
+		raw := wireRecord(t, V5, "03091803 00000001 000f423f")
+		raw[0] = typ | 5
+		r := one(t, raw)
+		got := (&Encoder{Version: V3}).AppendRecord(nil, &r)
+		if want == 0 && len(got) > 0 || want != 0 && got[0] != want {
+			t.Errorf("type %#x becomes % x", typ, got)
+		}
+		if got := (&Encoder{Version: V5}).AppendRecord(nil, &r); !bytes.Equal(got, raw) {
+			t.Errorf("type %#x is not as it stood", typ)
 		}
 	}
 }

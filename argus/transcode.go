@@ -10,11 +10,15 @@ func (e *Encoder) transcode(b []byte, r *Record) []byte {
 	if byte(r.Version) == e.version() {
 		return append(b, r.Raw...)
 	}
-	if r.Kind == KindManagement {
+	kind := e.recordType(r.Raw[0] & 0xf0)
+	switch {
+	case r.Kind == KindManagement:
 		return e.transcodeManagement(b, r)
+	case kind == 0:
+		return b
 	}
 	start := len(b)
-	b = append(b, r.Raw[0]&0xf0|e.version(), r.Raw[1], 0, 0)
+	b = append(b, kind|e.version(), r.Raw[1], 0, 0)
 	for rest := r.Raw[4:]; len(rest) >= 4; {
 		n := dsrLen(rest)
 		if n == 0 || n > len(rest) {
@@ -27,6 +31,18 @@ func (e *Encoder) transcode(b []byte, r *Record) []byte {
 		rest = rest[n:]
 	}
 	return closeRecord(b, start)
+}
+
+// recordType returns the type under which a record of a type is written, 0 for not at all. Debian's readers of v3 end a stream at a
+// type that they do not know: what was converted is a flow for them, and what they cannot read is left out.
+func (e *Encoder) recordType(t byte) byte {
+	switch {
+	case e.Version != V3 || t == typeFlow || t == typeNetFlow || t == typeEvent || t == typeManagement:
+		return t
+	case t == typeAnyFlow:
+		return typeFlow
+	}
+	return 0
 }
 
 func (e *Encoder) transcodeDSR(b, d []byte, r *Record) []byte {
@@ -94,7 +110,7 @@ func appendMicroseconds(b, d []byte) []byte {
 // transcodeJitter appends the sections of a jitter DSR in the form that all readers take (section 2.10).
 func transcodeJitter(b, d []byte) []byte {
 	n := bits.OnesCount8(d[2] & 15)
-	if n == 0 || d[1] != 0 || len(d) != 4+20*n && len(d) != 4+28*n {
+	if n == 0 || len(d) != 4+20*n && len(d) != 4+28*n {
 		return append(b, d...)
 	}
 	size := (len(d) - 4) / n
