@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"iter"
 	"slices"
+	"sort"
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
 	"github.com/argus-endpoint/argus-endpoint/flow"
@@ -125,7 +126,7 @@ func keep(data []byte) []byte { return bytes.Clone(data[:min(len(data), maxData)
 func (c *Cluster) All() iter.Seq[*argus.Record] {
 	return func(yield func(*argus.Record) bool) {
 		sorted := slices.Clone(c.queue)
-		slices.SortStableFunc(sorted, func(a, b *entry) int { return byStart(&a.rec, &b.rec) })
+		sort.SliceStable(sorted, func(i, j int) bool { return sorted[i].start() < sorted[j].start() })
 		for _, e := range sorted {
 			if !yield(&e.rec) {
 				return
@@ -145,14 +146,7 @@ func (c *Cluster) Expire(before int64) {
 	})
 }
 
-func byStart(a, b *argus.Record) int {
-	first, _ := a.Flow.Span()
-	other, _ := b.Flow.Span()
-	switch {
-	case first < other:
-		return -1
-	case first > other:
-		return 1
-	}
-	return 0
+func (e *entry) start() int64 {
+	first, _ := e.rec.Flow.Span()
+	return first
 }

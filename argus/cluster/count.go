@@ -2,8 +2,7 @@ package cluster
 
 import (
 	"iter"
-	"maps"
-	"slices"
+	"sort"
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
 	"github.com/argus-endpoint/argus-endpoint/flow"
@@ -57,7 +56,12 @@ func (c *Count) Add(r *argus.Record) {
 // are two families; racount makes one line of both.
 func (c *Count) Protocols() iter.Seq2[flow.Key, Total] {
 	return func(yield func(flow.Key, Total) bool) {
-		for _, proto := range slices.SortedFunc(maps.Keys(c.protos), compareProtos) {
+		protos := make([]flow.Key, 0, len(c.protos))
+		for proto := range c.protos {
+			protos = append(protos, proto)
+		}
+		sort.Slice(protos, func(i, j int) bool { return ordinal(&protos[i]) < ordinal(&protos[j]) })
+		for _, proto := range protos {
 			if !yield(proto, *c.protos[proto]) {
 				return
 			}
@@ -65,6 +69,4 @@ func (c *Count) Protocols() iter.Seq2[flow.Key, Total] {
 	}
 }
 
-func compareProtos(a, b flow.Key) int {
-	return (int(a.Family)-int(b.Family))<<24 + (int(a.Proto)-int(b.Proto))<<16 + int(a.Type) - int(b.Type)
-}
+func ordinal(k *flow.Key) uint32 { return uint32(k.Family)<<24 | uint32(k.Proto)<<16 | uint32(k.Type) }

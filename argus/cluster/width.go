@@ -26,7 +26,7 @@ func ParseWidth(text string) (Width, error) {
 	}
 	number, unit := text[:len(text)-1], text[len(text)-1]
 	n, err := strconv.ParseFloat(number, 64)
-	length := map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': day, 'w': 7 * day, 'M': 30 * day, 'y': 365 * day}[unit]
+	length := unitLength(unit)
 	whole := n == math.Trunc(n)
 	switch {
 	case err != nil || length == 0 || !(n > 0):
@@ -50,6 +50,27 @@ func ParseWidth(text string) (Width, error) {
 }
 
 const day = 24 * time.Hour
+
+// unitLength returns how long about a unit lasts, 0 for what is none.
+func unitLength(unit byte) time.Duration {
+	switch unit {
+	case 's':
+		return time.Second
+	case 'm':
+		return time.Minute
+	case 'h':
+		return time.Hour
+	case 'd':
+		return day
+	case 'w':
+		return 7 * day
+	case 'M':
+		return 30 * day
+	case 'y':
+		return 365 * day
+	}
+	return 0
+}
 
 // bin returns the bin of a moment, ns since 1970.
 func (w Width) bin(t int64) (start, end int64) {
