@@ -90,6 +90,10 @@ func TestFilesInARow(t *testing.T) {
 	if r.code != 1 || !strings.Contains(r.stderr, "b.txt") || strings.Count(r.stdout, "\n") != len(want)+1 {
 		t.Errorf("a bad file among good ones: exit code %d, %s, %d lines", r.code, r.stderr, strings.Count(r.stdout, "\n"))
 	}
+	r = call(t, nil, "flows", "-r", filepath.Join(dir, "b.txt"), one, "-N", "1", "-")
+	if r.code != 1 || !strings.Contains(r.stderr, "b.txt") || strings.Count(r.stdout, "\n") != 2 {
+		t.Errorf("enough after a bad file: exit code %d, %s, %s", r.code, r.stderr, r.stdout)
+	}
 	for _, c := range []string{"xz", "zstd"} {
 		out, err := exec.Command(tool(t, c), "-c", one).Output()
 		if err != nil {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"sync"
 
@@ -68,7 +67,10 @@ func (o *Options) readNamed(ctx context.Context, from Sources, s *Sink) error {
 	var failed []error
 	for _, name := range names {
 		err := readFile(ctx, name, from, s)
-		if s.failed(err) || ctx.Err() != nil {
+		switch {
+		case errors.Is(err, errEnough):
+			return errors.Join(failed...)
+		case s.failed(err) || ctx.Err() != nil:
 			return err
 		}
 		if err != nil {
@@ -76,7 +78,9 @@ func (o *Options) readNamed(ctx context.Context, from Sources, s *Sink) error {
 		}
 	}
 	if len(o.servers.list) > 0 {
-		failed = slices.Insert(failed, 0, o.follow(ctx, s))
+		if err := o.follow(ctx, s); err != nil && !errors.Is(err, errEnough) {
+			failed = append([]error{err}, failed...)
+		}
 	}
 	if more := len(failed) - maxFailed; more > 0 {
 		failed = append(failed[:maxFailed], fmt.Errorf("and %d more files", more))

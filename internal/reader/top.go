@@ -2,6 +2,7 @@ package reader
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -125,6 +126,7 @@ func (t *top) run(ctx context.Context, work func(context.Context) error) error {
 	}()
 	go screen.keys(keys)
 	t.loop(ctx, screen, done, keys)
+	screen.close() // before the source, which may take its time
 	cancel()
 	if !t.ended {
 		err = <-done
@@ -164,6 +166,9 @@ func (t *top) loop(ctx context.Context, screen *terminal, done <-chan error, key
 
 // end takes the end of the source, and tells whether there is nothing to look at.
 func (t *top) end(err error) (leave bool) {
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.ended, t.finished, t.drawn = true, err, time.Time{}
