@@ -19,8 +19,8 @@ func Narrow(q *store.Query, needs filter.Needs) {
 	if q.Protos == nil {
 		q.Protos = slices.Clone(needs.Protos)
 	}
-	if q.Monitor.IsNil() && len(needs.Monitors) == 1 {
-		q.Monitor = needs.Monitors[0]
+	if q.Monitor.IsNil() {
+		q.Monitor = needs.Monitor
 	}
 	for _, b := range needs.Ranges {
 		q.Ranges = append(q.Ranges, store.Range(b))

@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 
@@ -10,11 +11,11 @@ import (
 // Needs are conditions that a flow has to meet, all of them, for a filter to match it: what a store can look for first. They do not
 // suffice. nil is no condition.
 type Needs struct {
-	Hosts    []netip.Prefix // the source or the destination is in one of them
-	Ports    []uint16       // the source's or the destination's is one of them
-	Protos   []uint8        // the IP protocol is one of them
-	Monitors []uuid.UUID    // the sensor is one of them
-	Ranges   []Range        // it is in all of them
+	Hosts   []netip.Prefix // the source or the destination is in one of them
+	Ports   []uint16       // the source's or the destination's is one of them
+	Protos  []uint8        // the IP protocol is one of them
+	Monitor uuid.UUID      // of the sensor; the nil UUID is no condition
+	Ranges  []Range        // it is in all of them
 }
 
 // Range is a condition on numbers of a flow: one of them at least is from Low to High.
@@ -31,7 +32,7 @@ func (n *Needs) and(o *Needs) Needs {
 	ranges := slices.Concat(n.Ranges, o.Ranges)
 	return Needs{
 		Hosts: narrower(n.Hosts, o.Hosts, netip.Prefix.IsSingleIP), Ports: narrower(n.Ports, o.Ports, nil),
-		Protos: narrower(n.Protos, o.Protos, nil), Monitors: narrower(n.Monitors, o.Monitors, nil),
+		Protos: narrower(n.Protos, o.Protos, nil), Monitor: cmp.Or(n.Monitor, o.Monitor),
 		Ranges: ranges[:min(len(ranges), maxRanges)],
 	}
 }
@@ -59,10 +60,11 @@ func narrower[T any](a, b []T, good func(T) bool) []T {
 
 // or returns needs of what has either.
 func (n *Needs) or(o *Needs) Needs {
-	return Needs{
-		Hosts: oneOf(n.Hosts, o.Hosts), Ports: oneOf(n.Ports, o.Ports), Protos: oneOf(n.Protos, o.Protos),
-		Monitors: oneOf(n.Monitors, o.Monitors), Ranges: wider(n.Ranges, o.Ranges),
+	needs := Needs{Hosts: oneOf(n.Hosts, o.Hosts), Ports: oneOf(n.Ports, o.Ports), Protos: oneOf(n.Protos, o.Protos), Ranges: wider(n.Ranges, o.Ranges)}
+	if n.Monitor == o.Monitor {
+		needs.Monitor = n.Monitor
 	}
+	return needs
 }
 
 func oneOf[T any](a, b []T) []T {

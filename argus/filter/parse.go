@@ -130,7 +130,7 @@ func (p *parser) not() (term, error) {
 // the identifier before.
 func (p *parser) qualified() (term, error) {
 	q := qualifiers{}
-	if f, ok := protocols[p.peek()]; ok {
+	if f := protocol(p.peek()); f != nil {
 		t := f.term()
 		p.at++
 		if !p.begins() {

@@ -9,37 +9,42 @@ import (
 
 // family is what a word for a protocol stands for.
 type family struct {
+	name     string
 	families uint32 // bits by flow.Family
 	proto    int16  // IP protocol, or anyProto
 	guess    argus.Guess
 	title    string
 }
 
-const anyProto = -1
-
 const (
-	anyIP = 1<<flow.FamilyIPv4 | 1<<flow.FamilyIPv6
+	anyProto = -1
+	anyIP    = 1<<flow.FamilyIPv4 | 1<<flow.FamilyIPv6
 )
 
-func ipProto(n int16, title string) family { return family{families: anyIP, proto: n, title: title} }
-
 // protocols holds the words that stand for a protocol.
-var protocols = map[string]family{
-	"tcp": ipProto(6, "TCP"), "udp": ipProto(17, "UDP"), "icmp": ipProto(1, "ICMP"), "igmp": ipProto(2, "IGMP"),
-	"icmp6": ipProto(58, "ICMPv6"), "icmpv6": ipProto(58, "ICMPv6"), "ipv6-icmp": ipProto(58, "ICMPv6"), "ipip": ipProto(4, "IP in IP"),
-	"gre": ipProto(47, "GRE"), "esp": ipProto(50, "ESP"), "ah": ipProto(51, "AH"), "ospf": ipProto(89, "OSPF"), "pim": ipProto(103, "PIM"),
-	"vrrp": ipProto(112, "VRRP"), "sctp": ipProto(132, "SCTP"), "udplite": ipProto(136, "UDP-Lite"),
-	"ip": {families: anyIP, proto: anyProto, title: "IP"}, "ipv4": {families: 1 << flow.FamilyIPv4, proto: anyProto, title: "IPv4"},
-	"ip6": {families: 1 << flow.FamilyIPv6, proto: anyProto, title: "IPv6"}, "ipv6": {families: 1 << flow.FamilyIPv6, proto: anyProto, title: "IPv6"},
-	"arp": {families: 1 << flow.FamilyARP, proto: anyProto, title: "ARP"}, "rarp": {families: 1 << flow.FamilyRARP, proto: anyProto, title: "RARP"},
-	"rtp":  {families: anyIP, proto: 17, guess: argus.GuessRTP, title: "RTP, as the sensor guessed"},
-	"rtcp": {families: anyIP, proto: 17, guess: argus.GuessRTCP, title: "RTCP, as the sensor guessed"},
-	"udt":  {families: anyIP, proto: 17, guess: argus.GuessUDT, title: "UDT, as the sensor guessed"},
+var protocols = [...]family{
+	{"tcp", anyIP, 6, 0, "TCP"}, {"udp", anyIP, 17, 0, "UDP"}, {"icmp", anyIP, 1, 0, "ICMP"}, {"igmp", anyIP, 2, 0, "IGMP"},
+	{"icmp6", anyIP, 58, 0, "ICMPv6"}, {"icmpv6", anyIP, 58, 0, "ICMPv6"}, {"ipv6-icmp", anyIP, 58, 0, "ICMPv6"}, {"ipip", anyIP, 4, 0, "IP in IP"},
+	{"gre", anyIP, 47, 0, "GRE"}, {"esp", anyIP, 50, 0, "ESP"}, {"ah", anyIP, 51, 0, "AH"}, {"ospf", anyIP, 89, 0, "OSPF"}, {"pim", anyIP, 103, 0, "PIM"},
+	{"vrrp", anyIP, 112, 0, "VRRP"}, {"sctp", anyIP, 132, 0, "SCTP"}, {"udplite", anyIP, 136, 0, "UDP-Lite"}, {"dccp", anyIP, 33, 0, "DCCP"},
+	{"ip", anyIP, anyProto, 0, "IP"}, {"ipv4", 1 << flow.FamilyIPv4, anyProto, 0, "IPv4"},
+	{"ip6", 1 << flow.FamilyIPv6, anyProto, 0, "IPv6"}, {"ipv6", 1 << flow.FamilyIPv6, anyProto, 0, "IPv6"},
+	{"arp", 1 << flow.FamilyARP, anyProto, 0, "ARP"}, {"rarp", 1 << flow.FamilyRARP, anyProto, 0, "RARP"},
+	{"rtp", anyIP, 17, argus.GuessRTP, "RTP, as the sensor guessed"}, {"rtcp", anyIP, 17, argus.GuessRTCP, "RTCP, as the sensor guessed"},
+	{"udt", anyIP, 17, argus.GuessUDT, "UDT, as the sensor guessed"},
 }
 
-func (f family) help() string { return "the protocol " + f.title }
+// protocol returns what a word stands for, nil if for no protocol.
+func protocol(name string) *family {
+	for i := range protocols {
+		if protocols[i].name == name {
+			return &protocols[i]
+		}
+	}
+	return nil
+}
 
-func (f family) term() term {
+func (f *family) term() term {
 	families, guess := f.families, f.guess
 	if f.proto == anyProto {
 		return term{match: func(r *argus.Record) bool { return families>>r.Flow.Family&1 != 0 }}
@@ -55,13 +60,13 @@ func (f family) term() term {
 func isIP(r *argus.Record) bool { return uint32(anyIP)>>r.Flow.Family&1 != 0 }
 
 func parseProto(p *parser, _ direction) (term, error) {
-	f, ok := protocols[p.peek()]
-	if !ok {
+	f := protocol(p.peek())
+	if f == nil {
 		n, high, isNumber := readWhole(p.peek())
 		if !isNumber || high > 255 {
 			return term{}, p.fail("a protocol's name or its number from 0 to 255 is expected")
 		}
-		f = ipProto(int16(n), "")
+		f = &family{families: anyIP, proto: int16(n)}
 	}
 	p.at++
 	return f.term(), nil

@@ -31,15 +31,16 @@ var recordPrimitives = []primitive{
 	{[]string{"far"}, "", false, "flow records", func(*parser, direction) (term, error) {
 		return term{match: func(r *argus.Record) bool { return r.Kind == argus.KindFlow }}, nil
 	}},
-	{[]string{"start"}, "", false, "a flow's first record", cause(func(c flow.Cause) bool { return c == flow.CauseStart })},
-	{[]string{"status"}, "", false, "a later record of a flow", cause(func(c flow.Cause) bool { return c == flow.CauseStatus })},
-	{[]string{"stop"}, "", false, "a flow's last record", cause(func(c flow.Cause) bool { return c&flow.CauseStop == flow.CauseStop })},
-	{[]string{"timeout"}, "", false, "a flow that ended because it was idle, or with its sensor", cause(func(c flow.Cause) bool { return c&flow.CauseTimeout != 0 })},
+	{[]string{"start"}, "", false, "a flow's first record", cause(0xf0, flow.CauseStart)},
+	{[]string{"status"}, "", false, "a later record of a flow", cause(0xf0, flow.CauseStatus)},
+	{[]string{"stop"}, "", false, "a flow's last record", cause(flow.CauseStop, flow.CauseStop)},
+	{[]string{"timeout"}, "", false, "a flow that ended because it was idle, or with its sensor", cause(flow.CauseTimeout, flow.CauseTimeout)},
 }
 
-func cause(is func(flow.Cause) bool) func(*parser, direction) (term, error) {
+// cause selects by bits of the cause.
+func cause(mask, want flow.Cause) func(*parser, direction) (term, error) {
 	return func(*parser, direction) (term, error) {
-		return term{match: func(r *argus.Record) bool { return is(r.Cause) }}, nil
+		return term{match: func(r *argus.Record) bool { return r.Cause&mask == want }}, nil
 	}
 }
 
@@ -48,7 +49,10 @@ func parseSource(p *parser, _ direction) (term, error) {
 	text, inf, hasInterface := strings.Cut(p.peek(), "/")
 	t, ok := source4(text)
 	if u, err := uuid.FromString(text); err == nil {
-		t = term{func(r *argus.Record) bool { v, ok := r.Monitor.UUID(); return ok && v == u || !ok && r.Monitor.Kind != 0 && r.Monitor.Host() == u }, Needs{Monitors: []uuid.UUID{u}}}
+		t = term{func(r *argus.Record) bool {
+			v, ok := r.Monitor.UUID()
+			return ok && v == u || !ok && r.Monitor.Kind != 0 && r.Monitor.Host() == u
+		}, Needs{Monitor: u}}
 		ok = true
 	}
 	if !ok || hasInterface && inf == "" {
@@ -107,21 +111,25 @@ func parseCountry(p *parser, d direction) (term, error) {
 	return term{match: d.sided(func(r *argus.Record, side int) bool { return r.Added.Country[side] == want })}, nil
 }
 
-// encapsulations are the bits of the encapsulation DSR (section 2.12 of the Argus record format); the sensors of the 3.0 line have more than the flow table.
-var encapsulations = map[string]flow.Encaps{
-	"mpls": flow.EncapsMPLS, "eth": flow.EncapsEthernet, "802q": flow.EncapsVLAN, "vlan": flow.EncapsVLAN, "llc": flow.EncapsLLC,
-	"ppp": flow.EncapsPPP, "pppoe": flow.EncapsPPP, "isl": flow.EncapsISL, "gre": flow.EncapsGRE, "ah": flow.EncapsAH,
-	"ipnip": flow.EncapsIPIP, "ipnip6": flow.EncapsIPv6, "hdlc": 0x400, "chdlc": 0x800, "atm": 0x1000, "sll": flow.EncapsSLL,
-	"fddi": 0x4000, "slip": 0x8000, "arc": 0x10000, "wlan": flow.EncapsWLAN, "prism": 0x40000, "avs": 0x80000, "lrh": 0x100000,
-	"grh": 0x200000, "teredo": flow.EncapsTeredo, "udt": 0x800000, "ipsec": 0x1000000, "juniper": 0x2000000, "erspan": flow.EncapsVXLAN, "vxlan": flow.EncapsVXLAN,
-	"l2tp": flow.EncapsL2TP, "geneve": flow.EncapsGeneve, "gtp": flow.EncapsGTP,
+// encapsulations are the bits of the encapsulation DSR (section 2.12 of the Argus record format); other sensors have more of
+// them than the flow table.
+var encapsulations = [...]struct {
+	name string
+	bit  flow.Encaps
+}{
+	{"mpls", flow.EncapsMPLS}, {"eth", flow.EncapsEthernet}, {"802q", flow.EncapsVLAN}, {"vlan", flow.EncapsVLAN}, {"llc", flow.EncapsLLC},
+	{"ppp", flow.EncapsPPP}, {"pppoe", flow.EncapsPPP}, {"isl", flow.EncapsISL}, {"gre", flow.EncapsGRE}, {"ah", flow.EncapsAH},
+	{"ipnip", flow.EncapsIPIP}, {"ipnip6", flow.EncapsIPv6}, {"hdlc", 0x400}, {"chdlc", 0x800}, {"atm", 0x1000}, {"sll", flow.EncapsSLL},
+	{"fddi", 0x4000}, {"slip", 0x8000}, {"arc", 0x10000}, {"wlan", flow.EncapsWLAN}, {"prism", 0x40000}, {"avs", 0x80000}, {"lrh", 0x100000},
+	{"grh", 0x200000}, {"teredo", flow.EncapsTeredo}, {"udt", 0x800000}, {"ipsec", 0x1000000}, {"juniper", 0x2000000},
+	{"erspan", flow.EncapsVXLAN}, {"vxlan", flow.EncapsVXLAN}, {"l2tp", flow.EncapsL2TP}, {"geneve", flow.EncapsGeneve}, {"gtp", flow.EncapsGTP},
 }
 
 func parseEncaps(p *parser, d direction) (term, error) {
-	e, ok := encapsulations[p.peek()]
-	if !ok {
-		return term{}, p.fail("a kind of header is expected, like eth, vlan, mpls, gre, vxlan")
+	for i := range encapsulations {
+		if e := &encapsulations[i]; p.take(e.name) {
+			return term{match: d.sided(func(r *argus.Record, side int) bool { return r.Flow.Side[side].Encaps&e.bit != 0 })}, nil
+		}
 	}
-	p.at++
-	return term{match: d.sided(func(r *argus.Record, side int) bool { return r.Flow.Side[side].Encaps&e != 0 })}, nil
+	return term{}, p.fail("a kind of header is expected, like eth, vlan, mpls, gre, vxlan")
 }

@@ -5,64 +5,91 @@ import (
 	"github.com/argus-endpoint/argus-endpoint/flow"
 )
 
-// state is a word that selects by what was seen of a flow.
+// state is a word that selects by what was seen of a flow. Of status to is one says what.
 type state struct {
-	names []string
-	help  string
-	sides bool
-	is    func(r *argus.Record, side int) bool // without sides, side is 0
+	names   []string
+	help    string
+	sides   bool
+	status  [2]uint32                            // TCP status bits of each side
+	flag    uint8                                // a TCP flag of the side in the interval of the record
+	option  uint32                               // bits of TCP options
+	printed string                               // what the column state prints
+	is      func(r *argus.Record, side int) bool // without sides, side is 0
 }
 
 var states = []state{
-	{[]string{"con", "est"}, "both sides sent, or a TCP connection was established", false, connected},
-	printed("req", "REQ"), printed("acc", "ACC"), printed("int", "INT"), printed("rsp", "RSP"), printed("clo", "CLO"), printed("tim", "TIM"),
-	{[]string{"normal"}, "a TCP connection that closed normally", false, has(flow.TCPClosed, 0)},
-	{[]string{"wait"}, "a TCP connection that waits for its second FIN", false, has(flow.TCPCloseWait, 0)},
-	{[]string{"syn"}, "a SYN", true, flags(flow.SYN)},
-	{[]string{"synack"}, "the answer to a SYN", false, has(flow.TCPSawSYNACK, 0)},
-	{[]string{"fin"}, "a FIN", true, flags(flow.FIN)},
-	{[]string{"finack"}, "the answer to a FIN", false, has(flow.TCPSawFINACK, 0)},
-	{[]string{"rst", "reset"}, "a RST", true, flags(flow.RST)},
-	{[]string{"ecn"}, "congestion was told of", true, has(flow.TCPSrcECNMarked, flow.TCPDstECNMarked)},
-	{[]string{"retrans"}, "segments sent again; of ESP, RTP and UDT, packets missing", true, resent},
-	{[]string{"outoforder"}, "segments out of order", true, has(flow.TCPSrcOutOfOrder, flow.TCPDstOutOfOrder)},
-	{[]string{"winshut"}, "a window was closed", true, has(flow.TCPSrcWindowShut, flow.TCPDstWindowShut)},
-	{[]string{"frag"}, "fragments", true, func(r *argus.Record, i int) bool { return r.Flow.Side[i].Fragments && isIP(r) }},
-	{[]string{"fragonly"}, "later fragments of datagrams alone", false, func(r *argus.Record, _ int) bool { return r.Added.Fragment != 0 }},
-	{[]string{"multipath"}, "more than one pair of hardware addresses", false, func(r *argus.Record, _ int) bool { return r.Flow.MultiMAC }},
-	{[]string{"vlan"}, "a VLAN tag", true, func(r *argus.Record, i int) bool { return r.Flow.Side[i].HasVLAN }},
-	{[]string{"mpls"}, "an MPLS label", true, func(r *argus.Record, i int) bool { return r.Flow.Side[i].HasMPLS }},
-	{[]string{"icmpmap"}, "an ICMP message spoke of the flow", false, func(r *argus.Record, _ int) bool { return r.ICMP != 0 }},
-	{[]string{"echo"}, "ICMP echo", false, func(r *argus.Record, _ int) bool { return icmp(r, 8, 128) || icmp(r, 0, 129) }},
-	{[]string{"unreach"}, "ICMP unreachable, and the flow that it speaks of", false, func(r *argus.Record, _ int) bool { return r.ICMP == 'U' || icmp(r, 3, 1) }},
-	{[]string{"redirect"}, "ICMP redirect, and the flow that it speaks of", false, func(r *argus.Record, _ int) bool { return r.ICMP == 'R' || icmp(r, 5, 137) }},
-	{[]string{"timexed"}, "ICMP time exceeded, and the flow that it speaks of", false, func(r *argus.Record, _ int) bool { return r.ICMP == 'T' || icmp(r, 11, 3) }},
-	option("tcpopt", "any TCP option", 0xfff00000), option("mss", "TCP option: maximum segment size", 0x00100000),
-	option("wscale", "TCP option: window scale", 0x00200000), option("selackok", "TCP option: selective acknowledgement permitted", 0x00400000),
-	option("selack", "TCP option: selective acknowledgement", 0x00800000), option("tcpecho", "TCP option: echo", 0x01000000),
-	option("tcpechoreply", "TCP option: echo reply", 0x02000000), option("tcptimestamp", "TCP option: timestamp", 0x04000000),
-	option("tcpcc", "TCP option: CC", 0x08000000), option("tcpccnew", "TCP option: CC new", 0x10000000), option("tcpccecho", "TCP option: CC echo", 0x20000000),
-	option("secn", "the source offered ECN", 0x40000000), option("decn", "the destination offered ECN", 0x80000000),
+	{names: []string{"con", "est"}, help: "both sides sent, or a TCP connection was established", is: connected},
+	{names: []string{"req"}, help: "state REQ: asked and not answered", printed: "REQ"},
+	{names: []string{"acc"}, help: "state ACC: accepted and not established", printed: "ACC"},
+	{names: []string{"int"}, help: "state INT: the first record of one side alone", printed: "INT"},
+	{names: []string{"rsp"}, help: "state RSP: the destination alone", printed: "RSP"},
+	{names: []string{"clo"}, help: "state CLO: closed", printed: "CLO"},
+	{names: []string{"tim"}, help: "state TIM: timed out", printed: "TIM"},
+	{names: []string{"normal"}, help: "a TCP connection that closed normally", status: [2]uint32{flow.TCPClosed}},
+	{names: []string{"wait"}, help: "a TCP connection that waits for its second FIN", status: [2]uint32{flow.TCPCloseWait}},
+	{names: []string{"syn"}, help: "a SYN", sides: true, flag: flow.SYN},
+	{names: []string{"synack"}, help: "the answer to a SYN", status: [2]uint32{flow.TCPSawSYNACK}},
+	{names: []string{"fin"}, help: "a FIN", sides: true, flag: flow.FIN},
+	{names: []string{"finack"}, help: "the answer to a FIN", status: [2]uint32{flow.TCPSawFINACK}},
+	{names: []string{"rst", "reset"}, help: "a RST", sides: true, flag: flow.RST},
+	{names: []string{"ecn"}, help: "congestion was told of", sides: true, status: [2]uint32{flow.TCPSrcECNMarked, flow.TCPDstECNMarked}},
+	{names: []string{"retrans"}, help: "segments sent again; of ESP, RTP and UDT, packets missing", sides: true, is: resent},
+	{names: []string{"outoforder"}, help: "segments out of order", sides: true, status: [2]uint32{flow.TCPSrcOutOfOrder, flow.TCPDstOutOfOrder}},
+	{names: []string{"winshut"}, help: "a window was closed", sides: true, status: [2]uint32{flow.TCPSrcWindowShut, flow.TCPDstWindowShut}},
+	{names: []string{"frag"}, help: "fragments", sides: true, is: func(r *argus.Record, i int) bool { return r.Flow.Side[i].Fragments && isIP(r) }},
+	{names: []string{"fragonly"}, help: "later fragments of datagrams alone", is: func(r *argus.Record, _ int) bool { return r.Added.Fragment != 0 }},
+	{names: []string{"multipath"}, help: "more than one pair of hardware addresses", is: func(r *argus.Record, _ int) bool { return r.Flow.MultiMAC }},
+	{names: []string{"vlan"}, help: "a VLAN tag", sides: true, is: func(r *argus.Record, i int) bool { return r.Flow.Side[i].HasVLAN }},
+	{names: []string{"mpls"}, help: "an MPLS label", sides: true, is: func(r *argus.Record, i int) bool { return r.Flow.Side[i].HasMPLS }},
+	{names: []string{"icmpmap"}, help: "an ICMP message spoke of the flow", is: func(r *argus.Record, _ int) bool { return r.ICMP != 0 }},
+	{names: []string{"echo"}, help: "ICMP echo", is: func(r *argus.Record, _ int) bool { return icmp(r, 8, 128) || icmp(r, 0, 129) }},
+	{names: []string{"unreach"}, help: "ICMP unreachable, and the flow that it speaks of", is: func(r *argus.Record, _ int) bool { return r.ICMP == 'U' || icmp(r, 3, 1) }},
+	{names: []string{"redirect"}, help: "ICMP redirect, and the flow that it speaks of", is: func(r *argus.Record, _ int) bool { return r.ICMP == 'R' || icmp(r, 5, 137) }},
+	{names: []string{"timexed"}, help: "ICMP time exceeded, and the flow that it speaks of", is: func(r *argus.Record, _ int) bool { return r.ICMP == 'T' || icmp(r, 11, 3) }},
+	{names: []string{"tcpopt"}, help: "any TCP option", option: 0xfff00000},
+	{names: []string{"mss"}, help: "TCP option: maximum segment size", option: 0x00100000},
+	{names: []string{"wscale"}, help: "TCP option: window scale", option: 0x00200000},
+	{names: []string{"selackok"}, help: "TCP option: selective acknowledgement permitted", option: 0x00400000},
+	{names: []string{"selack"}, help: "TCP option: selective acknowledgement", option: 0x00800000},
+	{names: []string{"tcpecho"}, help: "TCP option: echo", option: 0x01000000},
+	{names: []string{"tcpechoreply"}, help: "TCP option: echo reply", option: 0x02000000},
+	{names: []string{"tcptimestamp"}, help: "TCP option: timestamp", option: 0x04000000},
+	{names: []string{"tcpcc"}, help: "TCP option: CC", option: 0x08000000},
+	{names: []string{"tcpccnew"}, help: "TCP option: CC new", option: 0x10000000},
+	{names: []string{"tcpccecho"}, help: "TCP option: CC echo", option: 0x20000000},
+	{names: []string{"secn"}, help: "the source offered ECN", option: 0x40000000},
+	{names: []string{"decn"}, help: "the destination offered ECN", option: 0x80000000},
 }
 
 // statePrimitives makes words of the states.
 func statePrimitives() (all []primitive) {
 	for i := range states {
 		s := &states[i]
-		all = append(all, primitive{s.names, "", s.sides, s.help, func(_ *parser, d direction) (term, error) {
-			if !s.sides {
-				d = source
-			}
-			return term{match: d.sided(s.is)}, nil
-		}})
+		all = append(all, primitive{s.names, "", s.sides, s.help, s.parse})
 	}
 	return all
 }
 
-func option(name, help string, bits uint32) state {
-	return state{[]string{name}, help, false, func(r *argus.Record, _ int) bool {
-		return r.Has&argus.HasTCPOptions != 0 && r.Flow.TCP.Options&bits != 0
-	}}
+func (s *state) parse(_ *parser, d direction) (term, error) {
+	if !s.sides {
+		d = source
+	}
+	is := s.is
+	switch {
+	case s.printed != "":
+		is = func(r *argus.Record, _ int) bool { return stateOf(r) == s.printed }
+	case s.option != 0:
+		is = func(r *argus.Record, _ int) bool {
+			return r.Has&argus.HasTCPOptions != 0 && r.Flow.TCP.Options&s.option != 0
+		}
+	case s.flag != 0:
+		is = func(r *argus.Record, side int) bool {
+			return r.Has&argus.HasTCP != 0 && r.Flow.TCP.Side[side].Interval&s.flag != 0
+		}
+	case is == nil:
+		is = func(r *argus.Record, side int) bool { return status(r)&s.status[side] != 0 }
+	}
+	return term{match: d.sided(is)}, nil
 }
 
 // status returns the TCP status bits of a record, 0 when it has none.
@@ -73,25 +100,8 @@ func status(r *argus.Record) uint32 {
 	return r.Flow.TCP.Status
 }
 
-// has selects by a status bit of each side.
-func has(src, dst uint32) func(*argus.Record, int) bool {
-	return func(r *argus.Record, side int) bool { return status(r)&[2]uint32{src, dst}[side] != 0 }
-}
-
-// flags selects by a flag of the segments of a side in the interval of the record.
-func flags(flag uint8) func(*argus.Record, int) bool {
-	return func(r *argus.Record, side int) bool {
-		return r.Has&argus.HasTCP != 0 && r.Flow.TCP.Side[side].Interval&flag != 0
-	}
-}
-
 func connected(r *argus.Record, _ int) bool {
 	return isIP(r) && r.Flow.Side[0].Packets > 0 && r.Flow.Side[1].Packets > 0 || status(r)&flow.TCPEstablished != 0
-}
-
-// printed makes a word of a state as the column state prints it.
-func printed(name, want string) state {
-	return state{[]string{name}, "the column state is " + want, false, func(r *argus.Record, _ int) bool { return stateOf(r) == want }}
 }
 
 // stateOf returns the state of a flow that the column state prints (section 5.5 of the Argus record format), "" for those

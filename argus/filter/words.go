@@ -2,7 +2,6 @@ package filter
 
 import (
 	"slices"
-	"strings"
 )
 
 // Word is a word of the language that begins a condition.
@@ -54,8 +53,8 @@ func lookup(w string) (*primitive, direction) {
 	return nil, either
 }
 
-// Words returns the words that begin a condition: those of the help and of completion. and, or, not, src and dst are not among
-// them.
+// Words returns the words that begin a condition: those of the help and of completion, like beside like. and, or, not, src and
+// dst are not among them.
 func Words() []Word {
 	var words []Word
 	for i := range primitives {
@@ -64,10 +63,9 @@ func Words() []Word {
 			words = append(words, Word{name, p.argument, p.sides, p.help})
 		}
 	}
-	for name := range protocols {
-		words = append(words, Word{Name: name, Help: protocols[name].help()})
+	for i := range protocols {
+		words = append(words, Word{Name: protocols[i].name, Help: "the protocol " + protocols[i].title})
 	}
-	slices.SortFunc(words, func(a, b Word) int { return strings.Compare(a.Name, b.Name) })
 	return words
 }
 
