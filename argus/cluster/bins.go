@@ -3,6 +3,7 @@ package cluster
 import (
 	"iter"
 	"slices"
+	"sort"
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
 )
@@ -14,6 +15,7 @@ type Bins struct {
 	hard  bool
 	max   int
 	key   Key
+	by    Order
 	bins  map[int64]*bin // by their start
 	order []int64        // their starts
 	held  int
@@ -33,6 +35,9 @@ type bin struct {
 func NewBins(w Width, hard bool, max int, k Key) *Bins {
 	return &Bins{splitter: splitter{width: w}, hard: hard, max: max, key: k, bins: make(map[int64]*bin)}
 }
+
+// Sort makes the records of each bin come in that order (rabins -P); without it they come in that of their first packets.
+func (b *Bins) Sort(o Order) { b.by = o }
 
 // Add puts a flow record into its bins; others it passes over. When there is no room, the oldest bin is given out early, of
 // a single one the record that came first; what comes later of it begins anew.
@@ -91,6 +96,9 @@ func (b *Bins) close(start int64) []*argus.Record {
 	for _, r := range records {
 		b.finish(of, r)
 	}
+	if len(b.by) > 0 {
+		sort.SliceStable(records, func(i, j int) bool { return b.by.Compare(records[i], records[j]) < 0 })
+	}
 	return records
 }
 
@@ -104,8 +112,7 @@ func (b *Bins) finish(of *bin, r *argus.Record) *argus.Record {
 	return r
 }
 
-// Until gives out the bins that end at or before that time, ns since 1970, in their order; the records of each are in the
-// order of their first packets.
+// Until gives out the bins that end at or before that time, ns since 1970, in their order.
 func (b *Bins) Until(t int64) (records []*argus.Record) {
 	for _, start := range slices.Clone(b.order) {
 		if b.bins[start].end <= t {

@@ -221,6 +221,31 @@ func TestBinsBound(t *testing.T) {
 	}
 }
 
+// TestSortedBins: an order is one of each bin, not of all.
+func TestSortedBins(t *testing.T) {
+	b := newBins(t, "10s", false, 100)
+	order, err := ParseOrder("-sport", compareBytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Sort(order)
+	for i, port := range []uint16{5, 9, 7, 1, 8} {
+		r := lasting(1, int64(i)*4*second, int64(i)*4*second)
+		r.Flow.SrcPort = port
+		b.Add(r)
+	}
+	var got []uint16
+	for _, r := range b.Until(10 * second) {
+		got = append(got, r.Flow.SrcPort)
+	}
+	for r := range b.All() {
+		got = append(got, r.Flow.SrcPort)
+	}
+	if !slices.Equal(got, []uint16{9, 7, 5, 8, 1}) {
+		t.Errorf("%d", got)
+	}
+}
+
 // TestUntilThenFull: bins that came out leave room, and what comes then is bounded again.
 func TestUntilThenFull(t *testing.T) {
 	b := newBins(t, "1s", false, 3)
