@@ -120,4 +120,3 @@ func BenchmarkMatch(b *testing.B) {
 		})
 	}
 }
-
