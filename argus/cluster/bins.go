@@ -57,7 +57,7 @@ func (b *Bins) put(start, end int64, piece *argus.Record) {
 	}
 	into := b.at(start, end)
 	before := into.Len()
-	if out := into.Add(piece); out != nil {
+	for _, out := range into.Add(piece) {
 		b.early = append(b.early, b.finish(into, out))
 	}
 	b.held += into.Len() - before

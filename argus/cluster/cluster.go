@@ -34,19 +34,21 @@ func New(max int, k Key) *Cluster {
 func (c *Cluster) Len() int { return len(c.queue) }
 
 // Add merges a flow record; others it passes over. When there is no room for another one, the one that came first is
-// given out for good and returned; a later record of it begins anew.
-func (c *Cluster) Add(r *argus.Record) (oldest *argus.Record) {
+// given out for good and returned; a later record of it begins anew. With rmon it may be two.
+func (c *Cluster) Add(r *argus.Record) (early []*argus.Record) {
 	if r.Kind != argus.KindFlow {
 		return nil
 	}
 	if c.key.rmon {
 		turned := turn(r)
-		oldest = c.add(&turned)
+		if oldest := c.add(&turned); oldest != nil {
+			early = append(early, oldest)
+		}
 	}
-	if out := c.add(r); out != nil {
-		return out
+	if oldest := c.add(r); oldest != nil {
+		early = append(early, oldest)
 	}
-	return oldest
+	return early
 }
 
 func (c *Cluster) add(r *argus.Record) (oldest *argus.Record) {

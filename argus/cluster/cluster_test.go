@@ -63,12 +63,37 @@ func TestFull(t *testing.T) {
 	c := New(2, Key{})
 	for i := range uint64(1000) {
 		oldest := c.Add(record(t, i, 1, int64(i), int64(i), flow.CauseStart, 1))
-		if i < 2 && oldest != nil || i >= 2 && (oldest == nil || oldest.Flow.ID != i-2) {
+		if i < 2 && oldest != nil || i >= 2 && (len(oldest) != 1 || oldest[0].Flow.ID != i-2) {
 			t.Fatalf("flow %d pushed out %v", i, oldest)
 		}
 	}
 	if len(c.held) != 2 || len(c.queue) != 2 {
 		t.Errorf("%d flows held, 2 allowed", len(c.held))
+	}
+}
+
+// TestFullBothWays: with rmon a record may push out two, and none is lost.
+func TestFullBothWays(t *testing.T) {
+	k, err := ParseKey("rmon saddr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, packets := New(3, k), uint64(0)
+	for i := range byte(100) {
+		r := plain(17, "10.0.0.1", "10.0.1.1", 1, 2, int64(i))
+		r.Flow.Src[3], r.Flow.Dst[3] = i, i
+		for _, early := range c.Add(r) {
+			packets += early.Flow.Side[0].Packets
+		}
+		if c.Len() > 3 {
+			t.Fatalf("%d are held", c.Len())
+		}
+	}
+	for r := range c.All() {
+		packets += r.Flow.Side[0].Packets
+	}
+	if packets != 300 {
+		t.Errorf("%d packets of 300 came out", packets)
 	}
 }
 

@@ -56,10 +56,12 @@ func (s *stages) through(r *argus.Record, live bool, emit func(*argus.Record) er
 	case s.bins != nil:
 		return s.binned(r, live, emit)
 	case s.flows != nil:
-		if r = s.flows.Add(r); r == nil {
-			return nil
+		for _, early := range s.flows.Add(r) {
+			if err := s.order(early, true, emit); err != nil {
+				return err
+			}
 		}
-		return s.order(r, true, emit)
+		return nil
 	}
 	return s.order(r, false, emit)
 }

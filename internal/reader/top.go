@@ -78,9 +78,7 @@ func (t *top) record(r *argus.Record) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.records++
-	if t.flows.Add(r) != nil {
-		t.lost++
-	}
+	t.lost += uint64(len(t.flows.Add(r)))
 	return nil
 }
 
