@@ -271,3 +271,36 @@ func TestSensorsAreBounded(t *testing.T) {
 		t.Errorf("%d refused, %d sensors, %d of the first", refused, len(batches), batches[uuid.UUID{}])
 	}
 }
+
+// TestRadiumEnds with what has arrived in the collector.
+func TestRadiumEnds(t *testing.T) {
+	x := newSensor(t, argus.V5, "1")
+	last := uint64(0)
+	g, err := newGatherer(store.Radium, 1, func(_ context.Context, b *journal.Batch) error {
+		last = b.Last
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &relay{log: zap.NewNop(), gather: g}
+	source, err := feed.ParseSource(x.l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- r.run(ctx, source) }()
+	x.send <- x.flows(3)
+	for taken := uint64(0); taken < 4; { // and the greeting
+		r.mu.Lock()
+		if s := g.sensors[SensorID("1").Host()]; s != nil {
+			taken = s.next
+		}
+		r.mu.Unlock()
+	}
+	cancel()
+	if err := <-ended; err != nil || last != 4 {
+		t.Errorf("%v; the collector has %d of 4", err, last)
+	}
+}
