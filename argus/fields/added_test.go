@@ -114,6 +114,14 @@ func TestAdded(t *testing.T) {
 			s.Window, s.Shift, r.Flow.TCP.SynAck, r.Flow.TCP.Side[1].Window = 1, 255, 1e6, 1000
 		}, "swin=16384 stcpmax=0.000000 dwin= sooo="},
 		{"no extension", func(r *argus.Record) { r.Flow.Side[0].IPBytes, r.Flow.ID, r.Flow.End = 9, 9, flow.EndIdle }, "sipbytes= flowid= end="},
+		{"distributions", func(r *argus.Record) {
+			r.Flow.Side[0].Active, r.Flow.Side[1].Idle = flow.Intervals{N: 1, Bins: 0xf0000000}, flow.Intervals{N: 1, Bins: 0x0f000000}
+		}, "sintdist=f0000000 dintdist=0f000000 sintdistact=f0000000 sintdistidl= dintdistact= dintdistidl=0f000000"},
+		{"counters", func(r *argus.Record) {
+			r.Has, r.Flow.Proto = argus.HasExtension, flow.ProtoTCP
+			s, d := &r.Flow.TCP.Side[0], &r.Flow.TCP.Side[1]
+			s.OutOfOrder, s.Duplicates, s.Gap, d.OutOfOrder, d.Duplicates, d.Gap = 1, 2, 3, 4, 5, 6
+		}, "sooo=1 sdupack=2 sunseen=3 dooo=4 ddupack=5 dunseen=6"},
 		{"imported", func(r *argus.Record) { r.Has = argus.HasNetFlow }, "flgs=N"},
 		{"overlapping fragments", func(r *argus.Record) { r.Added.Fragment = 'V' }, "flgs=______V"},
 	} {
