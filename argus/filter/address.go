@@ -21,11 +21,11 @@ var addressPrimitives = []primitive{
 	{[]string{"ether"}, "[src|dst] MAC | multicast | broadcast | proto NUMBER", false, "a hardware address, or the ethertype of a frame that is not IP", parseEther},
 	{[]string{"inode"}, address, false, "the node whose ICMP message spoke of the flow", parseInode},
 	{[]string{"proto"}, "PROTOCOL", false, "an IP protocol by number or name", parseProto},
-	{[]string{"multicast"}, "", true, "an IP multicast address", func(_ *parser, d direction) (term, error) {
-		return term{match: d.sided(func(r *argus.Record, side int) bool { return addr(r, side).IsMulticast() })}, nil
+	{[]string{"multicast"}, "", true, "an IP multicast address", func(_ *parser, d direction) (*term, error) {
+		return &term{match: d.sided(func(r *argus.Record, side int) bool { return addr(r, side).IsMulticast() })}, nil
 	}},
-	{[]string{"broadcast"}, "", true, "the IP broadcast address 255.255.255.255", func(_ *parser, d direction) (term, error) {
-		return term{match: d.sided(func(r *argus.Record, side int) bool { return addr(r, side) == limitedBroadcast })}, nil
+	{[]string{"broadcast"}, "", true, "the IP broadcast address 255.255.255.255", func(_ *parser, d direction) (*term, error) {
+		return &term{match: d.sided(func(r *argus.Record, side int) bool { return addr(r, side) == limitedBroadcast })}, nil
 	}},
 }
 
@@ -48,15 +48,15 @@ func (p *parser) address() (netip.Addr, error) {
 	return a, nil
 }
 
-func parseHost(p *parser, d direction) (term, error) {
+func parseHost(p *parser, d direction) (*term, error) {
 	a, err := p.address()
 	if err != nil {
-		return term{}, err
+		return nil, err
 	}
 	return inNetwork(d, netip.PrefixFrom(a, a.BitLen())), nil
 }
 
-func parseNet(p *parser, d direction) (term, error) {
+func parseNet(p *parser, d direction) (*term, error) {
 	n, err := netip.ParsePrefix(p.peek())
 	if err == nil {
 		p.at++
@@ -64,18 +64,18 @@ func parseNet(p *parser, d direction) (term, error) {
 	}
 	a, err := netip.ParseAddr(p.peek())
 	if err != nil || a.Zone() != "" {
-		return term{}, p.fail("a network like 10.0.0.0/8 is expected")
+		return nil, p.fail("a network like 10.0.0.0/8 is expected")
 	}
 	p.at++
 	length := a.BitLen()
 	if p.take("mask") {
 		m, err := netip.ParseAddr(p.peek())
 		if err != nil || !m.Is4() || !a.Is4() {
-			return term{}, p.fail("a mask like 255.255.0.0 is expected")
+			return nil, p.fail("a mask like 255.255.0.0 is expected")
 		}
 		mask := be32(m.As4())
 		if length = bits.LeadingZeros32(^mask); mask<<length != 0 {
-			return term{}, p.fail("the ones of a mask stand before its zeros")
+			return nil, p.fail("the ones of a mask stand before its zeros")
 		}
 		p.at++
 	}
@@ -86,16 +86,16 @@ func be32(b [4]byte) uint32 {
 	return uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
 }
 
-func inNetwork(d direction, n netip.Prefix) term {
-	return term{d.sided(func(r *argus.Record, side int) bool { return n.Contains(addr(r, side)) }), Needs{Hosts: []netip.Prefix{n}}}
+func inNetwork(d direction, n netip.Prefix) *term {
+	return &term{d.sided(func(r *argus.Record, side int) bool { return n.Contains(addr(r, side)) }), Needs{Hosts: []netip.Prefix{n}}}
 }
 
-func parseInode(p *parser, _ direction) (term, error) {
+func parseInode(p *parser, _ direction) (*term, error) {
 	a, err := p.address()
 	if err != nil {
-		return term{}, err
+		return nil, err
 	}
-	return term{match: func(r *argus.Record) bool {
+	return &term{match: func(r *argus.Record) bool {
 		m := &r.Flow.ICMP
 		if r.ICMP == 0 {
 			return false
@@ -115,10 +115,10 @@ func portOf(r *argus.Record, side int) uint16 {
 	return r.Flow.DstPort
 }
 
-func parsePort(p *parser, d direction) (term, error) {
+func parsePort(p *parser, d direction) (*term, error) {
 	w := p.peek()
 	if w == "" {
-		return term{}, p.fail("a port is expected")
+		return nil, p.fail("a port is expected")
 	}
 	if isComparison(w) || isDigit(w[0]) {
 		return p.portNumber(d)
@@ -128,10 +128,10 @@ func parsePort(p *parser, d direction) (term, error) {
 	udp, err := net.LookupPort("udp", w)
 	hasUDP := err == nil
 	if !hasTCP && !hasUDP {
-		return term{}, p.fail("a port from 0 to 65535, a range like 20-25 or the name of a service is expected")
+		return nil, p.fail("a port from 0 to 65535, a range like 20-25 or the name of a service is expected")
 	}
 	p.at++
-	t := term{match: d.sided(func(r *argus.Record, side int) bool {
+	t := &term{match: d.sided(func(r *argus.Record, side int) bool {
 		port := int(portOf(r, side))
 		return r.Flow.HasPorts() && (hasTCP && port == tcp && r.Flow.Proto == flow.ProtoTCP || hasUDP && port == udp && r.Flow.Proto == flow.ProtoUDP)
 	})}
@@ -147,12 +147,12 @@ func parsePort(p *parser, d direction) (term, error) {
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 // portNumber reads a port, a range or a comparison.
-func (p *parser) portNumber(d direction) (term, error) {
+func (p *parser) portNumber(d direction) (*term, error) {
 	c, err := p.comparison(&portNumbers)
 	if err != nil {
-		return term{}, err
+		return nil, err
 	}
-	t := term{match: d.sided(func(r *argus.Record, side int) bool {
+	t := &term{match: d.sided(func(r *argus.Record, side int) bool {
 		return r.Flow.HasPorts() && c.holds(float64(portOf(r, side)))
 	})}
 	if c.low == c.high {

@@ -48,19 +48,19 @@ type term struct {
 	needs Needs
 }
 
-func (t *term) and(o *term) term {
+func (t *term) and(o *term) *term {
 	a, b := t.match, o.match
-	return term{func(r *argus.Record) bool { return a(r) && b(r) }, t.needs.and(&o.needs)}
+	return &term{func(r *argus.Record) bool { return a(r) && b(r) }, t.needs.and(&o.needs)}
 }
 
-func (t *term) or(o *term) term {
+func (t *term) or(o *term) *term {
 	a, b := t.match, o.match
-	return term{func(r *argus.Record) bool { return a(r) || b(r) }, t.needs.or(&o.needs)}
+	return &term{func(r *argus.Record) bool { return a(r) || b(r) }, t.needs.or(&o.needs)}
 }
 
-func (t *term) not() term {
+func (t *term) not() *term {
 	match := t.match
-	return term{match: func(r *argus.Record) bool { return !match(r) }}
+	return &term{match: func(r *argus.Record) bool { return !match(r) }}
 }
 
 const (
@@ -89,5 +89,5 @@ func Parse(words []string) (Filter, error) {
 	if err != nil {
 		return Filter{}, err
 	}
-	return Filter{t, p.speaks}, nil
+	return Filter{*t, p.speaks}, nil
 }

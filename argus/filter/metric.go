@@ -77,16 +77,16 @@ func metricPrimitives() (all []primitive) {
 	return all
 }
 
-func (m *metric) parse(p *parser, d direction) (term, error) {
+func (m *metric) parse(p *parser, d direction) (*term, error) {
 	c, err := p.comparison(m.kind)
 	if err != nil {
-		return term{}, err
+		return nil, err
 	}
 	if !m.sides {
 		d = source
 	}
 	of := m.of
-	t := term{match: d.sided(func(r *argus.Record, side int) bool {
+	t := &term{match: d.sided(func(r *argus.Record, side int) bool {
 		v, ok := of(r, side)
 		return ok && c.holds(v)
 	})}

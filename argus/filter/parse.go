@@ -84,18 +84,18 @@ func (p *parser) wrong(n int, reason string) error {
 	return e
 }
 
-func (p *parser) expression() (term, error) {
+func (p *parser) expression() (*term, error) {
 	left, err := p.not()
 	for err == nil {
-		var right term
+		var right *term
 		switch {
 		case p.take("and", "&&"):
 			if right, err = p.not(); err == nil {
-				left = left.and(&right)
+				left = left.and(right)
 			}
 		case p.take("or", "||"):
 			if right, err = p.not(); err == nil {
-				left = left.or(&right)
+				left = left.or(right)
 			}
 		default:
 			return left, nil
@@ -104,12 +104,12 @@ func (p *parser) expression() (term, error) {
 	return left, err
 }
 
-func (p *parser) not() (term, error) {
+func (p *parser) not() (*term, error) {
 	switch {
 	case p.take("not", "!"):
 		t, err := p.not()
 		if err != nil {
-			return term{}, err
+			return nil, err
 		}
 		return t.not(), nil
 	case p.take("("):
@@ -128,7 +128,7 @@ func (p *parser) not() (term, error) {
 
 // qualified reads an identifier with its qualifiers: [protocol] [direction] [kind] identifier. Without any they are those of
 // the identifier before.
-func (p *parser) qualified() (term, error) {
+func (p *parser) qualified() (*term, error) {
 	q := qualifiers{}
 	if f := protocol(p.peek()); f != nil {
 		t := f.term()
@@ -136,7 +136,7 @@ func (p *parser) qualified() (term, error) {
 		if !p.begins() {
 			return t, nil
 		}
-		q.protocol = &t
+		q.protocol = t
 	}
 	directed := p.direction(&q)
 	switch pr, side := lookup(p.peek()); {
@@ -150,9 +150,9 @@ func (p *parser) qualified() (term, error) {
 	case pr == nil && isAddress(p.peek()):
 		q.primitive = &hostPrimitive
 	case pr == nil:
-		return term{}, p.unknown()
+		return nil, p.unknown()
 	case (directed || side != either) && !pr.sides:
-		return term{}, p.fail("src and dst say nothing of this word")
+		return nil, p.fail("src and dst say nothing of this word")
 	default:
 		if q.primitive = pr; side != either {
 			q.direction = side
@@ -161,13 +161,13 @@ func (p *parser) qualified() (term, error) {
 	}
 	t, err := q.primitive.parse(p, q.direction)
 	if err != nil {
-		return term{}, err
+		return nil, err
 	}
 	if q.primitive.argument != "" {
 		p.last = q
 	}
 	if q.protocol != nil {
-		t = q.protocol.and(&t)
+		t = q.protocol.and(t)
 	}
 	return t, nil
 }

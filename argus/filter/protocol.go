@@ -44,27 +44,27 @@ func protocol(name string) *family {
 	return nil
 }
 
-func (f *family) term() term {
+func (f *family) term() *term {
 	families, guess := f.families, f.guess
 	if f.proto == anyProto {
-		return term{match: func(r *argus.Record) bool { return families>>r.Flow.Family&1 != 0 }}
+		return &term{match: func(r *argus.Record) bool { return families>>r.Flow.Family&1 != 0 }}
 	}
 	n := uint8(f.proto)
 	needs := Needs{Protos: []uint8{n}}
 	if guess != 0 {
-		return term{func(r *argus.Record) bool { return isIP(r) && r.Flow.Proto == n && r.Added.Guess == guess }, needs}
+		return &term{func(r *argus.Record) bool { return isIP(r) && r.Flow.Proto == n && r.Added.Guess == guess }, needs}
 	}
-	return term{func(r *argus.Record) bool { return r.Flow.Proto == n && isIP(r) }, needs}
+	return &term{func(r *argus.Record) bool { return r.Flow.Proto == n && isIP(r) }, needs}
 }
 
 func isIP(r *argus.Record) bool { return uint32(anyIP)>>r.Flow.Family&1 != 0 }
 
-func parseProto(p *parser, _ direction) (term, error) {
+func parseProto(p *parser, _ direction) (*term, error) {
 	f := protocol(p.peek())
 	if f == nil {
 		n, high, isNumber := readWhole(p.peek())
 		if !isNumber || high > 255 {
-			return term{}, p.fail("a protocol's name or its number from 0 to 255 is expected")
+			return nil, p.fail("a protocol's name or its number from 0 to 255 is expected")
 		}
 		f = &family{families: anyIP, proto: int16(n)}
 	}
@@ -73,7 +73,7 @@ func parseProto(p *parser, _ direction) (term, error) {
 }
 
 // parseEther reads what follows ether: a hardware address, multicast or broadcast, or proto.
-func parseEther(p *parser, _ direction) (term, error) {
+func parseEther(p *parser, _ direction) (*term, error) {
 	if p.take("proto") {
 		return p.etherType()
 	}
@@ -89,12 +89,12 @@ func parseEther(p *parser, _ direction) (term, error) {
 		p.take("host")
 		want, ok := readMAC(p.peek())
 		if !ok {
-			return term{}, p.fail("a hardware address like 02:00:00:00:00:01 is expected")
+			return nil, p.fail("a hardware address like 02:00:00:00:00:01 is expected")
 		}
 		p.at++
 		is = func(a *[6]byte) bool { return *a == want }
 	}
-	return term{match: q.direction.sided(func(r *argus.Record, side int) bool {
+	return &term{match: q.direction.sided(func(r *argus.Record, side int) bool {
 		f := &r.Flow
 		if side == 0 {
 			return f.HasMAC && is(&f.SrcMAC)
@@ -103,13 +103,13 @@ func parseEther(p *parser, _ direction) (term, error) {
 	})}, nil
 }
 
-func (p *parser) etherType() (term, error) {
+func (p *parser) etherType() (*term, error) {
 	n, _, ok := readWhole(p.peek())
 	if !ok || n > 0xffff {
-		return term{}, p.fail("an ethertype like 0x88cc is expected")
+		return nil, p.fail("an ethertype like 0x88cc is expected")
 	}
 	p.at++
-	return term{match: func(r *argus.Record) bool { return r.Flow.Family == flow.FamilyEthernet && r.Flow.Type == uint16(n) }}, nil
+	return &term{match: func(r *argus.Record) bool { return r.Flow.Family == flow.FamilyEthernet && r.Flow.Type == uint16(n) }}, nil
 }
 
 // readMAC reads six hexadecimal numbers of one or two digits between colons.

@@ -17,19 +17,19 @@ var recordPrimitives = []primitive{
 	{[]string{"inf"}, "INTERFACE", false, "the interface, by at most its first four characters", parseInterface},
 	{[]string{"encaps"}, "KIND", true, "a header around the packets, like gre or vlan", parseEncaps},
 	{[]string{"co"}, "COUNTRY", true, "the country of an address, two letters", parseCountry},
-	{[]string{"cocode"}, "", false, "a country of an address is known", func(*parser, direction) (term, error) {
-		return term{match: func(r *argus.Record) bool { return r.Added.Country != [2][2]byte{} }}, nil
+	{[]string{"cocode"}, "", false, "a country of an address is known", func(*parser, direction) (*term, error) {
+		return &term{match: func(r *argus.Record) bool { return r.Added.Country != [2][2]byte{} }}, nil
 	}},
-	{[]string{"man", "mar"}, "", false, "management records: what a sensor says of itself", func(p *parser, _ direction) (term, error) {
+	{[]string{"man", "mar"}, "", false, "management records: what a sensor says of itself", func(p *parser, _ direction) (*term, error) {
 		p.speaks |= management
-		return term{match: func(r *argus.Record) bool { return r.Kind == argus.KindManagement }}, nil
+		return &term{match: func(r *argus.Record) bool { return r.Kind == argus.KindManagement }}, nil
 	}},
-	{[]string{"event", "evt"}, "", false, "event records", func(p *parser, _ direction) (term, error) {
+	{[]string{"event", "evt"}, "", false, "event records", func(p *parser, _ direction) (*term, error) {
 		p.speaks |= events
-		return term{match: func(r *argus.Record) bool { return r.Kind == argus.KindEvent }}, nil
+		return &term{match: func(r *argus.Record) bool { return r.Kind == argus.KindEvent }}, nil
 	}},
-	{[]string{"far"}, "", false, "flow records", func(*parser, direction) (term, error) {
-		return term{match: func(r *argus.Record) bool { return r.Kind == argus.KindFlow }}, nil
+	{[]string{"far"}, "", false, "flow records", func(*parser, direction) (*term, error) {
+		return &term{match: func(r *argus.Record) bool { return r.Kind == argus.KindFlow }}, nil
 	}},
 	{[]string{"start"}, "", false, "a flow's first record", cause(0xf0, flow.CauseStart)},
 	{[]string{"status"}, "", false, "a later record of a flow", cause(0xf0, flow.CauseStatus)},
@@ -38,47 +38,47 @@ var recordPrimitives = []primitive{
 }
 
 // cause selects by bits of the cause.
-func cause(mask, want flow.Cause) func(*parser, direction) (term, error) {
-	return func(*parser, direction) (term, error) {
-		return term{match: func(r *argus.Record) bool { return r.Cause&mask == want }}, nil
+func cause(mask, want flow.Cause) func(*parser, direction) (*term, error) {
+	return func(*parser, direction) (*term, error) {
+		return &term{match: func(r *argus.Record) bool { return r.Cause&mask == want }}, nil
 	}
 }
 
 // parseSource reads a sensor's identity in any of its forms.
-func parseSource(p *parser, _ direction) (term, error) {
+func parseSource(p *parser, _ direction) (*term, error) {
 	text, inf, hasInterface := strings.Cut(p.peek(), "/")
 	t, ok := source4(text)
 	if u, err := uuid.FromString(text); err == nil {
-		t = term{func(r *argus.Record) bool {
+		t = &term{func(r *argus.Record) bool {
 			v, ok := r.Monitor.UUID()
 			return ok && v == u || !ok && r.Monitor.Kind != 0 && r.Monitor.Host() == u
 		}, Needs{Monitor: u}}
 		ok = true
 	}
 	if !ok || hasInterface && inf == "" {
-		return term{}, p.fail("a sensor's UUID, address or number is expected, with /INTERFACE or without")
+		return nil, p.fail("a sensor's UUID, address or number is expected, with /INTERFACE or without")
 	}
 	p.at++
 	if hasInterface {
 		i := onInterface(inf)
-		t = t.and(&i)
+		t = t.and(i)
 	}
 	return t, nil
 }
 
 // source4 selects by an identity of four octets: an IPv4 address or a number. That of a UUID is the one under which it goes
 // to readers of the 3.0 line.
-func source4(text string) (term, bool) {
+func source4(text string) (*term, bool) {
 	n, _, ok := readWhole(text)
 	if a, err := netip.ParseAddr(text); err == nil && a.Is4() {
 		b := a.As4()
 		n, ok = float64(binary.BigEndian.Uint32(b[:])), true
 	}
 	if !ok || n > 1<<32-1 {
-		return term{}, false
+		return nil, false
 	}
 	want := uint32(n)
-	return term{match: func(r *argus.Record) bool {
+	return &term{match: func(r *argus.Record) bool {
 		if u, ok := r.Monitor.UUID(); ok {
 			return argus.MonitorV3(u) == want
 		}
@@ -87,28 +87,28 @@ func source4(text string) (term, bool) {
 }
 
 // onInterface selects by the name of an interface, of which a record has four characters.
-func onInterface(name string) term {
+func onInterface(name string) *term {
 	var want [4]byte
 	copy(want[:], name)
-	return term{match: func(r *argus.Record) bool { return r.Interface == want }}
+	return &term{match: func(r *argus.Record) bool { return r.Interface == want }}
 }
 
-func parseInterface(p *parser, _ direction) (term, error) {
+func parseInterface(p *parser, _ direction) (*term, error) {
 	if !p.isIdentifier() {
-		return term{}, p.fail("the name of an interface is expected")
+		return nil, p.fail("the name of an interface is expected")
 	}
 	p.at++
 	return onInterface(p.words[p.at-1].text), nil
 }
 
-func parseCountry(p *parser, d direction) (term, error) {
+func parseCountry(p *parser, d direction) (*term, error) {
 	w := strings.ToUpper(p.peek())
 	if len(w) != 2 {
-		return term{}, p.fail("a country of two letters is expected")
+		return nil, p.fail("a country of two letters is expected")
 	}
 	p.at++
 	want := [2]byte{w[0], w[1]}
-	return term{match: d.sided(func(r *argus.Record, side int) bool { return r.Added.Country[side] == want })}, nil
+	return &term{match: d.sided(func(r *argus.Record, side int) bool { return r.Added.Country[side] == want })}, nil
 }
 
 // encapsulations are the bits of the encapsulation DSR (section 2.12 of the Argus record format); other sensors have more of
@@ -125,11 +125,11 @@ var encapsulations = [...]struct {
 	{"erspan", flow.EncapsVXLAN}, {"vxlan", flow.EncapsVXLAN}, {"l2tp", flow.EncapsL2TP}, {"geneve", flow.EncapsGeneve}, {"gtp", flow.EncapsGTP},
 }
 
-func parseEncaps(p *parser, d direction) (term, error) {
+func parseEncaps(p *parser, d direction) (*term, error) {
 	for i := range encapsulations {
 		if e := &encapsulations[i]; p.take(e.name) {
-			return term{match: d.sided(func(r *argus.Record, side int) bool { return r.Flow.Side[side].Encaps&e.bit != 0 })}, nil
+			return &term{match: d.sided(func(r *argus.Record, side int) bool { return r.Flow.Side[side].Encaps&e.bit != 0 })}, nil
 		}
 	}
-	return term{}, p.fail("a kind of header is expected, like eth, vlan, mpls, gre, vxlan")
+	return nil, p.fail("a kind of header is expected, like eth, vlan, mpls, gre, vxlan")
 }

@@ -70,7 +70,7 @@ func statePrimitives() (all []primitive) {
 	return all
 }
 
-func (s *state) parse(_ *parser, d direction) (term, error) {
+func (s *state) parse(_ *parser, d direction) (*term, error) {
 	if !s.sides {
 		d = source
 	}
@@ -89,7 +89,7 @@ func (s *state) parse(_ *parser, d direction) (term, error) {
 	case is == nil:
 		is = func(r *argus.Record, side int) bool { return status(r)&s.status[side] != 0 }
 	}
-	return term{match: d.sided(is)}, nil
+	return &term{match: d.sided(is)}, nil
 }
 
 // status returns the TCP status bits of a record, 0 when it has none.

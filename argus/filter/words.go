@@ -18,7 +18,7 @@ type primitive struct {
 	argument string
 	sides    bool
 	help     string
-	parse    func(p *parser, d direction) (term, error)
+	parse    func(p *parser, d direction) (*term, error)
 }
 
 // primitives holds the words that begin a condition, except for the protocols.
