@@ -48,7 +48,9 @@ type Agent struct {
 
 // New returns an agent that does nothing until Run. version is the program's, for status and log.
 func New(c Config, version string, log *zap.Logger) *Agent {
-	return &Agent{config: c, version: version, log: log, readClocks: platform.ReadClocks}
+	a := &Agent{config: c, version: version, log: log, readClocks: platform.ReadClocks}
+	a.facts = newFacts(a.tell)
+	return a
 }
 
 // Run meters, keeps and delivers until ctx ends, and returns when all that it started has ended: within five seconds.
@@ -136,7 +138,6 @@ func (a *Agent) prepare() {
 		emit: a.keepFlows, own: a.uplink.own, changed: a.uplink.wake, ended: a.reportEnd,
 		slots: make(map[slotKey]*slot), ending: make(map[*slot]bool), crashes: a.crashes, local: a.local,
 	}
-	a.facts = newFacts(a.tell)
 	a.meters.seen = func(list []platform.Interface, short map[int]string) {
 		a.facts.network(list, short)
 		a.facts.look(a.meters.ends.seen.Load().Sockets(), false)

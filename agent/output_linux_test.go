@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/argus-endpoint/argus-endpoint/argus"
 	"github.com/argus-endpoint/argus-endpoint/internal/netns"
 )
@@ -48,6 +50,29 @@ func ports(list []*argus.Record) (ports []uint16) {
 	return ports
 }
 
+// orphan makes a listening socket that no process has open: it is on its way from one to another.
+func orphan(t *testing.T, at string) {
+	t.Helper()
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(pair[0]); unix.Close(pair[1]) })
+	l, err := net.Listen("tcp", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	f, err := l.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := unix.Sendmsg(pair[0], []byte{0}, unix.UnixRights(int(f.Fd())), nil, 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestOutputFile: the records go to files of both versions too, a file that was moved away is followed by a new one, what the
 // filter does not choose is nowhere but in the sums, and Debian's tools keep label and events as they are.
 func TestOutputFile(t *testing.T) {
@@ -62,11 +87,20 @@ func TestOutputFile(t *testing.T) {
 	newPeer(t).link(t, "a-long-name", 1)
 	dir := t.TempDir()
 	v3, v5, moved := filepath.Join(dir, "argus.out"), filepath.Join(dir, "v5.out"), filepath.Join(dir, "moved.out")
-	r := start(t, func(c *Config) {
+	began := time.Now()
+	r := startAgent(t, func(c *Config) {
 		c.OutputFile, c.OutputFileV3, c.Filter, c.Label = []string{v5}, []string{v3}, "udp and port 4000", []string{"site=New York", "rack=7"}
-		c.StatusInterval = 200 * time.Millisecond
+		c.StatusInterval, c.MARInterval = 200*time.Millisecond, 500*time.Millisecond
+	}, func(a *Agent) { // who listens is looked up sooner again than it would be
+		a.facts.now = func() time.Time { return began.Add(1000 * time.Since(began)) }
 	})
 	r.meters(5*time.Second, "a-long-name", "lo")
+	orphan(t, "127.0.0.1:7778")
+	eventually(t, 10*time.Second, "the new listener is told", func() bool {
+		return slices.ContainsFunc(recordsOf(t, v5), func(x *argus.Record) bool {
+			return bytes.Contains(x.Event.Data, []byte(`"appeared: a process of root listens on 127.0.0.1:7778"`))
+		})
+	})
 	udp(t, "127.0.0.1:4001", 2, 100)
 	udp(t, "127.0.0.1:4000", 3, 100)
 	udp(t, "10.1.0.2:4000", 3, 100)
@@ -77,6 +111,9 @@ func TestOutputFile(t *testing.T) {
 	udp(t, "127.0.0.1:4000", 4, 100)
 	eventually(t, 10*time.Second, "the flow is in a new file", func() bool { return len(ports(recordsOf(t, v3))) == 1 })
 	s, err := ReadStatus(t.Context(), r.c.State)
+	if err == nil && !strings.Contains(s.Unknown, "1 of 2 listening sockets") {
+		t.Errorf("of who listens the status says %q", s.Unknown)
+	}
 	if err != nil || s.Totals.Excluded.Records == 0 || s.Totals.Excluded.Packets < 2 {
 		t.Errorf("%v, excluded %+v", err, s.Totals.Excluded)
 	}
@@ -142,9 +179,12 @@ func debian(t *testing.T, file, dir string) {
 		t.Log("raevent is missing (apt-get install argus-client): not compared with it")
 		return
 	}
-	events := func(file string) string { // without the management records before them
-		_, text, _ := strings.Cut(tool("raevent", "-r", file), "event[")
-		return text
+	events := func(file string) string { // in no order, without the management records between them
+		lines := slices.DeleteFunc(strings.Split(tool("raevent", "-r", file), "\n"), func(line string) bool {
+			return strings.Contains(line, " man ") || strings.Contains(line, "StartTime")
+		})
+		slices.Sort(lines)
+		return strings.Join(lines, "\n")
 	}
 	labels := func(file string) string {
 		lines := strings.Split(tool("ra", "-n", "-L", "-1", "-c", "|", "-r", file, "-s", "saddr", "sport", "label", "-", "udp"), "\n")

@@ -107,7 +107,7 @@ func (r *ring) openLarge(s *socket) error {
 
 func (r *ring) start(s *socket, join func(fd int) error) error {
 	return s.control(func(fd int) error {
-		if err := s.start(fd, r.index, r.snapLen, r.loopback, join); err != nil || !r.promisc || r.loopback {
+		if err := s.start(fd, r.index, r.snapLen, r.loopback, join); err != nil || !r.promisc {
 			return err
 		}
 		all := unix.PacketMreq{Ifindex: int32(r.index), Type: unix.PACKET_MR_PROMISC} // as long as some socket has it

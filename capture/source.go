@@ -55,7 +55,7 @@ type Source interface {
 // Options tunes a live source. The zero value is what a sensor that nobody has configured uses.
 type Options struct {
 	SnapLen     int  // octets kept of each frame; 0 means 512: every header and the beginning of the payload
-	Promiscuous bool // also the frames for others, as a sensor on a mirror port wants; loopback interfaces have none
+	Promiscuous bool // also the frames for others, as a sensor on a mirror port wants
 	Ring        int  // octets of memory for frames not yet read while the interface is busy, in steps of 256 KiB; 0 means 2 MiB
 }
 
