@@ -169,8 +169,10 @@ func appendFlow(b []byte, r *argus.Record, k *flow.Key) []byte {
 		return be.AppendUint64(b, r.Flow.ID)
 	}
 	b = append(append(append(b, r.Interface[:]...), k.Src[:]...), k.Dst[:]...)
-	b = be.AppendUint16(be.AppendUint16(b, k.SrcPort), k.DstPort)
-	b = append(b, k.Proto, byte(k.Family))
+	b = append(be.AppendUint16(b, k.SrcPort), k.Proto, byte(k.Family))
+	if k.Proto != flow.ProtoICMP && k.Proto != flow.ProtoICMPv6 { // of theirs the sequence number is not, as with racluster
+		b = be.AppendUint16(b, k.DstPort)
+	}
 	if k.Family == flow.FamilyARP || k.Family == flow.FamilyRARP {
 		return b // the operation is not part of the identity
 	}

@@ -92,6 +92,14 @@ func TestPortsOfProtocols(t *testing.T) {
 	}
 }
 
+// TestEchoes: the echoes of one ping are one flow, as with racluster, also when a sensor of another kind wrote each as its own.
+func TestEchoes(t *testing.T) {
+	got := rowsOf(t, "", plain(1, "10.0.0.1", "10.0.0.2", 77, 1, 0), plain(1, "10.0.0.1", "10.0.0.2", 77, 2, 1), plain(1, "10.0.0.1", "10.0.0.2", 78, 3, 2))
+	if want := []string{"10.0.0.1 10.0.0.2 1 77 1 2 4 2", "10.0.0.1 10.0.0.2 1 78 3 1 2 0"}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestCount(t *testing.T) {
 	var c Count
 	lldp := plain(0, "10.0.0.1", "10.0.0.2", 0, 0, 0)
