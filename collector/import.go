@@ -110,16 +110,9 @@ func (f *importing) run(name string) error {
 	if err != nil {
 		return err
 	}
-	f.gather, err = newGatherer(store.Import, epochOf(sum), func(ctx context.Context, b *journal.Batch) error {
-		if err := f.ingest.Append(ctx, b); err != nil {
-			return &ingestError{err}
-		}
-		return nil
-	})
-	if err != nil {
+	if err := f.begin(epochOf(sum)); err != nil {
 		return err
 	}
-	f.gather.known = func(sensor uuid.UUID) uint64 { return f.marks[epochKey{sensor, f.gather.epoch}] }
 	if f.in, err = archive.Open(name); err != nil {
 		return err
 	}
@@ -131,14 +124,37 @@ func (f *importing) run(name string) error {
 			err = errors.Join(err, errors.New("it changed while it was read: import it again when nobody writes to it"))
 		}
 	}
-	f.Sensors = len(f.gather.sensors)
-	if lost := f.gather.flush(f.ctx); lost != nil {
+	if lost := f.end(); lost != nil {
 		return lost
+	}
+	return err
+}
+
+// begin makes the gatherer of the file's epoch.
+func (f *importing) begin(epoch wire.Epoch) (err error) {
+	f.gather, err = newGatherer(store.Import, epoch, func(ctx context.Context, b *journal.Batch) error {
+		if err := f.ingest.Append(ctx, b); err != nil {
+			return &ingestError{err}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	f.gather.known = func(sensor uuid.UUID) uint64 { return f.marks[epochKey{sensor, epoch}] }
+	return nil
+}
+
+// end sends what is left, and remembers what is there.
+func (f *importing) end() error {
+	f.Sensors = len(f.gather.sensors)
+	if err := f.gather.flush(f.ctx); err != nil {
+		return err
 	}
 	for sensor, s := range f.gather.sensors {
 		f.marks[epochKey{sensor, f.gather.epoch}] = max(s.next, s.known)
 	}
-	return err
+	return nil
 }
 
 // epochOf returns the epoch that stands for the content of a file.

@@ -76,22 +76,9 @@ func (o *importOptions) run(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	m.Sensor = collector.SensorID(o.srcid)
-	progress := newImportProgress(len(names))
-	m.Progress, m.Problem = progress.show, progress.problem
-	var sum collector.Imported
-	for _, name := range names {
-		done, err := m.File(ctx, name)
-		progress.next()
-		if err != nil {
-			return err
-		}
-		sum.Records, sum.New, sum.Bad = sum.Records+done.Records, sum.New+done.New, sum.Bad+done.Bad
-		if done.Error != "" {
-			sum.Error = done.Error
-		}
-		if err := o.print(&done); err != nil {
-			return err
-		}
+	sum, err := o.files(ctx, m, names)
+	if err != nil {
+		return err
 	}
 	if err := g.Flush(ctx); err != nil {
 		return fmt.Errorf("all is in the journal, and not in the store yet: %w", err)
@@ -103,6 +90,27 @@ func (o *importOptions) run(ctx context.Context, args []string) (err error) {
 		return errNotAll
 	}
 	return nil
+}
+
+// files imports one after another, and returns the sum.
+func (o *importOptions) files(ctx context.Context, m *collector.Importer, names []string) (sum collector.Imported, err error) {
+	progress := newImportProgress(len(names))
+	m.Progress, m.Problem = progress.show, progress.problem
+	for _, name := range names {
+		done, err := m.File(ctx, name)
+		progress.next()
+		if err != nil {
+			return sum, err
+		}
+		sum.Records, sum.New, sum.Bad = sum.Records+done.Records, sum.New+done.New, sum.Bad+done.Bad
+		if done.Error != "" {
+			sum.Error = done.Error
+		}
+		if err := o.print(&done); err != nil {
+			return sum, err
+		}
+	}
+	return sum, nil
 }
 
 func (o *importOptions) print(d *collector.Imported) error {

@@ -128,6 +128,11 @@ func (c *columns) key(f *flow.Record) error {
 	}
 	copy(f.Src[:], src.AsSlice())
 	copy(f.Dst[:], dst.AsSlice())
+	return c.ports(f)
+}
+
+// ports takes the protocol and what it has for ports.
+func (c *columns) ports(f *flow.Record) error {
 	sport, err1 := strconv.ParseUint(c[origPort], 10, 16)
 	dport, err2 := strconv.ParseUint(c[respPort], 10, 16)
 	if err := errors.Join(err1, err2); err != nil {

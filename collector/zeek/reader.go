@@ -25,7 +25,10 @@ type LineError struct {
 	Err  error
 }
 
+// Error tells the line and what is wrong with it.
 func (e *LineError) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.Err) }
+
+// Unwrap returns what is wrong with it.
 func (e *LineError) Unwrap() error { return e.Err }
 
 // Conn is a line of conn.log. It is borrowed until the next call of Next.
