@@ -15,13 +15,12 @@ func (c comparison) holds(v float64) bool { return c.low <= v && v <= c.high }
 type numbers struct {
 	name string
 	read func(s string) (low, high float64, ok bool) // high is low, but for a range
-	next func(v, to float64) float64                 // the number after v in the direction of another
 }
 
 var (
-	wholeNumbers = numbers{"a whole number", readWhole, math.Nextafter}
-	realNumbers  = numbers{"a number", readReal, nextReal}
-	portNumbers  = numbers{"a port from 0 to 65535, a range like 20-25 or the name of a service", readPorts, math.Nextafter}
+	wholeNumbers = numbers{"a whole number", readWhole}
+	realNumbers  = numbers{"a number", readReal}
+	portNumbers  = numbers{"a port from 0 to 65535, a range like 20-25 or the name of a service", readPorts}
 )
 
 func readWhole(s string) (low, high float64, ok bool) {
@@ -42,8 +41,6 @@ func readReal(s string) (low, high float64, ok bool) {
 	}
 	return v, v, true
 }
-
-func nextReal(v, to float64) float64 { return float64(math.Nextafter32(float32(v), float32(to))) }
 
 func readPorts(s string) (low, high float64, ok bool) {
 	first, last, _ := strings.Cut(s, "-")
@@ -78,11 +75,11 @@ func (p *parser) comparison(n *numbers) (comparison, error) {
 	p.at++
 	switch sign {
 	case "gt", ">":
-		return comparison{n.next(high, math.Inf(1)), math.Inf(1)}, nil
+		return comparison{math.Nextafter(high, math.Inf(1)), math.Inf(1)}, nil
 	case "gte", ">=":
 		return comparison{low, math.Inf(1)}, nil
 	case "lt", "<":
-		return comparison{math.Inf(-1), n.next(low, math.Inf(-1))}, nil
+		return comparison{math.Inf(-1), math.Nextafter(low, math.Inf(-1))}, nil
 	case "lte", "<=":
 		return comparison{math.Inf(-1), high}, nil
 	}
