@@ -153,6 +153,15 @@ func TestAggregateOctets(t *testing.T) {
 	}
 }
 
+// TestManyCorrelated: of more sensors than a DSR has room for there are as many as it has.
+func TestManyCorrelated(t *testing.T) {
+	r := addedRecord()
+	r.Added.Correlate.Count = 1000
+	if got := one(t, new(Encoder).AppendRecord(nil, r)); got.Added.Correlate.Count != 42 || got.Unknown != 0 || got.Added.Aggregate.Count != 12 {
+		t.Errorf("%+v", got.Added)
+	}
+}
+
 // TestTypes: ra 3 ends a stream at a record of a type that it does not know, so a v3 stream has none.
 func TestTypes(t *testing.T) {
 	for typ, want := range map[byte]byte{0x10: 0x13, 0x30: 0x33, 0x40: 0x43, 0x50: 0x13, 0x20: 0, 0x60: 0, 0x70: 0} {
