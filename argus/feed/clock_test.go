@@ -262,13 +262,19 @@ func TestEndOfServer(t *testing.T) {
 
 // A server that announces status records and sends none has gone.
 func TestSilentServer(t *testing.T) {
+	for interval, want := range map[uint16]time.Duration{60: 3 * time.Minute, 1: leastSilent} {
+		testSilentServer(t, interval, want)
+	}
+}
+
+func testSilentServer(t *testing.T, interval uint16, want time.Duration) {
 	synctest.Test(t, func(t *testing.T) {
 		here, there := net.Pipe()
 		defer there.Close()
 		s := &stream{conn: here}
 		enc := argus.Encoder{Monitor: serverID}
 		go func() {
-			_, _ = there.Write(enc.AppendManagement(nil, &argus.Management{Cause: flow.CauseStart, Interval: 60}))
+			_, _ = there.Write(enc.AppendManagement(nil, &argus.Management{Cause: flow.CauseStart, Interval: interval}))
 			_, _ = io.Copy(io.Discard, there)
 		}()
 		if err := s.begin(""); err != nil {
@@ -276,9 +282,103 @@ func TestSilentServer(t *testing.T) {
 		}
 		began := time.Now()
 		_, err := io.Copy(io.Discard, s)
-		if d := time.Since(began); !errors.Is(err, os.ErrDeadlineExceeded) || d != 3*time.Minute {
+		if d := time.Since(began); !errors.Is(err, os.ErrDeadlineExceeded) || d != want {
 			t.Errorf("after %v: %v", d, err)
 		}
 		_ = s.Close()
+	})
+}
+
+// Who does not read what he is told, or talks without end, has no place here either.
+func TestRudeClients(t *testing.T) {
+	withClock(t, Config{Parse: ports}, func(t *testing.T, s *Server, p *pipes) {
+		here, there := net.Pipe()
+		p.conns <- there // and does not even read the START record
+		time.Sleep(greetTimeout + time.Second)
+		synctest.Wait()
+		if _, err := io.ReadAll(here); err != nil || s.Stats().Served != 1 {
+			t.Errorf("%v, %+v", err, s.Stats())
+		}
+		began := time.Now()
+		for _, start := range []string{"", "START: "} {
+			c := p.dial(t)
+			ended := make(chan bool)
+			go func() {
+				_, err := io.WriteString(c, start)
+				for err == nil {
+					_, err = io.WriteString(c, "MODEL: "+strings.Repeat("x", 1000)+"\n")
+				}
+				ended <- true
+			}()
+			<-ended
+		}
+		if d := time.Since(began); d != 0 {
+			t.Errorf("they were listened to for %v", d)
+		}
+	})
+}
+
+// A client that does not read does not hold up the end of the server.
+func TestEndWithStuckClient(t *testing.T) {
+	withClock(t, Config{}, func(t *testing.T, s *Server, p *pipes) {
+		say(t, p.dial(t), 0, "START: ")
+		synctest.Wait()
+		s.Publish(flows(1, 1))
+		synctest.Wait()
+	})
+}
+
+// A long replay does not make ra hang up.
+func TestStatusInReplay(t *testing.T) {
+	withClock(t, Config{Interval: 10 * time.Second, Replay: func(_ context.Context, _ string, _ func(*argus.Record) bool, write func([]byte) error) error {
+		time.Sleep(35 * time.Second) // a query over years
+		return write(flows(1, 1))
+	}}, func(t *testing.T, s *Server, p *pipes) {
+		c := p.dial(t)
+		say(t, c, 0, "START: ")
+		if got, n := received(t, c); len(got) != 1 || n != 4 { // three, and the STOP
+			t.Errorf("%d flows, %d management records", len(got), n)
+		}
+	})
+}
+
+// A source that is not there is asked again, ever less often, for ever.
+func TestPauses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer cancel()
+		n := 0
+		err := Follow(ctx, Source{Network: "unix", Address: "/nonexistent/socket"}, nil, func(error) { n++ })
+		if err != nil || n < 15 || n > 60 {
+			t.Errorf("%d attempts in ten minutes, %v", n, err)
+		}
+	})
+}
+
+// failing is a listener that has no file descriptors at first.
+type failing struct {
+	*pipes
+	left int
+}
+
+func (f *failing) Accept() (net.Conn, error) {
+	if f.left--; f.left >= 0 {
+		return nil, errors.New("too many open files")
+	}
+	return f.pipes.Accept()
+}
+
+// A moment without file descriptors does not end the server.
+func TestAcceptFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := NewServer(Config{}), newPipes()
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- s.Serve(ctx, &failing{p, 3}) }()
+		_ = p.dial(t).Close()
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
 	})
 }

@@ -199,24 +199,15 @@ func benchmarkFeed(b *testing.B, n int, c Config) {
 		}()
 	}
 	until(b, "the clients", func() bool { return s.listeners() == n })
-	behind := func() (most uint64) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		end := s.log.head().end
-		for c := range s.clients {
-			most = max(most, end-c.at.Load())
-		}
-		return most
-	}
 	records := 0
 	for b.Loop() {
 		s.Publish(block)
 		records += perBlock
-		for behind() > 16<<20 {
+		for s.behind() > 16<<20 {
 			runtime.Gosched()
 		}
 	}
-	until(b, "all is sent", func() bool { return behind() == 0 })
+	until(b, "all is sent", func() bool { return s.behind() == 0 })
 	if st := s.Stats(); st.Slow > 0 {
 		b.Fatalf("%+v", st)
 	}
