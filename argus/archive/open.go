@@ -118,7 +118,7 @@ func Files(names []string) ([]string, error) {
 			all = append(all, name)
 			continue
 		}
-		err = filepath.WalkDir(name, func(path string, d fs.DirEntry, err error) error {
+		err = filepath.Walk(name, func(path string, d fs.FileInfo, err error) error { // WalkDir's sorting costs 20 kB
 			switch {
 			case err != nil:
 				return err
@@ -126,7 +126,7 @@ func Files(names []string) ([]string, error) {
 				if d.IsDir() {
 					return fs.SkipDir
 				}
-			case d.Type().IsRegular():
+			case d.Mode().IsRegular():
 				all = append(all, path)
 			}
 			return nil
