@@ -64,6 +64,7 @@ func TestSplit(t *testing.T) {
 func TestSplitCounters(t *testing.T) {
 	r := plain(6, "10.0.0.1", "10.0.0.2", 1000, 80, 0)
 	r.Gap = [2]int32{-7, 9}
+	r.Flow.ESP.Lost, r.Added.Lost, r.Added.UDT = 11, [2]uint32{12, 13}, argus.UDT{Solo: 14, First: 15, Retrans: 16, Nacks: 17}
 	for i := range r.Flow.Side {
 		s := &r.Flow.Side[i]
 		s.Packets, s.Bytes, s.Payload, s.IPBytes = 7, 777, 333, 555
@@ -77,6 +78,8 @@ func TestSplitCounters(t *testing.T) {
 	n := 0
 	for p := range b.All() {
 		n++
+		sum.Flow.ESP.Lost += p.Flow.ESP.Lost
+		mergeAdded(&sum.Added, &argus.Added{UDT: p.Added.UDT}, true)
 		for i := range p.Flow.Side {
 			s, to := &p.Flow.Side[i], &sum.Flow.Side[i]
 			c, tcp := &p.Flow.TCP.Side[i], &sum.Flow.TCP.Side[i]
@@ -85,6 +88,7 @@ func TestSplitCounters(t *testing.T) {
 			*tcp = flow.TCPSide{Base: c.Base, Payload: tcp.Payload + c.Payload, Retrans: tcp.Retrans + c.Retrans, OutOfOrder: tcp.OutOfOrder + c.OutOfOrder,
 				Duplicates: tcp.Duplicates + c.Duplicates, Gap: tcp.Gap + c.Gap, Turns: tcp.Turns + c.Turns, Keystrokes: tcp.Keystrokes + c.Keystrokes}
 			sum.Gap[i] += p.Gap[i]
+			sum.Added.Lost[i] += p.Added.Lost[i]
 			if s.Packets == 0 && (s.TTL != 0 || s.First != 0 || s.Last != 0) {
 				t.Errorf("a side without packets says %+v", s)
 			}
@@ -95,6 +99,9 @@ func TestSplitCounters(t *testing.T) {
 		if s.Packets != 7 || s.Bytes != 777 || s.Payload != 333 || s.IPBytes != 555 || s.Active.N != 5 || s.Idle.N != 2 || sum.Flow.TCP.Side[i] != r.Flow.TCP.Side[i] {
 			t.Errorf("side %d: %+v %+v", i, s, sum.Flow.TCP.Side[i])
 		}
+	}
+	if sum.Flow.ESP.Lost != 11 || sum.Added.Lost != r.Added.Lost || sum.Added.UDT != r.Added.UDT {
+		t.Errorf("ESP %+v, added %+v", sum.Flow.ESP, sum.Added)
 	}
 	if n != 3 || sum.Gap != r.Gap {
 		t.Errorf("%d pieces, gaps %d", n, sum.Gap)

@@ -208,6 +208,27 @@ func TestMergeOnce(t *testing.T) {
 	}
 }
 
+// TestMergeAdded: what other sensors count above UDP adds up, and the handshake told is that of the latest connection.
+func TestMergeAdded(t *testing.T) {
+	early, late := plain(17, "10.0.0.1", "10.0.0.2", 1, 2, 0), plain(17, "10.0.0.1", "10.0.0.2", 1, 2, 9)
+	early.Added = argus.Added{Guess: argus.GuessRTP, Lost: [2]uint32{1, 2}, UDT: argus.UDT{Window: 5, Solo: 1, First: 2, Retrans: 3, Nacks: 4}, Fragment: 'V'}
+	late.Added = argus.Added{Lost: [2]uint32{10, 20}, UDT: argus.UDT{Window: 7, Solo: 10, First: 20, Retrans: 30, Nacks: 40}}
+	early.Flow.TCP.SynAck, late.Flow.TCP.SynAck, late.Flow.TCP.AckDat = 9, 3, 4
+	for name, order := range map[string][2]*argus.Record{"in order": {early, late}, "out of order": {late, early}} {
+		c := New(1, Key{})
+		c.Add(order[0])
+		c.Add(order[1])
+		for r := range c.All() {
+			a := r.Added
+			a.Aggregate = argus.Aggregate{}
+			if a != (argus.Added{Guess: argus.GuessRTP, Lost: [2]uint32{11, 22}, UDT: argus.UDT{Window: 7, Solo: 11, First: 22, Retrans: 33, Nacks: 44}, Fragment: 'V'}) ||
+				r.Flow.TCP.SynAck != 3 || r.Flow.TCP.AckDat != 4 {
+				t.Errorf("%s: %+v, %+v", name, a, r.Flow.TCP)
+			}
+		}
+	}
+}
+
 // TestMergeGap: what was missing in one record and came in the next is missing no more.
 func TestMergeGap(t *testing.T) {
 	var e argus.Encoder

@@ -20,7 +20,9 @@ func merge(into, r *argus.Record) {
 	}
 	f.TCP.Status |= g.TCP.Status
 	f.TCP.Options |= g.TCP.Options
-	f.TCP.SynAck, f.TCP.AckDat = max(f.TCP.SynAck, g.TCP.SynAck), max(f.TCP.AckDat, g.TCP.AckDat)
+	if g.TCP.SynAck|g.TCP.AckDat != 0 && (later || f.TCP.SynAck|f.TCP.AckDat == 0) {
+		f.TCP.SynAck, f.TCP.AckDat = g.TCP.SynAck, g.TCP.AckDat
+	}
 	for i := range f.TCP.Side {
 		mergeTCP(into, r, i, earlier, later)
 	}
@@ -32,15 +34,8 @@ func merge(into, r *argus.Record) {
 	if f.Tunnel.Encaps == 0 {
 		f.Tunnel = g.Tunnel
 	}
-	if r.ICMP != 0 && (later || into.ICMP == 0) {
-		into.ICMP, f.ICMP = r.ICMP, g.ICMP
-	}
-	if g.Responder != [6]byte{} && (later || f.Responder == [6]byte{}) {
-		f.Responder = g.Responder
-	}
-	if g.History != (flow.History{}) && (later || f.History == flow.History{}) {
-		f.History = g.History
-	}
+	mergeReports(into, r, later)
+	mergeAdded(&into.Added, &r.Added, later)
 	if into.Has&argus.HasHash == 0 {
 		into.Hash, into.HashIndex = r.Hash, r.HashIndex
 	}
@@ -51,6 +46,39 @@ func merge(into, r *argus.Record) {
 	if len(r.Label) > 0 && !bytes.Equal(r.Label, into.Label) {
 		into.Label = mergeLabels(into.Label, r.Label)
 	}
+}
+
+// mergeReports merges what stands for a moment, and is not in every record.
+func mergeReports(into, r *argus.Record, later bool) {
+	f, g := &into.Flow, &r.Flow
+	if r.ICMP != 0 && (later || into.ICMP == 0) {
+		into.ICMP, f.ICMP = r.ICMP, g.ICMP
+	}
+	if g.Responder != [6]byte{} && (later || f.Responder == [6]byte{}) {
+		f.Responder = g.Responder
+	}
+	if g.History != (flow.History{}) && (later || f.History == flow.History{}) {
+		f.History = g.History
+	}
+}
+
+// mergeAdded merges what sensors of other kinds count of protocols above UDP.
+func mergeAdded(a, o *argus.Added, later bool) {
+	if a.Guess == 0 {
+		a.Guess = o.Guess
+	}
+	if a.Fragment == 0 || o.Fragment == 'V' {
+		a.Fragment = o.Fragment
+	}
+	for i := range a.Lost {
+		a.Lost[i] += o.Lost[i]
+	}
+	u, v := &a.UDT, &o.UDT
+	window := u.Window
+	if later && v.Window != 0 {
+		window = v.Window
+	}
+	*u = argus.UDT{Window: window, Solo: u.Solo + v.Solo, First: u.First + v.First, Retrans: u.Retrans + v.Retrans, Nacks: u.Nacks + v.Nacks}
 }
 
 func mergeSide(into, s *flow.Side, earlier, later bool) {

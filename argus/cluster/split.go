@@ -124,11 +124,14 @@ func cut(r *argus.Record, side int, of *share, start, end int64, upto uint64) {
 	for _, counter := range [...]*uint64{&s.Packets, &s.Bytes, &s.IPBytes, &s.Payload} {
 		*counter = of.of(*counter, upto)
 	}
-	for _, counter := range [...]*uint32{&t.Payload, &t.Retrans, &t.OutOfOrder, &t.Duplicates, &t.Gap, &t.Turns, &t.Keystrokes, &s.Active.N, &s.Idle.N} {
+	for _, counter := range [...]*uint32{&t.Payload, &t.Retrans, &t.OutOfOrder, &t.Duplicates, &t.Gap, &t.Turns, &t.Keystrokes, &s.Active.N, &s.Idle.N, &r.Added.Lost[side]} {
 		*counter = uint32(of.of(uint64(*counter), upto))
 	}
 	if side == 0 {
-		r.Flow.ESP.Lost = uint32(of.of(uint64(r.Flow.ESP.Lost), upto))
+		u := &r.Added.UDT
+		for _, counter := range [...]*uint32{&r.Flow.ESP.Lost, &u.Solo, &u.First, &u.Retrans, &u.Nacks} {
+			*counter = uint32(of.of(uint64(*counter), upto))
+		}
 	}
 	if gap := int64(r.Gap[side]); gap < 0 {
 		r.Gap[side] = -int32(of.of(uint64(-gap), upto))

@@ -31,6 +31,9 @@ func turn(r *argus.Record) argus.Record {
 	a.Position[0], a.Position[1] = a.Position[1], a.Position[0]
 	a.Locality[0], a.Locality[1] = a.Locality[1], a.Locality[0]
 	a.Organisation[0], a.Organisation[1] = a.Organisation[1], a.Organisation[0]
+	a.Lost[0], a.Lost[1] = a.Lost[1], a.Lost[0]
+	a.Correlate.Packets[0], a.Correlate.Packets[1] = a.Correlate.Packets[1], a.Correlate.Packets[0]
+	a.UDT = argus.UDT{} // of the destination there is no place for it
 	return t
 }
 

@@ -9,8 +9,8 @@ import (
 
 // differences are what two records of several flows, which merge would take from one of them, say otherwise.
 type differences struct {
-	flow, tunnel, hash, locality bool
-	extension                    bool // one of them has none
+	flow, tunnel, hash, locality, guess bool
+	extension                           bool // one of them has none
 }
 
 func compare(a, b *argus.Record) differences {
@@ -18,6 +18,7 @@ func compare(a, b *argus.Record) differences {
 		flow:      a.Flow.ID != b.Flow.ID || a.Flow.ID == 0,
 		tunnel:    a.Flow.Tunnel != b.Flow.Tunnel,
 		hash:      a.Hash != b.Hash,
+		guess:     a.Added.Guess != b.Added.Guess,
 		locality:  a.Added.Locality != b.Added.Locality,
 		extension: !a.Extension() || !b.Extension(),
 	}
@@ -53,6 +54,9 @@ func widen(into, r *argus.Record, d differences) {
 	}
 	if d.locality {
 		into.Added.Locality, into.Has = [2]int8{}, into.Has&^argus.HasLocality
+	}
+	if d.guess {
+		into.Added.Guess = 0
 	}
 	widenAdded(&into.Added, &r.Added)
 }
@@ -115,6 +119,9 @@ func widenAdded(a, o *argus.Added) {
 		if a.Organisation[i] != o.Organisation[i] {
 			a.Organisation[i] = 0
 		}
+	}
+	if a.BSSID != o.BSSID || a.SSID != o.SSID {
+		a.BSSID, a.SSID = [6]byte{}, [32]byte{}
 	}
 	if a.Score != o.Score {
 		a.Score = [8]uint8{}
