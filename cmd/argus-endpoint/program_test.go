@@ -136,7 +136,7 @@ func TestCommandLine(t *testing.T) {
 		{"--nope", 2, "", "-nope"},
 		{"run --spool-size lots", 2, "", "want a number of octets"},
 		{"run --config /nonexistent.conf", 2, "", "/nonexistent.conf"},
-		{"run --monitor-id nonsense; --state " + state, 1, "", "monitor ID"},
+		{"run --monitor-id nonsense; --state " + state, 2, "", "monitor ID"},
 		{"status --state " + state, 1, "", "no agent is running on the state folder " + state},
 		{"status now", 2, "", "takes no arguments"},
 		{"doctor --state " + state, 1, "WRONG", "of these are wrong"},

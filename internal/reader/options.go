@@ -48,7 +48,7 @@ func (o *Options) Flags(fs *flag.FlagSet) {
 		w.all = &o.last
 		for name := range strings.FieldsSeq(names) {
 			fs.Var(w, name, usage)
-			usage = "the same as -" + strings.Fields(names)[0]
+			usage = "the same `files`, as ra has it"
 		}
 	}
 	list(&o.read, "r R", "read these `files`: captures or Argus records, also .gz and .bz2 (argus-collector: .xz and .zst too); those in a directory; - is the standard input")
