@@ -2,6 +2,7 @@ package argus
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"io"
 	"reflect"
@@ -80,6 +81,12 @@ func TestManagementRoundTrip(t *testing.T) {
 		start.Cause = flow.CauseStart
 		if b := e.AppendManagement(nil, &start); !IsStream(b[:12]) || IsStream(b[:11]) {
 			t.Errorf("v%d: a START record must be known as the begin of a stream by its first 12 bytes", v)
+		}
+	}
+	for cause, octets := range map[flow.Cause]string{flow.CauseStart: "e5712dcb 62058445", flow.CauseStatus: "62058445 00000000", flow.CauseStop: "62058445 00000000", 0x80: "e5712dcb 62058445"} {
+		b := (&Encoder{Version: V3, Monitor: sampleHost}).AppendManagement(nil, &Management{Cause: cause}) // as argus 3.0.8.2, and as ra prints it
+		if got := hex.EncodeToString(b[8:12]) + " " + hex.EncodeToString(b[0x78:0x7c]); got != octets || one(t, b).Monitor.String() != "98.5.132.69" {
+			t.Errorf("cause %#x: %s, sensor %v", cause, got, one(t, b).Monitor)
 		}
 	}
 	if IsStream([]byte("\xd4\xc3\xb2\xa1 a pcap file")) {

@@ -93,6 +93,9 @@ func (e *Encoder) appendTransport(b []byte, inf string) []byte {
 func (e *Encoder) appendIdentity(b []byte, id ID, inf [4]byte, sequence uint32, numbered bool) []byte {
 	if e.Version == V3 {
 		id, inf = id.inV3(), [4]byte{}
+		if id.Kind == 0 { // ra ends a v3 stream at a number without an id
+			id.Kind = idIPv4
+		}
 	}
 	start, n := len(b), id.len()
 	b = append(b, dsrTransport, 0, id.Kind, 0)

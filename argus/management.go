@@ -42,7 +42,7 @@ func (e *Encoder) AppendManagement(b []byte, m *Management) []byte {
 
 func (e *Encoder) appendManagement(b []byte, m *Management, id ID) []byte {
 	b = append(b, typeManagement|e.version(), byte(m.Cause)&0xf0|m.Option&0x0f, 0, marLen/4)
-	b = e.appendMarks(b, &id)
+	b = e.appendMarks(b, &id, m.Cause)
 	for _, v := range [...]uint32{m.LocalNet, m.NetMask, m.Sequence} {
 		b = be.AppendUint32(b, v)
 	}
@@ -54,24 +54,37 @@ func (e *Encoder) appendManagement(b []byte, m *Management, id ID) []byte {
 		b = be.AppendUint32(b, v)
 	}
 	b = be.AppendUint16(be.AppendUint16(b, m.SrcData), m.DstData)
-	return append(e.appendMonitor(b, &id), 0xff, 0xff, 0xff, 0xff)
+	return append(e.appendMonitor(b, &id, m.Cause), 0xff, 0xff, 0xff, 0xff)
 }
 
+// idAtCookie tells whether a v3 record of that cause has the id where a stream's first one has the cookie, and none at its end: so
+// writes argus 3.0.8.2, and ra prints what stands there.
+func idAtCookie(cause flow.Cause) bool { return cause == flow.CauseStatus || cause == flow.CauseStop }
+
 // appendMarks writes the status word, which tells the kind of the id, and the cookie.
-func (e *Encoder) appendMarks(b []byte, id *ID) []byte {
+func (e *Encoder) appendMarks(b []byte, id *ID, cause flow.Cause) []byte {
 	if e.Version == V3 {
-		return be.AppendUint32(be.AppendUint32(b, marStatus(id.inV3().Kind)), cookieV3)
+		short := id.inV3()
+		b = be.AppendUint32(b, marStatus(short.Kind))
+		if idAtCookie(cause) {
+			return append(b, short.Bytes[:4]...)
+		}
+		return be.AppendUint32(b, cookieV3)
 	}
 	return be.AppendUint32(be.AppendUint32(b, marStatus(id.Kind)), cookieV5)
 }
 
-// appendMonitor writes the 16 octets of the id; in v3 it stands in the last four.
-func (e *Encoder) appendMonitor(b []byte, id *ID) []byte {
+// appendMonitor writes the 16 octets of the id; in v3 it stands in the last four, if not at the cookie.
+func (e *Encoder) appendMonitor(b []byte, id *ID, cause flow.Cause) []byte {
 	if e.Version != V3 {
 		return append(b, id.Bytes[:]...)
 	}
-	short := id.inV3()
-	return append(append(b, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), short.Bytes[:4]...)
+	var octets [16]byte
+	if !idAtCookie(cause) {
+		short := id.inV3()
+		copy(octets[12:], short.Bytes[:4])
+	}
+	return append(b, octets[:]...)
 }
 
 // transcodeManagement appends the management record of r's octets in the version of e.
@@ -82,9 +95,9 @@ func (e *Encoder) transcodeManagement(b []byte, r *Record) []byte {
 	if len(r.Raw) < marLen {
 		return b
 	}
-	e.appendMarks(b[:start+4], &r.Monitor)
+	e.appendMarks(b[:start+4], &r.Monitor, r.Cause)
 	b[start+0x28], b[start+0x29] = e.version(), 0
-	e.appendMonitor(b[:start+0x6c], &r.Monitor)
+	e.appendMonitor(b[:start+0x6c], &r.Monitor, r.Cause)
 	return b
 }
 
@@ -110,7 +123,11 @@ func (r *Record) management(b []byte) {
 	r.Has |= HasSequence
 	r.Monitor.set(marKind(u32(0x04)), b[0x6c:0x7c])
 	if r.Version == V3 {
-		r.Monitor.set(marKind(u32(0x04)), b[0x78:0x7c])
+		at := 0x78
+		if idAtCookie(r.Cause) && u32(0x08) != cookieV3 { // ours had it at the end in all once
+			at = 0x08
+		}
+		r.Monitor.set(marKind(u32(0x04)), b[at:at+4])
 	}
 }
 

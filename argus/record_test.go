@@ -30,6 +30,9 @@ func inMicroseconds(m *Record) {
 // inV3 takes from a record what a v3 stream has no room for.
 func inV3(m *Record) {
 	m.Monitor, m.Interface = m.Monitor.inV3(), [4]byte{}
+	if m.Kind != KindManagement && m.Monitor.Kind == 0 && m.Has&HasSequence != 0 {
+		m.Monitor.Kind = idIPv4
+	}
 	m.Has &^= HasConverted
 	m.Flow.TCP.Side[0].MSS, m.Flow.TCP.Side[1].MSS = 0, 0
 }

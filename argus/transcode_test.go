@@ -50,7 +50,7 @@ func TestTranscodeDSRs(t *testing.T) {
 		"what is not known":                   {V5, "7d010203 00000001 00000002", "7d010203 00000001 00000002"},
 		"a UUID, an interface, no number":     {V5, "01013206 0123456789abcdef0123456789abcdef 65746830", "01010102 62058445"},
 		"a number of the sensor to v5":        {V3, "01032003 00001267 00000007", "01032003 00001267 00000007"},
-		"a sequence number without an id":     {V5, "01023202 00000007", "01020002 00000007"},
+		"a sequence number without an id":     {V5, "01023202 00000007", "01030103 00000000 00000007"},
 		"a damaged DSR is left, others stand": {V5, "03091803 00000001 000f423f 66000009", "03091803 00000001 000f423f"},
 	} {
 		to := V3
