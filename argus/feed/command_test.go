@@ -53,7 +53,7 @@ func TestCommands(t *testing.T) {
 		{"filter", []string{"FILTER: man or (port 2)", "START: "}, "OK", second},
 		{"glued", []string{"FILTER: man or (port 2)START: "}, "OK", second},
 		{"no brackets", []string{"FILTER: port 2", "START: "}, "OK", second},
-		{"octet by octet", strings.Split("FILTER: man or (port 2)", ""), "OK", nil},
+		{"octet by octet", append(strings.Split("FILTER: man or (port 2)", ""), "START: "), "OK", second},
 		{"split", []string{"FIL", "TER: man or (", "port 2)", "STAR", "T: user='x'"}, "OK", second},
 		{"line ends", []string{"FILTER: port 2\n", "START: \n"}, "OK", second},
 		{"NUL ends", []string{"FILTER: port 2\x00START: \x00"}, "OK", second},

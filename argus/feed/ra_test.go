@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gofrs/uuid/v5"
+
 	"github.com/argus-endpoint/argus-endpoint/argus"
 )
 
@@ -57,12 +59,17 @@ func ra(t *testing.T, addr string, arguments ...string) (finish func() (stdout, 
 	return start(t, "ra", append([]string{"-n", "-u", "-p", "6", "-c", ",", "-L", "-1", "-S", addr, "-s", "srcid,stime,proto,saddr,sport,dir,daddr,dport,spkts,dpkts,sbytes,dbytes,sappbytes,state"}, arguments...)...)
 }
 
+// srcid is how ra prints a host in version 3.
+func srcid(host uuid.UUID) string {
+	id := argus.MonitorV3(host)
+	return net.IPv4(byte(id>>24), byte(id>>16), byte(id>>8), byte(id)).String()
+}
+
 // lines are what ra prints of flows from the port first on.
 func lines(first, n int) string {
-	id := argus.MonitorV3(hostID)
 	var b strings.Builder
 	for port := first; port < first+n; port++ {
-		fmt.Fprintf(&b, "%v,1700000000.000000,udp,10.0.0.1,%d,   ->,10.0.0.53,53,1,0,70,0,28,REQ\n", net.IPv4(byte(id>>24), byte(id>>16), byte(id>>8), byte(id)), port)
+		fmt.Fprintf(&b, "%s,1700000000.000000,udp,10.0.0.1,%d,   ->,10.0.0.53,53,1,0,70,0,28,REQ\n", srcid(hostID), port)
 	}
 	return strings.TrimSpace(b.String())
 }
@@ -71,7 +78,15 @@ func lines(first, n int) string {
 func check(t *testing.T, who, want string, finish func() (string, string, error)) {
 	t.Helper()
 	got, said, err := finish()
-	got = strings.Join(slices.DeleteFunc(strings.Split(got, "\n"), func(l string) bool { return strings.Contains(l, ",man,") }), "\n")
+	got = strings.Join(slices.DeleteFunc(strings.Split(got, "\n"), func(l string) bool {
+		if !strings.Contains(l, ",man,") {
+			return false
+		}
+		if id := srcid(serverID); !strings.HasPrefix(l, id) && !strings.HasPrefix(l, "192.0.2.9,") { // or radium's
+			t.Errorf("%s calls the server, which is %s: %s", who, id, l)
+		}
+		return true
+	}), "\n")
 	if got != want || err != nil {
 		t.Errorf("%s prints\n%s\nwant\n%s\n%v %s", who, got, want, err, said)
 	}
