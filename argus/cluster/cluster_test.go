@@ -229,6 +229,38 @@ func TestMergeAdded(t *testing.T) {
 	}
 }
 
+// TestMergeSilent: what only the earlier record tells stays told, whichever comes first.
+func TestMergeSilent(t *testing.T) {
+	for _, swap := range []bool{false, true} {
+		early, late := plain(0, "10.0.0.1", "10.0.0.2", 0, 0, 0), plain(0, "10.0.0.1", "10.0.0.2", 0, 0, 9)
+		early.Flow.Family, late.Flow.Family = flow.FamilyARP, flow.FamilyARP
+		early.Flow.Type, late.Flow.Type = 1, 2 // the operation is not part of the identity
+		early.Flow.TCP.SynAck, early.ICMP, early.Flow.ICMP.Code = 5, 'U', 3
+		early.Added.Fragment, late.Added.Fragment = 'V', 'f'
+		if swap {
+			early.Added.Fragment, late.Added.Fragment = 'f', 'V'
+		}
+		for name, order := range map[string][2]*argus.Record{"in order": {early, late}, "out of order": {late, early}} {
+			c := New(2, Key{})
+			c.Add(order[0])
+			c.Add(order[1])
+			if c.Len() != 1 {
+				t.Fatalf("%s: %d flows", name, c.Len())
+			}
+			for r := range c.All() {
+				if r.Flow.TCP.SynAck != 5 || r.ICMP != 'U' || r.Flow.ICMP.Code != 3 || r.Added.Fragment != 'V' {
+					t.Errorf("%s: %+v %c %c", name, r.Flow.TCP, r.ICMP, r.Added.Fragment)
+				}
+			}
+		}
+	}
+	udt := plain(17, "10.0.0.1", "10.0.0.2", 1, 2, 0)
+	udt.Added.UDT.Solo = 1
+	if turned := turn(udt); turned.Added.UDT != (argus.UDT{}) {
+		t.Errorf("of the destination it says %+v", turned.Added.UDT)
+	}
+}
+
 // TestMergeGap: what was missing in one record and came in the next is missing no more.
 func TestMergeGap(t *testing.T) {
 	var e argus.Encoder
