@@ -136,6 +136,8 @@ func TestSource(t *testing.T) {
 		{fmt.Sprintf("srcid 0x%x", argus.MonitorV3(u)), host, true},
 		{"srcid 192.0.2.77", old, true},
 		{"srcid 192.0.2.77/eth0", old, true},
+		{"srcid " + old.Host().String(), old, true}, // as argus-collector hosts names it
+		{"srcid " + old.Host().String(), number, false},
 		{"srcid 3221226061", old, true},
 		{"srcid 4711", number, true},
 		{"srcid 0.0.18.103", number, true},
