@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"strings"
@@ -196,7 +197,7 @@ func TestTop(t *testing.T) {
 		}
 		return values
 	}
-	last := 1 << 60
+	last := math.MaxInt
 	for _, v := range column(l, 6) {
 		var n int
 		if _, err := fmt.Sscan(v, &n); err != nil || n > last {
