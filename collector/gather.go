@@ -27,28 +27,6 @@ const (
 // errSensors tells that a stream has records of more sensors than can be.
 var errSensors = errors.New("records of more than 16384 sensors in one stream: more are left out")
 
-// identity tells whose the records of a stream are. Argus 3 names itself in the START record and in flows, and not in its later status
-// records (seen of 3.0.8.2).
-type identity struct {
-	sensor argus.ID // of the last START record that says it
-	other  argus.ID // of flows that do not say it
-}
-
-func (i *identity) of(r *argus.Record) uuid.UUID {
-	id := r.Monitor
-	switch {
-	case r.Kind != argus.KindManagement:
-		if id.Kind == 0 {
-			id = i.other
-		}
-	case id.Bytes == [16]byte{}:
-		id = i.sensor
-	case r.Cause == flow.CauseStart:
-		i.sensor = id
-	}
-	return id.Host()
-}
-
 // gatherer makes batches of the records of a stream, each sensor's in order and with numbers of its own in an epoch of the stream.
 type gatherer struct {
 	origin string

@@ -94,7 +94,6 @@ type importing struct {
 	ctx    context.Context
 	in     *archive.File
 	gather *gatherer
-	whose  identity
 }
 
 func (f *importing) run(name string) error {

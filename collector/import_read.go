@@ -33,7 +33,6 @@ func (f *importing) records(from io.Reader) error {
 }
 
 func (f *importing) argus(in io.Reader) error {
-	f.whose.other = f.Sensor
 	for records := argus.NewReader(in); ; {
 		r, err := records.Next()
 		if err == io.EOF {
@@ -55,7 +54,11 @@ func (f *importing) take(r *argus.Record) error {
 		f.Other++
 		return nil
 	}
-	return f.add(f.whose.of(r), r.Raw)
+	id := r.Monitor
+	if id.Kind == 0 {
+		id = f.Sensor
+	}
+	return f.add(id.Host(), r.Raw)
 }
 
 func (f *importing) add(sensor uuid.UUID, record []byte) error {

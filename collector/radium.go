@@ -47,9 +47,8 @@ func Radium(ctx context.Context, g *Ingest, sources []feed.Source, log *zap.Logg
 type relay struct {
 	log *zap.Logger
 
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex // guards gather
 	gather *gatherer
-	whose  identity
 }
 
 // run follows the source until ctx ends or the collector refuses.
@@ -101,7 +100,7 @@ func (r *relay) take(ctx context.Context, rec *argus.Record) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_, err := r.gather.add(ctx, r.whose.of(rec), rec.Raw)
+	_, err := r.gather.add(ctx, rec.Monitor.Host(), rec.Raw)
 	if errors.Is(err, errSensors) {
 		r.log.Warn("a source has too many sensors", zap.String("code", "sensors"), zap.Error(err))
 		return nil

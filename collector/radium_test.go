@@ -73,11 +73,7 @@ func (s *sensor) serve(c net.Conn) {
 }
 
 func (s *sensor) status(cause flow.Cause) []byte {
-	b := s.enc.AppendManagement(nil, &argus.Management{Cause: cause, Start: s.began.UnixNano(), Now: time.Now().UnixNano(), Interval: 60})
-	if s.enc.Version == argus.V3 && cause != flow.CauseStart { // as Debian's argus does
-		clear(b[0x78:0x7c])
-	}
-	return b
+	return s.enc.AppendManagement(nil, &argus.Management{Cause: cause, Start: s.began.UnixNano(), Now: time.Now().UnixNano(), Interval: 60})
 }
 
 // flows returns the next n flows, whose packets count 1, 2, 3 ...

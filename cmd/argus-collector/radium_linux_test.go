@@ -30,7 +30,7 @@ func TestRadiumOfDebiansArgus(t *testing.T) {
 	const sensor, fields = "127.0.0.1:5610", "stime,ltime,dur,flgs,srcid,proto,saddr,sport,dir,daddr,dport,spkts,dpkts,sbytes,dbytes,sappbytes,dappbytes,sttl,dttl,smeansz,sintpkt,sjit,state"
 	dir := t.TempDir()
 	state, file := filepath.Join(dir, "state"), filepath.Join(dir, "ra.arg")
-	argus := exec.Command("argus", "-X", "-i", "lo", "-P", "5610", "-B", "127.0.0.1", "-e", "192.0.2.9", "-M", "5", "-S", "1", "-J", "-R", "-Z", "-A", "-m", "-", "udp")
+	argus := exec.Command("argus", "-X", "-i", "lo", "-P", "5610", "-B", "127.0.0.1", "-e", "192.0.2.9", "-M", "1", "-S", "1", "-J", "-R", "-Z", "-A", "-m", "-", "udp")
 	clients := watch(t, argus, "connect from")
 	run := exec.Command(os.Args[0], "run", "--state", state, "--listen", "127.0.0.1:0", "--commit-interval", "1s")
 	run.Env = append(os.Environ(), "ARGUS_COLLECTOR_TEST_MAIN=1")
