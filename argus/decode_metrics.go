@@ -8,19 +8,30 @@ import (
 	"github.com/argus-endpoint/argus-endpoint/flow"
 )
 
-// decodeJitter reads all forms of section 2.10: sections of 5, 6 (with the distribution) and 7 words.
+// Octets of a section of the jitter DSR: with its distribution, and as the writers of the 3.0 line copy that, with 16 octets
+// behind it that mean nothing.
+const (
+	jitterSection = 24
+	jitterCopied  = 40
+)
+
+// decodeJitter reads all forms of section 2.10: sections of 5, 6 (with the distribution) and 7 words, and of 10.
 func decodeJitter(side *[2]flow.Side, qualifier uint8, d []byte) bool {
 	n := bits.OnesCount8(qualifier & 15)
 	if n == 0 || len(d) < 20*n {
 		return false
 	}
-	size := min(len(d)/n/4*4, 28)
+	stride := min(len(d)/n/4*4, 28)
+	size := stride
+	if len(d) >= jitterCopied*n {
+		stride, size = jitterCopied, jitterSection
+	}
 	for i, v := range intervals(side) {
 		if qualifier>>i&1 == 0 {
 			continue
 		}
 		decodeIntervals(v, d[:size])
-		d = d[size:]
+		d = d[stride:]
 	}
 	return true
 }
@@ -37,7 +48,7 @@ func decodeIntervals(v *flow.Intervals, d []byte) {
 			*f = 0
 		}
 	}
-	if len(d) == 24 {
+	if len(d) == jitterSection {
 		v.Bins = flow.Histogram(binary.LittleEndian.Uint32(d[20:]))
 	}
 }

@@ -110,13 +110,18 @@ func appendMicroseconds(b, d []byte) []byte {
 // transcodeJitter appends the sections of a jitter DSR in the form that all readers take (section 2.10).
 func transcodeJitter(b, d []byte) []byte {
 	n := bits.OnesCount8(d[2] & 15)
-	if n == 0 || len(d) != 4+20*n && len(d) != 4+28*n {
+	if n == 0 || len(d) != 4+20*n && len(d) != 4+28*n && len(d) != 4+jitterCopied*n {
 		return append(b, d...)
 	}
 	size := (len(d) - 4) / n
 	b = append(b, dsrJitter, 1, d[2], byte(1+6*n))
 	for d = d[4:]; len(d) > 0; d = d[size:] {
-		b = append(append(b, d[:20]...), 0, 0, 0, 0)
+		b = append(b, d[:20]...)
+		if size == jitterCopied {
+			b = append(b, d[20:jitterSection]...)
+		} else {
+			b = append(b, 0, 0, 0, 0)
+		}
 	}
 	return b
 }

@@ -33,19 +33,21 @@ func TestTranscodeDSRs(t *testing.T) {
 	}{
 		"nanoseconds to v3": {V5, "037a1909 00000001 075bcd15 00000002 3b9ac9ff 00000003 000003e7 00000004 000003e8",
 			"037a1809 00000001 0001e240 00000002 000f423f 00000003 00000000 00000004 00000001"},
-		"relative nanoseconds to v3":          {V5, "031a1b04 00000001 075bcd15 fffffc18", "031a1a04 00000001 0001e240 ffffffff"},
-		"relative ones, three times":          {V5, "033a1b05 00000001 075bcd15 000007d0 00000bb8", "033a1a05 00000001 0001e240 00000002 00000003"},
-		"the old relative form":               {V5, "03031b04 00000001 075bcd15 000007d0", "03031a04 00000001 0001e240 00000002"},
-		"microseconds to v3":                  {V5, "03091803 00000001 000f423f", "03091803 00000001 000f423f"},
-		"nanoseconds to v5":                   {V3, "03091903 00000001 075bcd15", "03091903 00000001 075bcd15"},
-		"a first packet to v3":                {V5, "30030206 00000001 00000002 00000003 00040205 05b40000", "30030005 00000001 00000002 00000003 00040205"},
-		"a first packet to v5":                {V3, "30030005 00000001 00000002 00000003 00040205", "30030206 00000001 00000002 00000003 00040205 00000000"},
-		"performance to v3":                   {V5, "30050220" + strings.Repeat("22", 20) + block + "05b40000" + block + "05a00000", "3005001e" + strings.Repeat("22", 20) + block + block},
-		"performance to v5":                   {V3, "3005001e" + strings.Repeat("22", 20) + block + block, "30050220" + strings.Repeat("22", 20) + block + "00000000" + block + "00000000"},
-		"performance of another length":       {V5, "30050221" + strings.Repeat("22", 128), "30050221" + strings.Repeat("22", 128)},
-		"TCP status to v3":                    {V5, "30040203 00000001 02120000", "30040203 00000001 02120000"},
-		"jitter of 7 words to v3":             {V5, "46000108" + strings.Repeat("33", 20) + "4444444455555555", "46010107" + strings.Repeat("33", 20) + "00000000"},
-		"jitter of 5 words to v5":             {V3, "4600050b" + strings.Repeat("33", 20) + strings.Repeat("44", 20), "4601050d" + strings.Repeat("33", 20) + "00000000" + strings.Repeat("44", 20) + "00000000"},
+		"relative nanoseconds to v3":    {V5, "031a1b04 00000001 075bcd15 fffffc18", "031a1a04 00000001 0001e240 ffffffff"},
+		"relative ones, three times":    {V5, "033a1b05 00000001 075bcd15 000007d0 00000bb8", "033a1a05 00000001 0001e240 00000002 00000003"},
+		"the old relative form":         {V5, "03031b04 00000001 075bcd15 000007d0", "03031a04 00000001 0001e240 00000002"},
+		"microseconds to v3":            {V5, "03091803 00000001 000f423f", "03091803 00000001 000f423f"},
+		"nanoseconds to v5":             {V3, "03091903 00000001 075bcd15", "03091903 00000001 075bcd15"},
+		"a first packet to v3":          {V5, "30030206 00000001 00000002 00000003 00040205 05b40000", "30030005 00000001 00000002 00000003 00040205"},
+		"a first packet to v5":          {V3, "30030005 00000001 00000002 00000003 00040205", "30030206 00000001 00000002 00000003 00040205 00000000"},
+		"performance to v3":             {V5, "30050220" + strings.Repeat("22", 20) + block + "05b40000" + block + "05a00000", "3005001e" + strings.Repeat("22", 20) + block + block},
+		"performance to v5":             {V3, "3005001e" + strings.Repeat("22", 20) + block + block, "30050220" + strings.Repeat("22", 20) + block + "00000000" + block + "00000000"},
+		"performance of another length": {V5, "30050221" + strings.Repeat("22", 128), "30050221" + strings.Repeat("22", 128)},
+		"TCP status to v3":              {V5, "30040203 00000001 02120000", "30040203 00000001 02120000"},
+		"jitter of 7 words to v3":       {V5, "46000108" + strings.Repeat("33", 20) + "4444444455555555", "46010107" + strings.Repeat("33", 20) + "00000000"},
+		"jitter of 5 words to v5":       {V3, "4600050b" + strings.Repeat("33", 20) + strings.Repeat("44", 20), "4601050d" + strings.Repeat("33", 20) + "00000000" + strings.Repeat("44", 20) + "00000000"},
+		"jitter of 10 words to v5": {V3, "46010a15" + strings.Repeat("33", 24) + strings.Repeat("ee", 16) + strings.Repeat("44", 24) + strings.Repeat("ee", 16),
+			"46010a0d" + strings.Repeat("33", 24) + strings.Repeat("44", 24)},
 		"jitter with its distribution":        {V5, "46010107" + strings.Repeat("33", 24), "46010107" + strings.Repeat("33", 24)},
 		"what is not known":                   {V5, "7d010203 00000001 00000002", "7d010203 00000001 00000002"},
 		"a UUID, an interface, no number":     {V5, "01013206 0123456789abcdef0123456789abcdef 65746830", "01010102 62058445"},
@@ -103,6 +105,18 @@ func TestTurnedARP(t *testing.T) {
 		if got != want || f.Side[0].Encaps != flow.EncapsEthernet || f.Side[1].Encaps != 0 || turned != (r.Has&HasDst != 0) || turned == (r.Has&HasSrc != 0) || turned != (f.Side[1].TTL == 64) {
 			t.Errorf("%s:\n got %s, %+v\nwant %s", key, got, f.Side, want)
 		}
+	}
+}
+
+// TestCopiedJitter: what radium, rasort and ra -w of 3.0.8.2 make of two sections of 6 words is read as these.
+func TestCopiedJitter(t *testing.T) {
+	section := func(n, mean string) string { return n + "3f800000" + mean + "00000000" + "42c80000" + "78563412" }
+	first, second, junk := section("00000005", "40000000"), section("00000007", "40400000"), strings.Repeat("ee", 16)
+	written := one(t, wireRecord(t, V3, "46010a0d"+first+second))
+	copied := one(t, wireRecord(t, V3, "46010a15"+first+junk+second+junk))
+	s, d := &copied.Flow.Side[0], &copied.Flow.Side[1]
+	if s.Idle != written.Flow.Side[0].Idle || d.Idle != written.Flow.Side[1].Idle || s.Idle.N != 5 || d.Idle.N != 7 || d.Idle.Mean != 3 || d.Idle.Bins != 0x12345678 {
+		t.Errorf("%+v, %+v", s.Idle, d.Idle)
 	}
 }
 
