@@ -17,6 +17,7 @@ import (
 )
 
 func init() {
+	Decompress("bzip2", formats.BZip2)
 	Decompress("xz", formats.XZ)
 	Decompress("zstd", formats.Zstd)
 }

@@ -2,7 +2,6 @@ package archive
 
 import (
 	"bytes"
-	"compress/bzip2"
 	"compress/gzip"
 	"fmt"
 	"io"
@@ -16,13 +15,13 @@ type codec struct {
 
 var codecs = []codec{
 	{"gzip", "\x1f\x8b", func(in io.Reader) (io.Reader, error) { return gzip.NewReader(in) }},
-	{"bzip2", "BZh", func(in io.Reader) (io.Reader, error) { return bzip2.NewReader(in), nil }},
+	{"bzip2", "BZh", nil},
 	{"xz", "\xfd7zXZ\x00", nil},
 	{"zstd", "\x28\xb5\x2f\xfd", nil},
 	{"compress", "\x1f\x9d", nil},
 }
 
-// Decompress makes Open read what "xz" or "zstd" made. To be called before the first Open: package codec has both.
+// Decompress makes Open read what "bzip2", "xz" or "zstd" made. To be called before the first Open: package codec has them.
 func Decompress(name string, open func(io.Reader) (io.Reader, error)) {
 	for i := range codecs {
 		if codecs[i].name == name {
@@ -44,7 +43,7 @@ func codecOf(head []byte) *codec {
 // reader decompresses in.
 func (c *codec) reader(in io.Reader) (io.Reader, error) {
 	if c.open == nil {
-		return nil, fmt.Errorf("this program does not read what %s has compressed: give it decompressed, through a pipe and -r -; argus-collector flows reads xz and zstd", c.name)
+		return nil, fmt.Errorf("this program does not read what %s has compressed: give it decompressed, through a pipe and -r -; argus-collector flows reads bzip2, xz and zstd", c.name)
 	}
 	out, err := c.open(in)
 	if err != nil {

@@ -22,7 +22,7 @@ type File struct {
 	size  int64
 }
 
-// Open opens a file, or with the name "-" the standard input. What gzip or bzip2 made, and xz and zstd where Decompress says
+// Open opens a file, or with the name "-" the standard input. What gzip made, and bzip2, xz and zstd where Decompress says
 // so, is told by how it begins and decompressed, all its members or streams; anything else is given as it is. A decompressor
 // holds at most 128 MiB: files that would need more, as no program makes them by default, end with an error.
 func Open(name string) (*File, error) {

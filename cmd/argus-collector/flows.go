@@ -35,6 +35,7 @@ Examples:
   argus-collector flows --since 1d -w day.arg.gz --argus-version 3   for the Argus tools`
 
 func init() {
+	archive.Decompress("bzip2", codec.BZip2)
 	archive.Decompress("xz", codec.XZ)
 	archive.Decompress("zstd", codec.Zstd)
 }

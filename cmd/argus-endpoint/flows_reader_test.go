@@ -58,23 +58,19 @@ func TestFilesInARow(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "a.arg"), b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []string{"gzip", "bzip2"} {
-		cmd := exec.Command(tool(t, c), "-k", "a.arg")
-		cmd.Dir = dir
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%s: %v, %s", c, err, out)
-		}
+	if out, err := exec.Command(tool(t, "gzip"), "-k", filepath.Join(dir, "a.arg")).CombinedOutput(); err != nil {
+		t.Fatalf("gzip: %v, %s", err, out)
 	}
 	single := body(t, "-r", one, "tcp")
 	if len(single) < 2 {
 		t.Fatal("the sample has no TCP")
 	}
-	want := slices.Concat(single, single, single)
+	want := slices.Concat(single, single)
 	if got := body(t, "-r", dir, "tcp"); !slices.Equal(got, want) {
 		t.Errorf("folder: %d lines, want %d", len(got), len(want))
 	}
-	if got := body(t, "-r", filepath.Join(dir, "a.arg"), filepath.Join(dir, "a.arg.gz"), filepath.Join(dir, "a.arg.bz2"), "-", "tcp"); !slices.Equal(got, want) {
-		t.Errorf("three files: %d lines, want %d", len(got), len(want))
+	if got := body(t, "-r", filepath.Join(dir, "a.arg"), filepath.Join(dir, "a.arg.gz"), "-", "tcp"); !slices.Equal(got, want) {
+		t.Errorf("two files: %d lines, want %d", len(got), len(want))
 	}
 	zipped, err := os.ReadFile(filepath.Join(dir, "a.arg.gz"))
 	if err != nil {

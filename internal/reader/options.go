@@ -51,7 +51,7 @@ func (o *Options) Flags(fs *flag.FlagSet) {
 			usage = "the same `files`, as ra has it"
 		}
 	}
-	list(&o.read, "r R", "read these `files`: captures or Argus records, also .gz and .bz2 (argus-collector: .xz and .zst too); those in a directory; - is the standard input")
+	list(&o.read, "r R", "read these `files`: captures or Argus records, also .gz (argus-collector: .bz2, .xz and .zst too); those in a directory; - is the standard input")
 	list(&o.servers, "S", "read from this Argus `server`: host[:port], argus-udp://:port or a socket's path; again when the connection is lost")
 	list(&o.fieldList, "s", "print these `fields`, in the words of ra: name[:width],... ; +name adds one, -name takes one away, all")
 	list(&o.keys, "m", "add up the records that have these `keys` in common, in the words of racluster: saddr/24,daddr,proto,dport")

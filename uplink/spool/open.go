@@ -257,7 +257,7 @@ func (s *Spool) keepFew() error {
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(files, func(a, b fs.FileInfo) int { return strings.Compare(a.Name(), b.Name()) })
+	sort.Slice(files, func(i, j int) bool { return files[i].Name() < files[j].Name() })
 	with := func(suffix string) (found []fs.FileInfo) {
 		for _, f := range files {
 			if strings.HasSuffix(f.Name(), suffix) {
