@@ -134,7 +134,11 @@ func (r *Record) net(sub, qualifier uint8, d []byte, w *raw) bool {
 		if qualifier&netOverlap != 0 {
 			r.Added.Fragment = 'V'
 		}
-	case 0, netICMP: // nothing, the ICMP header once more
+	case netICMP: // the key once more, and from some sensors what the message quotes
+		if len(d) < 24 || [12]byte(d[12:]) != [12]byte{} {
+			r.Skipped++
+		}
+	case 0: // nothing
 		r.Skipped++
 	default:
 		return false

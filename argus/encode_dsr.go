@@ -14,7 +14,7 @@ const (
 		flow.TCPDstECNMarked | flow.TCPDstOutOfOrder
 )
 
-// appendNet writes the one network DSR that a record has: of TCP, ESP or a resolved address (section 2.6).
+// appendNet writes the one network DSR that a record has: of TCP, ICMP, ESP or a resolved address (section 2.6).
 func (e *Encoder) appendNet(b []byte, r *flow.Record, has Has) []byte {
 	switch {
 	case r.IsTCP() && has&HasExtension == 0:
@@ -24,12 +24,23 @@ func (e *Encoder) appendNet(b []byte, r *flow.Record, has Has) []byte {
 	case r.Family == flow.FamilyARP && r.Responder != [6]byte{}:
 		b = append(b, dsrNet, netARP, 0, 3)
 		return append(append(b, r.Responder[:]...), 0, 0)
+	case r.Family == flow.FamilyIPv4 && r.Proto == flow.ProtoICMP:
+		return appendMessage(b, &r.Key)
 	case isIP(&r.Key) && r.Proto == flow.ProtoESP:
 		b = append(b, dsrNet, netESP, 0, 5, 0, 0, 0, 0)
 		b = be.AppendUint16(be.AppendUint16(b, r.SrcPort), r.DstPort) // the SPI
 		return be.AppendUint32(be.AppendUint32(b, r.ESP.Last), r.ESP.Lost)
 	}
 	return b
+}
+
+// appendMessage writes what the key says of an ICMP message once more: by this DSR ra selects echo, unreach and timexed. Of ICMPv6,
+// for which it has no room, no reader looks at it. The packet that an error quotes and a redirect's gateway are not known here.
+func appendMessage(b []byte, k *flow.Key) []byte {
+	b = append(b, dsrNet, netICMP, 0, 7)
+	b = be.AppendUint16(be.AppendUint16(b, k.Type), k.DstPort)
+	b = append(append(b, k.Src[:4]...), k.Dst[:4]...)
+	return append(b, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 }
 
 // onlySYN tells whether r has seen a first SYN, a single one, and no more: half of what a scan leaves behind.

@@ -26,7 +26,9 @@ const (
 	noRatio     = "without payload, or with as much each way, the ratio is below 0 and not 0"
 	sideways    = "the pointer to the statistics is taken for the statistics"
 	otherBits   = "the status bits are not those of ESP"
-	outerICMP   = "an ICMP flow counts only if its record has the ICMP header once more; redirect looks in the wrong place; never ICMPv6"
+	notICMPv6   = "messages of ICMPv6 are never looked at"
+	byQualifier = notICMPv6 + "; a flow of which a parameter problem speaks is taken for one of an unreachable end"
+	noRedirect  = "of redirects it looks in the wrong place"
 	causeBits   = "the causes are compared bit by bit: STOP has that of START and that of STATUS"
 	onePacket   = "a record of one packet has no duration, whatever times it has"
 	integerMean = "the mean is compared as if it were no floating point number"
@@ -186,13 +188,11 @@ var raMistakes = map[string]mistake{
 	"vpri gt 1":   {why: "it compares other bits, and for equality", right: sideIs("sd", "vlan", tag(func(tci int64) bool { return tci>>13 > 1 }))},
 	"mid gt 500":  {why: staleHeader, right: sideIs("sd", "mpls", above(500))},
 	"vpri 5":      {why: "it compares other bits", right: sideIs("sd", "vlan", tag(func(tci int64) bool { return tci>>13 == 5 }))},
-	"echo":        {why: outerICMP, right: isEcho},
-	"unreach":     {why: outerICMP, right: mapped("U", "UR")},
-	"timexed":     {why: outerICMP, right: mapped("T", "TX")},
-	"redirect":    {why: outerICMP, right: mapped("R", "RED")},
+	"echo":        {why: notICMPv6, right: isEcho, only: proto("58")},
+	"unreach":     {why: byQualifier, right: mapped("U", "UR"), only: func(ra row) bool { return proto("58")(ra) || mapped("I")(ra) }},
+	"timexed":     {why: notICMPv6, right: mapped("T", "TX"), only: proto("58")},
+	"redirect":    {why: noRedirect, right: mapped("R", "RED")},
 	"start":       {why: causeBits, right: func(ra row) bool { return ra["cause"] == "Start" }},
 	"status":      {why: causeBits, right: func(ra row) bool { return ra["cause"] == "Status" }},
 	"normal":      {why: turnedState, only: func(ra row) bool { return ra["state"] == "CLO" }},
-
-	"icmp and not echo": {why: outerICMP, right: allOf(proto("1"), unless(isEcho))},
 }
