@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,9 +28,10 @@ type client struct {
 	conn       net.Conn
 	expression string                   // without what ra puts around it
 	match      func(*argus.Record) bool // nil: all
+	wrapped    bool                     // match lets management records pass
 	at         atomic.Uint64            // the octets of the log that it has had
 	dropped    atomic.Bool              // for being slow
-	bye        atomic.Int64             // when the server's end is over, ns since 1970; 0: it goes on
+	bye        atomic.Int64             // when it is to be gone, for the server ends or it is slow, ns since 1970; 0: it goes on
 	put        func(records []byte) error
 
 	mu   sync.Mutex // guards the writing side and what follows
@@ -52,15 +54,12 @@ func (s *Server) refuse(conn net.Conn) {
 
 // serve does all for a connection, and closes it.
 func (s *Server) serve(ctx context.Context, conn net.Conn) {
-	defer conn.Close()
 	s.served.Add(1)
 	c := &client{server: s, conn: conn, last: time.Now()}
+	defer c.hangUp()
 	c.put = c.writeAll
 	c.deadline(greetTimeout)
-	stop := context.AfterFunc(ctx, func() {
-		c.bye.Store(time.Now().Add(byeTimeout).UnixNano())
-		_ = conn.SetDeadline(time.Unix(0, c.bye.Load()))
-	})
+	stop := context.AfterFunc(ctx, func() { c.leaveBy(time.Now().Add(byeTimeout)) })
 	defer stop()
 	if _, err := conn.Write(s.management(nil, flow.CauseStart, argus.Management{})); err != nil {
 		return
@@ -89,12 +88,25 @@ func (c *client) deadline(d time.Duration) {
 	}
 }
 
+// hangUp closes the connection. TLS says goodbye, for which a client that does not read is not waited for long.
+func (c *client) hangUp() {
+	if secret, ok := c.conn.(*tls.Conn); ok {
+		wait := byeTimeout
+		if bye := c.bye.Load(); bye != 0 {
+			wait = time.Until(time.Unix(0, bye))
+		}
+		cut := time.AfterFunc(wait, func() { _ = secret.NetConn().Close() })
+		defer cut.Stop()
+	}
+	_ = c.conn.Close()
+}
+
 // stream sends records until the client, ctx or the replay ends.
 func (c *client) stream(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	defer c.conn.Close() // ends listen
+	defer c.hangUp() // ends listen
 	defer cancel()
 	wg.Go(func() {
 		defer cancel()
@@ -150,16 +162,13 @@ func (c *client) live(ctx context.Context) error {
 		select {
 		case <-b.done:
 			b, err = c.send(b.next, status)
-			continue
-		default:
-		}
-		select {
-		case <-b.done:
-		case <-status.C:
+		case <-status.C: // however much there is to send
 			status.Reset(s.config.Interval)
 			err = c.status()
 		case <-ctx.Done():
-			return nil
+			if b.follow() == nil { // all that was published is sent
+				return nil
+			}
 		}
 	}
 	return err
@@ -167,15 +176,21 @@ func (c *client) live(ctx context.Context) error {
 
 var errSlow = errors.New("it does not read what it asked for")
 
-// slow ends a client that is too far behind.
+// slow ends a client that is too far behind. It waits for nothing, as the end of TLS would: the connection is closed by who serves it.
 func (c *client) slow() {
 	c.dropped.Store(true)
-	_ = c.conn.Close()
+	c.leaveBy(time.Now())
+}
+
+// leaveBy bounds all that is still done to the connection.
+func (c *client) leaveBy(t time.Time) {
+	c.bye.Store(t.UnixNano())
+	_ = c.conn.SetDeadline(t)
 }
 
 // send writes b and the blocks behind it, as far as they are there and make one write, and returns the last of them.
 func (c *client) send(b *block, status *time.Timer) (*block, error) {
-	if b.status { // the server need not speak for itself
+	if b.status && (c.match == nil || c.wrapped) { // the server need not speak for itself
 		status.Reset(c.server.config.Interval * 3 / 2)
 	}
 	if c.match == nil && len(b.records) >= blockSize {
@@ -184,16 +199,19 @@ func (c *client) send(b *block, status *time.Timer) (*block, error) {
 		return b, err
 	}
 	c.out = c.out[:0]
-	for {
+	for seen := len(b.records); ; seen += len(b.records) { // what a filter leaves out is bounded too: it takes time
 		c.out = c.choose(c.out, b.records)
 		next := b.follow()
-		if next == nil || next.status || len(c.out)+len(next.records) > blockSize {
+		if next == nil || next.status || seen+len(next.records) > blockSize {
 			break
 		}
 		b = next
 	}
 	err := c.write(c.out)
 	c.at.Store(b.end)
+	if bye := c.bye.Load(); err == nil && bye != 0 && time.Now().UnixNano() > bye { // nothing was written that could have failed
+		err = os.ErrDeadlineExceeded
+	}
 	return b, err
 }
 

@@ -177,7 +177,7 @@ func (c *client) command(verb, argument string) (done, began bool, err error) {
 
 // filter makes the client's filter.
 func (c *client) filter(text string) error {
-	c.match, c.expression = nil, ""
+	c.match, c.expression, c.wrapped = nil, "", false
 	expression, wrapped := unwrap(text)
 	if c.server.config.Parse == nil || expression == "" {
 		return nil
@@ -186,7 +186,7 @@ func (c *client) filter(text string) error {
 	if err != nil {
 		return err
 	}
-	c.expression, c.match = expression, match
+	c.expression, c.match, c.wrapped = expression, match, wrapped
 	if wrapped {
 		c.match = func(r *argus.Record) bool { return r.Kind == argus.KindManagement || match(r) }
 	}

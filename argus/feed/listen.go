@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"os"
@@ -82,8 +83,12 @@ func Listen(ctx context.Context, text string) (net.Listener, error) {
 	return l, nil
 }
 
-// isStale removes a socket at which nobody listens: a run that was cut off has left it.
+// isStale removes a socket at which nobody listens: a run that was cut off has left it. What is no socket refuses connections too, and
+// stays.
 func isStale(ctx context.Context, path string) bool {
+	if info, err := os.Lstat(path); err != nil || info.Mode().Type() != fs.ModeSocket {
+		return false
+	}
 	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
 	if err == nil {
 		_ = conn.Close()

@@ -1,0 +1,46 @@
+package feed
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// A path at which something else than a socket is stays what it is; a socket that a run left behind makes room.
+func TestListenLeavesFiles(t *testing.T) {
+	dir := t.TempDir()
+	file, folder, left := filepath.Join(dir, "file"), filepath.Join(dir, "folder"), filepath.Join(dir, "left")
+	if err := os.WriteFile(file, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{file, folder} {
+		if l, err := Listen(t.Context(), path); err == nil {
+			_ = l.Close()
+			t.Errorf("%s is a socket now", path)
+		}
+		if _, err := os.Stat(path); err != nil {
+			t.Error(err)
+		}
+	}
+	old, err := (&net.ListenConfig{}).Listen(context.Background(), "unix", left)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old.(*net.UnixListener).SetUnlinkOnClose(false)
+	if _, err := Listen(t.Context(), left); err == nil {
+		t.Error("a socket at which somebody listens was taken")
+	}
+	if err := old.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l, err := Listen(t.Context(), left)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close()
+}
