@@ -19,7 +19,8 @@ const (
 
 // Follow gives every record of a source to emit, for ever: when the connection is lost, or cannot be made, it tells lost why and
 // connects again, after a pause that grows to half a minute. A new connection begins with the server's START record. It returns nil
-// when ctx ends, or when a replay has given all that there is, else the error of emit. The record is borrowed.
+// when ctx ends, or when a replay has given all that there is, else the error of emit. The record is borrowed. A server that refuses the filter is
+// asked for everything after lost was told so: who wants only what the filter chooses looks again in emit.
 func Follow(ctx context.Context, s Source, emit func(*argus.Record) error, lost func(error)) error {
 	for pause := firstPause; ; {
 		began := time.Now()
@@ -32,6 +33,10 @@ func Follow(ctx context.Context, s Source, emit func(*argus.Record) error, lost 
 			return nil
 		}
 		lost(err)
+		if errors.Is(err, errFilter) {
+			s.Filter = ""
+			continue
+		}
 		if time.Since(began) > longStay {
 			pause = firstPause
 		}

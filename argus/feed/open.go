@@ -30,7 +30,7 @@ var (
 
 // Open connects to a server and returns what it sends, from its START record on. Of "udp" it returns the records of the datagrams that
 // come, each whole; there is no START. A server from which nothing comes for three of the intervals that it announced has gone: the
-// error is a timeout. The end of ctx ends the connection.
+// error is a timeout. The end of ctx ends the connection. A server of Argus 3 is not asked for what it may fail at: then all comes.
 func Open(ctx context.Context, s Source) (io.ReadCloser, error) {
 	if s.Network == "udp" {
 		return listenDatagrams(ctx, s.Address)
@@ -114,7 +114,7 @@ func (s *stream) begin(filter string) error {
 	if be.Uint32(s.first[4:])&marSASL != 0 {
 		return errSASL
 	}
-	if filter != "" {
+	if filter != "" && (s.first[0]&0x0f != byte(argus.V3) || isPlain(filter)) {
 		if _, err := io.WriteString(s.conn, "FILTER: "+wrapLeft+filter+wrapRight); err != nil {
 			return err
 		}
@@ -133,6 +133,21 @@ func (s *stream) begin(filter string) error {
 		s.silent = max(s.silent, leastSilent)
 	}
 	return err
+}
+
+// plainWords are words of filters that the sensor of Argus 3 takes.
+const plainWords = " and or not src dst host net port proto ip ipv6 arp tcp udp icmp igmp man con syn synack fin reset frag retrans vlan mpls" +
+	" multicast broadcast dur bytes pkts eq gt gte lt lte "
+
+// isPlain tells whether a server of Argus 3 can be asked for that. The sensor of 3.0.8.2 looks up the names of ports and sensors, and when
+// it does not know one, it serves nobody any more.
+func isPlain(filter string) bool {
+	for _, w := range strings.FieldsFunc(filter, func(r rune) bool { return strings.ContainsRune(" \t()!&|", r) }) {
+		if (w[0] < '0' || w[0] > '9' || strings.Count(w, "-") > 1) && !strings.Contains(plainWords, " "+w+" ") && !strings.Contains(w, ":") {
+			return false
+		}
+	}
+	return true
 }
 
 // marSASL is the bit of a START record's status word by which a server asks for a password (argus.md section 1.3).

@@ -19,7 +19,7 @@ func TestSlowFilters(t *testing.T) {
 	nothing := func(string) (func(*argus.Record) bool, error) {
 		return func(*argus.Record) bool { time.Sleep(10 * time.Millisecond); return false }, nil
 	}
-	withClock(t, Config{Parse: nothing, Buffer: 1 << 18, Interval: 2 * time.Second}, func(t *testing.T, s *Server, p *pipes) {
+	withClock(t, Config{Parse: nothing, Buffer: 1 << 20, Interval: 2 * time.Second}, func(t *testing.T, s *Server, p *pipes) {
 		c, other := p.dial(t), p.dial(t)
 		go say(t, c, 0, "FILTER: x\n", "START: ")
 		say(t, other, 0, "START: ")

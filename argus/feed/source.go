@@ -13,7 +13,7 @@ import (
 type Source struct {
 	Network string      // "tcp", "unix", or "udp": then Address is where records are awaited
 	Address string      // host:port, or a path
-	Filter  string      // what the server is to send, in the words of ra; empty: all
+	Filter  string      // what the server is asked for, in the words of ra; it may send more; empty: all
 	TLS     *tls.Config // nil: in the clear
 }
 
