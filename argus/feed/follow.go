@@ -32,11 +32,12 @@ func Follow(ctx context.Context, s Source, emit func(*argus.Record) error, lost 
 		case ctx.Err() != nil || err == errComplete:
 			return nil
 		}
-		lost(err)
 		if errors.Is(err, errFilter) {
+			lost(fmt.Errorf("%w; all its flows are asked for", err))
 			s.Filter = ""
 			continue
 		}
+		lost(err)
 		if time.Since(began) > longStay {
 			pause = firstPause
 		}
