@@ -9,7 +9,8 @@ import (
 )
 
 const (
-	stateVersion  = 1
+	agentState    = 1 // the first octet of a state
+	sensorState   = 2 // of one that Argus status records have made
 	maxState      = 1000 // octets of the state of a monitor
 	maxInterfaces = 16   // what is not followed shows in the totals
 	maxHeld       = 4
@@ -35,6 +36,7 @@ type Condition struct {
 	DecoderOff string        // what the agent does not decode after crashes
 	OffUntil   time.Time     // then it tries again
 
+	sensor     bool       // what is known is of an Argus sensor, not of an agent
 	former     wire.Epoch // the epoch before, left at Last = left
 	left       time.Time
 	slept      time.Time // end of the last sleep or clock step that was reported
@@ -82,9 +84,10 @@ func Read(state []byte) (Condition, error) {
 	if len(state) == 0 {
 		return c, nil
 	}
-	if state[0] != stateVersion {
+	if state[0] != agentState && state[0] != sensorState {
 		return c, errState
 	}
+	c.sensor = state[0] == sensorState
 	r := coder{b: state[1:], reading: true}
 	c.code(&r)
 	if r.bad || len(r.b) > 0 {
@@ -95,8 +98,12 @@ func Read(state []byte) (Condition, error) {
 
 // state returns c as Read takes it, without the interfaces that were not heard of for longest when they are too many.
 func (c *Condition) state() []byte {
+	form := byte(agentState)
+	if c.sensor {
+		form = sensorState
+	}
 	for {
-		w := coder{b: append(make([]byte, 0, 256), stateVersion)}
+		w := coder{b: append(make([]byte, 0, 256), form)}
 		c.code(&w)
 		if len(w.b) <= maxState || len(c.interfaces) == 0 {
 			return w.b

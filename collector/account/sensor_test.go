@@ -1,6 +1,7 @@
 package account
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
@@ -53,5 +54,31 @@ func TestAgentIsNoSensor(t *testing.T) {
 	_, rows := Step(state, &Evidence{Monitor: monitor, Epoch: 1, Received: day, Record: &r})
 	if len(rows) != 1 || Reason(rows[0].Reason) != Killed {
 		t.Errorf("%+v", rows)
+	}
+}
+
+// TestSensorOfAnAgentsIdentity: what comes from a sensor under the identity of an agent changes nothing of what the agent has said, and of an agent
+// that comes after it nothing is mixed with that.
+func TestSensorOfAnAgentsIdentity(t *testing.T) {
+	at := func(minutes int) time.Time { return day.Add(time.Duration(minutes) * time.Minute) }
+	say := func(state []byte, sensor bool, epoch wire.Epoch, cause flow.Cause, minute int) ([]byte, []Missing) {
+		r := argus.Record{Kind: argus.KindManagement, Cause: cause, Management: argus.Management{Cause: cause, Start: at(minute).UnixNano(), Now: at(minute).UnixNano(), Interval: 60, Dropped: 5}}
+		return Step(state, &Evidence{Monitor: monitor, Epoch: epoch, Received: at(minute), Sent: at(minute), Record: &r, Sensor: sensor})
+	}
+	agent, _ := say(nil, false, 1, flow.CauseStart, 0)
+	for i, cause := range []flow.Cause{flow.CauseStart, flow.CauseStatus, flow.CauseStop} {
+		if next, rows := say(agent, true, 2, cause, i+1); !bytes.Equal(next, agent) || len(rows) > 0 {
+			t.Errorf("%v of a sensor: %x, before %x; rows %+v", cause, next, agent, rows)
+		}
+	}
+	gap := &Evidence{Monitor: monitor, Epoch: 2, Received: at(4), Sensor: true, Gap: &Gap{First: 1, Last: 9}}
+	if next, rows := Step(agent, gap); !bytes.Equal(next, agent) || len(rows) > 0 {
+		t.Errorf("a gap of a sensor: %x, rows %+v", next, rows)
+	}
+	sensor, _ := say(nil, true, 2, flow.CauseStart, 0)
+	next, rows := say(sensor, false, 1, flow.CauseStart, 9)
+	c, err := Read(next)
+	if want, _ := say(nil, false, 1, flow.CauseStart, 9); err != nil || len(rows) > 0 || !bytes.Equal(next, want) || !c.First.Equal(at(9)) || !c.Cloned.IsZero() {
+		t.Errorf("an agent after a sensor: %v, %+v, rows %+v", err, c, rows)
 	}
 }

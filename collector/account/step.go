@@ -28,10 +28,19 @@ const (
 )
 
 // Step returns the state of a monitor after e, and the intervals that e ends. A state that cannot be read is begun anew. At most maxState octets
-// and a few dozen rows come of it, whatever an agent says.
+// and a few dozen rows come of it, whatever an agent says. The word of an agent counts, with its certificate, and not that of an Argus sensor
+// of the same identity: whoever stands in for one can say nothing of the agent.
 func Step(state []byte, e *Evidence) (next []byte, missing []Missing) {
 	f := fold{e: e}
-	f.c, _ = Read(state) // a damaged one is as good as none
+	c, err := Read(state)
+	switch {
+	case len(state) == 0 || err != nil: // a damaged one is as good as none
+		f.c.sensor = e.Sensor
+	case c.sensor == e.Sensor:
+		f.c = c
+	case e.Sensor:
+		return state, nil
+	}
 	f.enter()
 	switch {
 	case e.Gap != nil:
