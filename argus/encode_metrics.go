@@ -21,10 +21,9 @@ func appendJitter(b []byte, side *[2]flow.Side) []byte {
 			continue
 		}
 		b[start+2] |= 1 << i
-		b = be.AppendUint32(b, v.N)
-		for _, f := range [...]float32{v.Min, v.Mean, v.StdDev, v.Max} {
-			b = be.AppendUint32(b, math.Float32bits(f))
-		}
+		b = be.AppendUint32(be.AppendUint32(b, v.N), math.Float32bits(v.Min))
+		b = be.AppendUint32(be.AppendUint32(b, math.Float32bits(v.Mean)), math.Float32bits(v.StdDev))
+		b = be.AppendUint32(b, math.Float32bits(v.Max))
 		b = binary.LittleEndian.AppendUint32(b, uint32(v.Bins)) // little-endian: nobody swaps it
 	}
 	if b[start+2] == 0 {

@@ -58,7 +58,7 @@ func appendNumbers(b []byte, set int, r *flow.Record, v *interval) []byte {
 	}
 	b = be.AppendUint64(b, r.ID-epoch(r.Start))
 	there := uint16(0)
-	for i, number := range n {
+	for i, number := range &n {
 		if number != 0 {
 			there |= 1 << i
 			b = be.AppendUint64(b, number)
