@@ -31,7 +31,7 @@ Examples:
   argus-collector flows -t -1d -m saddr --sort -bytes -N o10         who sends most today
   argus-collector flows --since 2026-11-21 --host 0b6e4a57-2a3c-4f0e-9d3e-6f1e2d3c4b5a --json
   argus-collector flows --since 1d --aggregate -s +srcid dst net 203.0.113.0/24
-  argus-collector flows --since 1d --bins 1h -m dport --sort stime,-bytes tcp
+  argus-collector flows --since 1d --bins 1h -m dport --sort -bytes tcp
   argus-collector flows --since 1d -w day.arg.gz --argus-version 3   for the Argus tools`
 
 func init() {

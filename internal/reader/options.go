@@ -55,7 +55,7 @@ func (o *Options) Flags(fs *flag.FlagSet) {
 	list(&o.servers, "S", "read from this Argus `server`: host[:port], argus-udp://:port or a socket's path; again when the connection is lost")
 	list(&o.fieldList, "s", "print these `fields`, in the words of ra: name[:width],... ; +name adds one, -name takes one away, all")
 	list(&o.keys, "m", "add up the records that have these `keys` in common, in the words of racluster: saddr/24,daddr,proto,dport")
-	list(&o.orderList, "sort", "in the order of these `fields`: -bytes,saddr; - puts the largest first, + the smallest")
+	list(&o.orderList, "sort", "in the order of these `fields` (with --bins in each bin): -bytes,saddr; - puts the largest first, + the smallest")
 	list(&o.mode, "M", "the `modes` json, hard (bins: records have their bin's times) and rmon (every record in both directions)")
 	fs.StringVar(&o.write, "w", "", "append the records to this `file` instead of printing lines; - is the standard output; $srcid, $inf and %Y %m %d %H %M %S are filled in; .gz compresses")
 	fs.DurationVar(&o.every, "rotate", 0, "with -w: begin a file each `time`, by the times of the records: 5m, 1h, 24h")

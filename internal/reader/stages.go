@@ -19,18 +19,22 @@ type stages struct {
 	flows  *cluster.Cluster // --aggregate
 	bins   *cluster.Bins
 	hold   int64 // ns that a bin waits, live
-	newest int64 // the latest time that a record told
+	newest int64 // the latest time that a record told, if it has come
 	next   int64 // newest at which it is time to look for bins that are done
 	sorted *sorter
+	now    func() time.Time
 }
 
 func newStages(o *Options) (s stages) {
+	s.now = time.Now
 	switch {
 	case o.top: // the screen does it
 		return s
 	case o.bins != "":
 		s.bins = cluster.NewBins(o.width, o.hard, maxHeld, o.key)
+		s.bins.Sort(o.order)
 		s.hold = int64(o.hold) * int64(time.Second)
+		return s
 	case o.aggregate:
 		s.flows = cluster.New(maxHeld, o.key)
 	}
@@ -68,24 +72,22 @@ func (s *stages) through(r *argus.Record, live bool, emit func(*argus.Record) er
 
 func (s *stages) binned(r *argus.Record, live bool, emit func(*argus.Record) error) error {
 	for _, early := range s.bins.Add(r) {
-		if err := s.order(early, true, emit); err != nil {
+		if err := emit(early); err != nil {
 			return err
 		}
 	}
-	if _, end := r.Flow.Span(); live && end > s.newest {
-		s.newest = end
+	if !live {
+		return nil
 	}
-	if !live || s.newest < s.next {
+	_, end := r.Flow.Span() // of a sensor whose clock is ahead, not to be believed
+	if s.newest = max(s.newest, min(end, s.now().UnixNano())); s.newest < s.next {
 		return nil
 	}
 	s.next = s.newest + int64(time.Second)
 	for _, done := range s.bins.Until(s.newest - s.hold) {
-		if err := s.order(done, true, emit); err != nil {
+		if err := emit(done); err != nil {
 			return err
 		}
-	}
-	if s.sorted != nil {
-		return s.sorted.all(emit)
 	}
 	return nil
 }

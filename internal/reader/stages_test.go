@@ -3,6 +3,7 @@ package reader
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -94,7 +95,7 @@ func TestSortIsBounded(t *testing.T) {
 
 // TestLiveBins: a bin comes out when it is done, not at the end of the world.
 func TestLiveBins(t *testing.T) {
-	e, when := argus.Encoder{Monitor: uuid.UUID{15: 1}}, time.Date(2026, 11, 21, 20, 0, 0, 0, time.UTC)
+	e, when := argus.Encoder{Monitor: uuid.UUID{15: 1}}, time.Now().Add(-time.Hour).Truncate(10*time.Second)
 	var b []byte
 	for i := range 42 {
 		b = at(&e, b, when.Add(time.Duration(i)*time.Second), 1)
@@ -106,6 +107,48 @@ func TestLiveBins(t *testing.T) {
 	before, after = through(t, false, b, "--bins", "10s", "-m", "proto")
 	if len(before) != 0 || len(after) != 5 {
 		t.Errorf("from a file: %d, %d", before, after)
+	}
+}
+
+// TestBinsOfWrongClocks: one record out of the future neither ends the bins of the others nor keeps them from ending.
+func TestBinsOfWrongClocks(t *testing.T) {
+	e, now := argus.Encoder{Monitor: uuid.UUID{15: 1}}, time.Date(2026, 11, 21, 20, 0, 0, 0, time.UTC)
+	o, err := parse("--bins", "10s", "-m", "proto", "-B", "0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stages, out := newStages(o), &collect{}
+	stages.now = func() time.Time { return now }
+	for i := range 42 {
+		b := at(&e, nil, now, 1)
+		if i == 5 {
+			b = at(&e, b, now.AddDate(1, 0, 0), 1000)
+		}
+		for r := range argus.Records(b) {
+			if err := stages.through(r, true, out.record); err != nil {
+				t.Fatal(err)
+			}
+		}
+		now = now.Add(time.Second)
+	}
+	if want := []uint64{10, 10, 10, 10}; !slices.Equal(out.octets, want) {
+		t.Errorf("%d came out by themselves, want %d", out.octets, want)
+	}
+	if err := stages.finish(out.record); err != nil || !slices.Equal(out.octets[4:], []uint64{2, 1000}) {
+		t.Errorf("%d came out in all, %v", out.octets, err)
+	}
+}
+
+// TestBinsAreSorted: --sort orders within each bin, as rabins -P does.
+func TestBinsAreSorted(t *testing.T) {
+	e, when := argus.Encoder{Monitor: uuid.UUID{15: 1}}, time.Date(2026, 11, 21, 20, 0, 0, 0, time.UTC)
+	var b []byte
+	for i, octets := range []uint64{3, 5, 4, 2, 9, 1} {
+		b = at(&e, b, when.Add(time.Duration(i/3)*time.Minute), octets)
+	}
+	_, after := through(t, false, b, "--bins", "1m", "--sort", "-bytes")
+	if want := []uint64{5, 4, 3, 9, 2, 1}; !slices.Equal(after, want) {
+		t.Errorf("%d, want %d", after, want)
 	}
 }
 
