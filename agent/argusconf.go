@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,6 +19,8 @@ type variable struct {
 	fits string // values by which it asks for what is done anyway: yes, no or others in lower case; "*" for all
 	why  string // why another value has no effect
 	five bool   // Argus 3 does not have it
+	both bool   // a flag of ours too: it does not tell that the file is one of Argus 5
+	list bool   // of several all count, else the last one
 
 	// to turns it into our settings. It returns why some of it has no effect, "" when all has one.
 	to func(t *translation, s *cli.Setting) (why string)
@@ -41,7 +44,7 @@ func argusConf(warn func(message string)) func([]cli.Setting) ([]cli.Setting, er
 	return func(file []cli.Setting) ([]cli.Setting, error) {
 		t := &translation{}
 		for i := range file {
-			t.take(&file[i])
+			t.take(&file[i], file[i+1:])
 		}
 		t.listen()
 		t.stream()
@@ -52,14 +55,18 @@ func argusConf(warn func(message string)) func([]cli.Setting) ([]cli.Setting, er
 	}
 }
 
-func (t *translation) take(s *cli.Setting) {
-	name := strings.TrimPrefix(strings.ToUpper(s.Name), "ARGUS_")
+// take takes a setting, unless one of the later ones is there in its place. One without a value asks for nothing.
+func (t *translation) take(s *cli.Setting, later []cli.Setting) {
+	name := argusName(s)
 	for i := range argusVariables {
 		v := &argusVariables[i]
 		if v.name != name {
 			continue
 		}
-		t.five = t.five || v.five
+		if s.Value == "" || !v.list && slices.ContainsFunc(later, func(l cli.Setting) bool { return argusName(&l) == name }) {
+			return
+		}
+		t.five = t.five || v.five && !v.both
 		value := meaning(s.Value)
 		for fit := range strings.FieldsSeq(v.fits) {
 			if fit == value || fit == "*" {
@@ -75,6 +82,9 @@ func (t *translation) take(s *cli.Setting) {
 	}
 	t.settings = append(t.settings, *s)
 }
+
+// argusName returns the name of a setting as argusVariables has it.
+func argusName(s *cli.Setting) string { return strings.TrimPrefix(strings.ToUpper(s.Name), "ARGUS_") }
 
 func (t *translation) ignore(s *cli.Setting, why string) {
 	if why != "" {
@@ -138,7 +148,7 @@ func (t *translation) stream() {
 	}
 	for _, s := range t.push {
 		uri := s.Value
-		if !t.five {
+		if !t.five && !strings.Contains(uri, "?") {
 			uri += "?version=3"
 		}
 		t.set(s, "push", uri)
@@ -184,8 +194,8 @@ func takeFile(t *translation, s *cli.Setting) string {
 	switch {
 	case filter != "":
 		return "nothing is written, because a file cannot have a filter of its own: leave it out, or read the file with one"
-	case !filepath.IsAbs(path):
-		return "want the full name of a file"
+	case !filepath.IsAbs(path) || strings.Contains(path, ","):
+		return "want the full name of a file, without commas"
 	}
 	file := *s
 	file.Value = path

@@ -13,8 +13,11 @@ func takeInterface(t *translation, s *cli.Setting) (why string) {
 	return strings.Join(notes, ", ")
 }
 
+// anyInterface stands for all of them, whichever others are named.
+const anyInterface = "any"
+
 // interfaceNames reads the value of ARGUS_INTERFACE: names, or ind:, dup: and bond: with a list of them, in brackets or not, where
-// each may have a link type in parentheses and a /srcid behind it. It returns none for any and all, and what of the value has no effect.
+// each may have a link type in parentheses and a /srcid behind it. any and all are anyInterface. notes tell what of the value has no effect.
 func interfaceNames(value string) (names, notes []string) {
 	combined, sid := strings.ContainsAny(strings.TrimSpace(value), " \t"), false
 	for item := range fieldsOutsideQuotes(value) {
@@ -31,7 +34,7 @@ func interfaceNames(value string) (names, notes []string) {
 		sid = sid || id != "" && id[0] != '/' && id != "inf"
 		name, _, _ = strings.Cut(strings.Trim(name, "[]"), "(")
 		if name == "any" || name == "all" {
-			return nil, notesOf(combined, sid)
+			name = anyInterface
 		}
 		if name != "" {
 			names = append(names, name)

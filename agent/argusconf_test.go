@@ -213,7 +213,16 @@ func TestArgusConf(t *testing.T) {
 		{"ARGUS_ACCESS_PORT=561\nARGUS_MIN_SSF=40", "asks for SASL", func(*Config) {}},
 		{"ARGUS_ACCESS_PORT=561\nARGUS_MIN_SSF=0\nARGUS_MAX_SSF=0", "", func(c *Config) { c.FeedV3 = []string{"*:561"} }},
 		{"ARGUS_ACCESS_PORT=561\nARGUS_MONITOR_ID=`hostuuid`", "", func(c *Config) { c.Feed, c.MonitorID = []string{"*:561"}, "`hostuuid`" }},
-		{"ARGUS_ACCESS_PORT=561\nARGUS_TUNNEL_PARSING=no", "", func(c *Config) { c.Feed, c.TunnelParsing = []string{"*:561"}, false }},
+		{"ARGUS_ACCESS_PORT=561\nARGUS_PACKET_SIZE_HISTOGRAM=yes", "", func(c *Config) { c.Feed = []string{"*:561"} }},
+		{"ARGUS_ACCESS_PORT=561\nARGUS_TUNNEL_PARSING=no", "", func(c *Config) { c.FeedV3, c.TunnelParsing = []string{"*:561"}, false }}, // of Argus 3, and ours
+		{"ARGUS_ACCESS_PORT=561\nARGUS_ACCESS_PORT=0\nARGUS_DEBUG_LEVEL=2\nARGUS_DEBUG_LEVEL=0\nARGUS_DAEMON=yes\nargus_daemon=no", "", func(*Config) {}},
+		{"ARGUS_MIN_SSF=40\nARGUS_MIN_SSF=0\nARGUS_ACCESS_PORT=561", "", func(c *Config) { c.FeedV3 = []string{"*:561"} }},
+		{"ARGUS_MONITOR_ID=\"\"\nARGUS_CHROOT_DIR=\"\"\nARGUS_OUTPUT_FILE=\nARGUS_OUTPUT_STREAM=\"\"\nARGUS_FLOW_STATUS_INTERVAL=\nARGUS_INTERFACE=\nARGUS_BIND_IP=", "", func(*Config) {}},
+		{"ARGUS_INTERFACE=eth0\nARGUS_INTERFACE=eth1,eth0", "", func(c *Config) { c.Interfaces = []string{"eth0", "eth1"} }},
+		{"ARGUS_INTERFACE=eth0\nARGUS_INTERFACE=any", "", func(*Config) {}},
+		{"ARGUS_INTERFACE=any\ninterface=eth0", "", func(*Config) {}},
+		{"ARGUS_OUTPUT_STREAM=argus-udp://h:1?version=5", "", func(c *Config) { c.Push = []string{"argus-udp://h:1?version=5"} }},
+		{"ARGUS_OUTPUT_FILE=/var/a,b.out", "without commas", func(*Config) {}},
 		{"ARGUS_OUTPUT_STREAM=\"argus-udp://h:1 'tcp and not udp'\"", "nothing is pushed", func(*Config) {}},
 		{"ARGUS_OUTPUT_STREAM=argus-tcp://h:1", "argus-udp://host:port", func(*Config) {}},
 		{"ARGUS_OUTPUT_FILE=/var/a.out\nARGUS_OUTPUT_FILE=\"/var/b.out\"", "", func(c *Config) { c.OutputFileV3 = []string{"/var/a.out", "/var/b.out"} }},
@@ -272,7 +281,7 @@ func TestArgusConfRefuses(t *testing.T) {
 func TestInterfaceNames(t *testing.T) {
 	const each, sid = "each interface is metered by itself", "a host has one id (ARGUS_MONITOR_ID), its records name the interface"
 	for value, want := range map[string][2]string{
-		"any": {"", ""}, "all": {"", ""}, "ind:all": {"", ""}, "ind:any//inf": {"", ""}, "ind:any/7": {"", sid}, "en0": {"en0", ""}, "eth0.100": {"eth0.100", ""},
+		"any": {"any", ""}, "all": {"any", ""}, "ind:all": {"any", ""}, "ind:any//inf": {"any", ""}, "ind:any/7": {"any", sid}, "ind:en0,any": {"en0 any", ""}, "en0": {"en0", ""}, "eth0.100": {"eth0.100", ""},
 		"ind:en0/192.168.0.68,en2/192.168.2.1": {"en0 en2", sid}, `ind:en0/"a,b",en2/19234`: {"en0 en2", sid}, "ind:en0//en0,en2//en2": {"en0 en2", ""},
 		"dup:en0,en1/srcid": {"en0 en1", each + ", " + sid}, "bond:en0,en1": {"en0 en1", each}, "dup:[bond:en0,en1],en2/3": {"en0 en1 en2", each + ", " + sid},
 		"en0 en1": {"en0 en1", each}, "en1(dlt)/1": {"en1", sid}, "": {"", ""}, ",,": {"", ""}, "[]": {"", ""}, `"`: {`"`, ""},

@@ -69,6 +69,9 @@ func DefaultConfig() Config {
 
 // check completes what the flags could not.
 func (c *Config) check() error {
+	if slices.Contains(c.Interfaces, anyInterface) {
+		c.Interfaces = nil
+	}
 	if c.State == "" {
 		return fmt.Errorf("the state folder has no name: give --state, or leave it out to use %s", platform.DefaultDirs().State)
 	}

@@ -144,8 +144,8 @@ func (f *facts) find(sockets []platform.Listener, now time.Time) {
 		return
 	}
 	began := time.Now()
+	defer func() { f.walkAt = now.Add(walkShare * time.Since(began)) }()
 	owners, err := f.walk(sockets)
-	f.walkAt = now.Add(walkShare * time.Since(began))
 	f.unknown = ""
 	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		f.sockets, f.unknown = nil, err.Error()
@@ -154,7 +154,7 @@ func (f *facts) find(sockets []platform.Listener, now time.Time) {
 	if n := len(sockets) - len(owners); err != nil {
 		f.unknown = err.Error()
 	} else if n > 0 {
-		f.unknown = fmt.Sprintf("the processes of %d of %d listening sockets are not known: looking into those of others needs root or CAP_SYS_PTRACE", n, len(sockets))
+		f.unknown = fmt.Sprintf("the processes of %d of %d listening sockets are not known: looking into those of others needs root or CAP_SYS_PTRACE, and the kernel's own have none", n, len(sockets))
 	}
 	f.sockets, f.owned = sockets, processFacts(sockets, owners)
 }

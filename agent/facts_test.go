@@ -182,7 +182,7 @@ func TestFactsAreBounded(t *testing.T) {
 // What other programs choose, names and numbers of addresses, does not make a record too long or two lines of one.
 func TestFactsOfHostileNames(t *testing.T) {
 	w := newFactWorld(t)
-	hostile := strings.Repeat("\"\\\n\xff\u2028", 2000)
+	hostile := strings.Repeat("\"\\\n\xff\u2028\u202e", 2000)
 	in := platform.Interface{Index: 1, Name: hostile, Kind: hostile}
 	var sockets []platform.Listener
 	for i := range 5000 {
@@ -198,7 +198,7 @@ func TestFactsOfHostileNames(t *testing.T) {
 	for _, e := range w.events {
 		e.Text = clip(e.Text, longText)
 		r := report{Version: hostile, Started: time.Now(), Event: &e}
-		if text := r.text(); len(text) > 4096 || strings.Count(string(text), "\n") != 1 {
+		if text := string(r.text()); len(text) > 4096 || strings.ContainsAny(text, "\u202e\u2028") || strings.Contains(text, `\u2028`) || strings.Count(text, "\n") != 1 {
 			t.Errorf("%s: %d octets", e.Kind, len(text))
 		}
 	}

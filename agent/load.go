@@ -170,7 +170,7 @@ func readLabel(text string) (pairs []string) {
 	return pairs
 }
 
-// readInterfaces reads the value of ARGUS_INTERFACE, none for all of them.
+// readInterfaces reads the value of ARGUS_INTERFACE.
 func readInterfaces(text string) []string {
 	names, _ := interfaceNames(text)
 	return names

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"go.uber.org/zap"
@@ -70,10 +69,10 @@ func (r *report) text() []byte {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// clip returns at most n octets of s, without control characters.
+// clip returns at most n octets of s, without what a terminal would not print: control characters, marks that turn lines round.
 func clip(s string, n int) string {
 	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if unprintable(r) {
 			return '_'
 		}
 		return r
