@@ -12,6 +12,7 @@ import (
 
 	"github.com/argus-endpoint/argus-endpoint/collector/account"
 	"github.com/argus-endpoint/argus-endpoint/collector/store"
+	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
 	"github.com/gofrs/uuid/v5"
 )
 
@@ -154,7 +155,7 @@ func readBooks(ctx context.Context, p *Place, q *Query) (*books, error) {
 // gapsOf returns what is missing of a host in the span, and how complete it is for that.
 func (b *books) gapsOf(h *Host, q *Query) ([]Gap, Completeness) {
 	c := b.conditions[h.Monitor]
-	end, rows := q.Now, b.missing[h.Monitor]
+	end, rows := q.Now, slices.DeleteFunc(b.missing[h.Monitor], func(m account.Missing) bool { return h.others(m.Epoch) })
 	if h.State == HostRevoked { // it has nothing more to say
 		end = c.Last
 	} else {
@@ -181,6 +182,12 @@ func (b *books) gapsOf(h *Host, q *Query) ([]Gap, Completeness) {
 		}
 	}
 	return gaps, completeness(since, until, sum)
+}
+
+// others tells that an epoch is not one of those that tell how the host is.
+func (h *Host) others(epoch wire.Epoch) bool {
+	text := epoch.String()
+	return slices.ContainsFunc(h.Epochs, func(e HostEpoch) bool { return e.Epoch == text && trustOf(e.Origin) < h.trust })
 }
 
 // Gaps returns what is missing of the hosts, in the order of its begin, and the hosts.

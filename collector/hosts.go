@@ -54,12 +54,12 @@ type Host struct {
 	Arch        string       `json:"arch"`
 	Version     string       `json:"version"`
 	Labels      pki.Labels   `json:"labels"`
-	Origin      string       `json:"origin,omitempty"` // radium, import: how the latest records came that no agent has sent
+	Origin      string       `json:"origin,omitempty"` // radium, import: how its records came; empty of one that is an agent, or was
 	State       HostState    `json:"state"`
 	Why         string       `json:"why,omitempty"`
 	Fingerprint string       `json:"fingerprint,omitempty"` // of the key that it has, or that waits
 	Enrolled    time.Time    `json:"enrolled,omitzero"`     // first certificate
-	First       time.Time    `json:"first,omitzero"`        // when its first and its last batch came
+	First       time.Time    `json:"first,omitzero"`        // when its first and its last batch came, of the best origin
 	Last        time.Time    `json:"last,omitzero"`
 	Heard       time.Time    `json:"heard,omitzero"` // when it was last heard, be it only that it asked
 	Records     uint64       `json:"records"`
@@ -68,6 +68,7 @@ type Host struct {
 	Complete    Completeness `json:"complete"`
 	Epochs      []HostEpoch  `json:"epochs,omitempty"`
 
+	trust trust
 	quiet bool // no report of it has been stored for longer than it may
 	gaps  []Gap
 }
@@ -81,6 +82,26 @@ type HostEpoch struct {
 	Repeated uint64    `json:"repeated"`
 	First    time.Time `json:"first"`
 	Last     time.Time `json:"last"`
+	Origin   string    `json:"origin,omitempty"` // radium, import; empty: an agent
+}
+
+// trust is how well it is known who has sent records: an agent has a certificate, a sensor whoever says so, a file is of any time.
+type trust int
+
+const (
+	fromFiles trust = iota + 1
+	fromSensor
+	fromAgent
+)
+
+func trustOf(origin string) trust {
+	switch origin {
+	case store.Import:
+		return fromFiles
+	case store.Radium:
+		return fromSensor
+	}
+	return fromAgent
 }
 
 // Hosts returns what is known of all hosts, by name. It works with and without a running collector; without one, what was heard
@@ -106,6 +127,9 @@ func Hosts(ctx context.Context, p *Place, q Query) ([]Host, error) {
 	for id, h := range hosts {
 		if !q.wants(h) {
 			continue
+		}
+		if b.conditions[id].Sensor && h.trust == fromAgent {
+			delete(b.conditions, id)
 		}
 		c := b.conditions[id]
 		h.Heard = latest(seen[id], h.Last, c.Received)
@@ -142,7 +166,8 @@ func monitorsOf(ctx context.Context, p *Place) (map[uuid.UUID]*pki.Monitor, erro
 func meet(monitors map[uuid.UUID]*pki.Monitor, marks []store.Mark) map[uuid.UUID]*Host {
 	hosts := make(map[uuid.UUID]*Host, len(monitors))
 	for id, m := range monitors {
-		hosts[id] = &Host{Monitor: id, Name: m.Name, OS: m.OS, Arch: m.Arch, Version: m.Version, Labels: m.Labels, Fingerprint: m.Fingerprint(), Enrolled: m.Enrolled}
+		hosts[id] = &Host{Monitor: id, Name: m.Name, OS: m.OS, Arch: m.Arch, Version: m.Version, Labels: m.Labels, Fingerprint: m.Fingerprint(), Enrolled: m.Enrolled,
+			trust: fromAgent}
 	}
 	for _, m := range marks {
 		h := hosts[m.Monitor]
@@ -170,16 +195,23 @@ func (q *Query) wants(h *Host) bool {
 
 func latest(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }
 
+// add takes an epoch in. What others have in the name of an agent, or files in that of a sensor, does not make it be heard.
 func (h *Host) add(m *store.Mark) {
+	h.Records += m.Records
+	h.Lost += m.Lost
+	h.Epochs = append(h.Epochs, HostEpoch{m.Epoch.String(), m.Sequence, m.Records, m.Lost, m.Repeated, m.First, m.Last, m.Origin})
+	switch t := trustOf(m.Origin); {
+	case t < h.trust:
+		return
+	case t > h.trust:
+		h.trust, h.Origin, h.First, h.Last = t, m.Origin, time.Time{}, time.Time{}
+	}
 	if h.First.IsZero() || m.First.Before(h.First) {
 		h.First = m.First
 	}
 	if !m.Last.Before(h.Last) {
-		h.Last, h.Sequence, h.Origin = m.Last, m.Sequence, m.Origin
+		h.Last, h.Sequence = m.Last, m.Sequence
 	}
-	h.Records += m.Records
-	h.Lost += m.Lost
-	h.Epochs = append(h.Epochs, HostEpoch{m.Epoch.String(), m.Sequence, m.Records, m.Lost, m.Repeated, m.First, m.Last})
 }
 
 // judge finds the state of a host. m is nil when the authority does not know it.

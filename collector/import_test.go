@@ -18,7 +18,10 @@ import (
 	"go.uber.org/zap"
 )
 
-func init() { archive.Decompress("xz", codec.XZ) } // as the program does
+func init() { // as the program does
+	archive.Decompress("bzip2", codec.BZip2)
+	archive.Decompress("xz", codec.XZ)
+}
 
 // vectors returns the sample files of the Argus format, or skips.
 func vectors(t testing.TB) []string {

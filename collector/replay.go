@@ -25,13 +25,10 @@ func ServeFeed(ctx context.Context, p *Place, f Feed, q *store.Query, match func
 		return err
 	}
 	if q != nil {
+		r := newReplays(p, *q)
 		servers, err := f.open(ctx, log, func(v argus.Version) replayFunc {
 			return func(ctx context.Context, expression string, match func(*argus.Record) bool, write func([]byte) error) error {
-				err := p.replay(ctx, *q, expression, match, &argus.Encoder{Version: v}, write)
-				if err != nil && ctx.Err() == nil {
-					log.Debug("replay", zap.Error(err))
-				}
-				return err
+				return r.run(ctx, expression, match, &argus.Encoder{Version: v}, write)
 			}
 		})
 		if err != nil {
@@ -90,9 +87,74 @@ func (f *feeds) passStream(ctx context.Context, body io.ReadCloser, match func(*
 // replayBlock is about how many octets of records go to a client at once.
 const replayBlock = 64 << 10
 
-// replay writes what the store holds now of q's flows for which match says true; expression, which says the same, rules out files and
-// row groups.
-func (p *Place) replay(ctx context.Context, q store.Query, expression string, match func(*argus.Record) bool, enc *argus.Encoder, write func([]byte) error) error {
+const (
+	maxReplays = 8           // that read the store at once: each takes some 40 MB
+	flushPause = time.Second // between the commits that clients ask for: each makes files
+)
+
+// replays are those of one range of the store, for all clients.
+type replays struct {
+	place *Place
+	query store.Query
+	turns chan struct{} // full: wait
+
+	flushing chan struct{} // guards what follows
+	tried    time.Time     // a running collector was asked
+	flushed  time.Time     // when the last flush began that ended well
+}
+
+func newReplays(p *Place, q store.Query) *replays {
+	return &replays{place: p, query: q, turns: make(chan struct{}, maxReplays), flushing: make(chan struct{}, 1)}
+}
+
+// run is a client's replay. It waits until there is room for it.
+func (r *replays) run(ctx context.Context, expression string, match func(*argus.Record) bool, enc *argus.Encoder, write func([]byte) error) error {
+	select {
+	case r.turns <- struct{}{}:
+		defer func() { <-r.turns }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err := r.flush(ctx); err != nil {
+		return fmt.Errorf("bring the latest flows into the store: %w", err)
+	}
+	return r.replay(ctx, expression, match, enc, write)
+}
+
+// flush brings what has arrived until now into the store. Those who ask at once share one commit.
+func (r *replays) flush(ctx context.Context) error {
+	asked := time.Now()
+	select {
+	case r.flushing <- struct{}{}:
+		defer func() { <-r.flushing }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if r.flushed.After(asked) {
+		return nil
+	}
+	select {
+	case <-time.After(time.Until(r.tried.Add(flushPause))):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	began := time.Now()
+	err := Flush(ctx, r.place)
+	if errors.Is(err, ErrNotRunning) {
+		err = nil
+	} else {
+		r.tried = began
+	}
+	if err == nil {
+		r.flushed = began
+	}
+	return err
+}
+
+// replay writes what the store holds now of the range's flows for which match says true; expression, which says the same, rules out
+// files and row groups.
+func (r *replays) replay(ctx context.Context, expression string, match func(*argus.Record) bool, enc *argus.Encoder, write func([]byte) error) error {
+	q := r.query
 	own, err := filter.Parse([]string{expression})
 	if err != nil {
 		return err
@@ -103,10 +165,7 @@ func (p *Place) replay(ctx context.Context, q store.Query, expression string, ma
 	} else {
 		q.Match = match
 	}
-	if err := Flush(ctx, p); err != nil && !errors.Is(err, ErrNotRunning) {
-		return fmt.Errorf("bring the latest flows into the store: %w", err)
-	}
-	v, err := p.OpenView(ctx)
+	v, err := r.place.OpenView(ctx)
 	if err != nil {
 		return err
 	}

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	agentState    = 1 // the first octet of a state
-	sensorState   = 2 // of one that Argus status records have made
+	agentState    = 1    // the first octet of a state
+	sensorState   = 2    // of one that Argus status records have made
 	maxState      = 1000 // octets of the state of a monitor
 	maxInterfaces = 16   // what is not followed shows in the totals
 	maxHeld       = 4
@@ -35,8 +35,8 @@ type Condition struct {
 	Degraded   string        // why the spool is in memory
 	DecoderOff string        // what the agent does not decode after crashes
 	OffUntil   time.Time     // then it tries again
+	Sensor     bool          // it is what an Argus sensor says, not an agent
 
-	sensor     bool       // what is known is of an Argus sensor, not of an agent
 	former     wire.Epoch // the epoch before, left at Last = left
 	left       time.Time
 	slept      time.Time // end of the last sleep or clock step that was reported
@@ -87,7 +87,7 @@ func Read(state []byte) (Condition, error) {
 	if state[0] != agentState && state[0] != sensorState {
 		return c, errState
 	}
-	c.sensor = state[0] == sensorState
+	c.Sensor = state[0] == sensorState
 	r := coder{b: state[1:], reading: true}
 	c.code(&r)
 	if r.bad || len(r.b) > 0 {
@@ -99,7 +99,7 @@ func Read(state []byte) (Condition, error) {
 // state returns c as Read takes it, without the interfaces that were not heard of for longest when they are too many.
 func (c *Condition) state() []byte {
 	form := byte(agentState)
-	if c.sensor {
+	if c.Sensor {
 		form = sensorState
 	}
 	for {

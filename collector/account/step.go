@@ -35,8 +35,8 @@ func Step(state []byte, e *Evidence) (next []byte, missing []Missing) {
 	c, err := Read(state)
 	switch {
 	case len(state) == 0 || err != nil: // a damaged one is as good as none
-		f.c.sensor = e.Sensor
-	case c.sensor == e.Sensor:
+		f.c.Sensor = e.Sensor
+	case c.Sensor == e.Sensor:
 		f.c = c
 	case e.Sensor:
 		return state, nil
