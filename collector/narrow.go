@@ -22,6 +22,7 @@ func Narrow(q *store.Query, needs filter.Needs) {
 	if q.Monitor.IsNil() {
 		q.Monitor = needs.Monitor
 	}
+	q.Ranges = slices.Clip(q.Ranges) // a copy of q may be narrowed elsewhere at this moment
 	for _, b := range needs.Ranges {
 		q.Ranges = append(q.Ranges, store.Range(b))
 	}
