@@ -28,6 +28,7 @@ Examples:
   sudo argus-endpoint --token argus1.AAAA...               enrol at the collector that made the token
   sudo argus-endpoint --collector siem.example.org:4561    wait to be approved there (argus-collector hosts)
   sudo argus-endpoint --interface eth0,wlan0 --state ./s   two interfaces only, state in a folder of one's own
+  sudo argus-endpoint --config /etc/argus.conf             with the settings of an Argus sensor
   sudo argus-endpoint flows                                the flows of this machine as they happen
   argus-endpoint flows -r trace.pcap --json                the flows of a capture file
   sudo argus-endpoint doctor                               what is wrong, and what to do about it
