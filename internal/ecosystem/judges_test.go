@@ -120,7 +120,7 @@ func (e *exam) rewritten() {
 func still(names []string, rows [][]string) [][]string {
 	key := func(row []string) string {
 		var b strings.Builder
-		for _, name := range strings.Fields("seq pkts bytes appbytes state") {
+		for name := range strings.FieldsSeq("seq pkts bytes appbytes state") {
 			b.WriteString(row[slices.Index(names, name)] + " ")
 		}
 		ends := []string{row[slices.Index(names, "saddr")], row[slices.Index(names, "daddr")]}

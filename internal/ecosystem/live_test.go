@@ -18,8 +18,8 @@ import (
 	"github.com/argus-endpoint/argus-endpoint/internal/netns"
 )
 
-// Ports of the collector's feed of version 3, and of radium behind it.
-const feedPort, radiumPort = 5610, 5620
+// Ports of the collector's feed of version 3, of radium behind it, and of a replay.
+const feedPort, radiumPort, replayPort = 5610, 5620, 5630
 
 // site is a collector with its feed, and two agents.
 type site struct {
@@ -83,18 +83,23 @@ func TestLiveFeed(t *testing.T) {
 	ra.end(syscall.SIGTERM)
 	whole.end(syscall.SIGTERM)
 	e := &exam{T: t, check: &check{tool: "radium"}, source: live, dir: s.dir}
-	last := append([]string{"-r", s.path("behind.arg")}, words(live.filter)...)
-	e.compare(behind, columns, e.ours(columns), ours(t, columns, last...))
-	e.compare(readByRa, columns, ours(t, columns, last...), theirs(t, "ra", columns, last...))
 	e.topped(screen)
 	e.reported(events.end(syscall.SIGTERM), s.run("c", "argus-collector", "events", "--state", s.path("collector"), "--all", "--json"))
+	e.collected()
 	e.survived()
+}
+
+// collected compares what came through radium with what our reader had from the feed, which is of both agents.
+func (e *exam) collected() {
+	last := append([]string{"-r", e.file("behind.arg")}, words(e.source.filter)...)
+	e.compare(behind, columns, e.ours(columns), ours(e, columns, last...))
+	e.compare(readByRa, columns, ours(e, columns, last...), theirs(e, "ra", columns, last...))
 	racks := map[string]bool{}
 	for _, row := range e.ours([]string{"srcid", "label"}) {
 		racks[row[0]+" "+row[1]] = true
 	}
 	if len(racks) != 2 {
-		t.Errorf("sensors and their labels are %v, want those of both agents", racks)
+		e.Errorf("sensors and their labels are %v, want those of both agents", racks)
 	}
 }
 
@@ -120,10 +125,8 @@ func (e *exam) survived() {
 	for tool, file := range map[string]string{"ra": "ra.arg", "ra -S": "whole.arg", "rasort": "rasort.arg", "radium": "behind.arg"} {
 		compare(e, tool, e.source.name, "-w: events octet for octet", []string{"event"}, e.events("ours.arg"), e.events(file))
 	}
-	labels := func(file string) (rows [][]string) {
-		for _, row := range ours(e, []string{"srcid", "label"}, append([]string{"-r", e.file(file)}, words(e.source.filter)...)...) {
-			rows = append(rows, row)
-		}
+	labels := func(file string) [][]string {
+		rows := ours(e, []string{"srcid", "label"}, append([]string{"-r", e.file(file)}, words(e.source.filter)...)...)
 		return slices.CompactFunc(sorted(rows), slices.Equal)
 	}
 	compare(e, "racluster", e.source.name, "-w: labels of each sensor", []string{"srcid", "label"}, labels("ours.arg"), labels("racluster.arg"))

@@ -42,6 +42,9 @@ func TestMixed(t *testing.T) {
 		}
 		return len(stored([]string{"stime"}))
 	})
+	replay := l.start("c", "argus-collector", "feed", "--state", state, "--feed-v3", fmt.Sprint(replayPort), "--since", "10m")
+	l.until("the replay is served", 20e9, func() bool { return replay.listens(replayPort) })
+	again := values(l.run("c", "ra", slices.Concat([]string{"-F", "/dev/null", "-L", "-1", "-S", fmt.Sprintf("127.0.0.1:%d", replayPort)}, plain(wide(columns)), filter)...), len(columns))
 	for _, p := range []*proc{sensor, collector} {
 		p.end(syscall.SIGINT)
 	}
@@ -49,13 +52,19 @@ func TestMixed(t *testing.T) {
 	radium.end(syscall.SIGTERM)
 	last.end(syscall.SIGINT)
 
+	l.mixed(truth, stored(columns), sorted(again), filter)
+}
+
+// mixed compares what every stage had.
+func (l *lab) mixed(truth sockets, stored, again [][]string, filter []string) {
 	const data = "argus -> radium command -> store and feed -> radium -> ra"
-	own := sorted(theirs(t, "ra", columns, "-r", l.path("sensor.arg"), "-", "not", "man"))
-	compare(t, "argus-collector radium", data, "our store beside ra -S of the sensor", columns, stored(columns), own)
-	end := sorted(theirs(t, "ra", columns, append([]string{"-r", l.path("behind.arg")}, filter...)...))
-	compare(t, "radium", data, behind, columns, own, end)
-	for where, rows := range map[string][][]string{"the store": stored(columns), "the last ra": end} {
-		compare(t, "sockets", data, "counts and octets in "+where, []string{"UDP", "TCP", "sent", "received", "asked", "answered", "srcid"}, [][]string{sums(rows)}, [][]string{truth.row("192.0.2.9")})
+	own := sorted(theirs(l, "ra", columns, "-r", l.path("sensor.arg"), "-", "not", "man"))
+	compare(l, "argus-collector radium", data, "our store beside ra -S of the sensor", columns, stored, own)
+	compare(l, "ra", data, "-S of a replay of the store", columns, stored, again)
+	end := sorted(theirs(l, "ra", columns, append([]string{"-r", l.path("behind.arg")}, filter...)...))
+	compare(l, "radium", data, behind, columns, own, end)
+	for where, rows := range map[string][][]string{"the store": stored, "the last ra": end} {
+		compare(l, "sockets", data, "counts and octets in "+where, []string{"UDP", "TCP", "sent", "received", "asked", "answered", "srcid"}, [][]string{sums(rows)}, [][]string{truth.row("192.0.2.9")})
 	}
 }
 
