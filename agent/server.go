@@ -68,7 +68,11 @@ func (a *Agent) newFeeds() feeds {
 			return f.Match, err
 		},
 		Note: func(code string, client net.Addr, err error) {
-			a.log.Warn("a reader of flows was sent away", zap.String("code", code), zap.Stringer("reader", client), zap.Error(err))
+			what := "a reader of flows was sent away"
+			if code == "feed-push" {
+				what = "flows cannot be pushed"
+			}
+			a.log.Warn(what, zap.String("code", code), zap.Stringer("reader", client), zap.Error(err))
 		},
 	}
 	f := feeds{v5: feed.NewServer(c)}

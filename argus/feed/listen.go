@@ -59,6 +59,9 @@ func ParsePush(text string) (address string, v3 bool, err error) {
 	if port == "" {
 		port = DefaultPort
 	}
+	if _, err := net.LookupPort("udp", port); err != nil {
+		return "", false, fmt.Errorf("push %.200q: %w", text, err)
+	}
 	return net.JoinHostPort(u.Hostname(), port), v3, nil
 }
 
@@ -69,8 +72,10 @@ func Listen(ctx context.Context, text string) (net.Listener, error) {
 		return nil, err
 	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, network, address)
-	if errors.Is(err, syscall.EADDRINUSE) && network == "unix" && isStale(ctx, address) {
-		l, err = (&net.ListenConfig{}).Listen(ctx, network, address)
+	if errors.Is(err, syscall.EADDRINUSE) && network == "unix" {
+		if err = removeStale(ctx, address); err == nil {
+			l, err = (&net.ListenConfig{}).Listen(ctx, network, address)
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("feed: %w", err)
@@ -83,16 +88,21 @@ func Listen(ctx context.Context, text string) (net.Listener, error) {
 	return l, nil
 }
 
-// isStale removes a socket at which nobody listens: a run that was cut off has left it. What is no socket refuses connections too, and
-// stays.
-func isStale(ctx context.Context, path string) bool {
-	if info, err := os.Lstat(path); err != nil || info.Mode().Type() != fs.ModeSocket {
-		return false
+// removeStale removes a socket at which nobody listens: a run that was cut off has left it. What is no socket refuses connections
+// too, and stays.
+func removeStale(ctx context.Context, path string) error {
+	if info, err := os.Lstat(path); err != nil {
+		return err
+	} else if info.Mode().Type() != fs.ModeSocket {
+		return fmt.Errorf("%s is there already and no socket: %w", path, fs.ErrExist)
 	}
 	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
-	if err == nil {
+	switch {
+	case err == nil:
 		_ = conn.Close()
-		return false
+		return fmt.Errorf("at %s somebody listens already: %w", path, syscall.EADDRINUSE)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return os.Remove(path)
 	}
-	return errors.Is(err, syscall.ECONNREFUSED) && os.Remove(path) == nil
+	return err
 }

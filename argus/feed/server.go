@@ -39,7 +39,8 @@ type Config struct {
 	// the client's filter, "" for none; match, never nil, does the same. The records are whole, of any version. Its write's error ends the replay and is to be returned.
 	Replay func(ctx context.Context, expression string, match func(*argus.Record) bool, write func(records []byte) error) error
 
-	// Note is told of clients that were sent away, and why: code is "feed-slow", "feed-full", "feed-protocol" or "feed-replay". Nil: nobody is.
+	// Note is told of clients that were sent away, and why: code is "feed-slow", "feed-full", "feed-protocol" or "feed-replay"; or
+	// "feed-push", of what Push cannot reach. Nil: nobody is.
 	Note func(code string, client net.Addr, err error)
 }
 

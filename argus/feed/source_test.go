@@ -59,7 +59,7 @@ func TestParsePush(t *testing.T) {
 			t.Errorf("%q: %q %v %v", text, a, v3, err)
 		}
 	}
-	for _, bad := range []string{"soc:561", "argus-tcp://soc", "argus-udp://soc?version=4", "argus-udp://", "argus-udp://soc/x"} {
+	for _, bad := range []string{"soc:561", "argus-tcp://soc", "argus-udp://soc?version=4", "argus-udp://", "argus-udp://soc/x", "argus-udp://soc:99999"} {
 		if a, _, err := ParsePush(bad); err == nil {
 			t.Errorf("%q is taken as %q", bad, a)
 		}
