@@ -17,9 +17,9 @@ type csvPrinter struct {
 
 // NewCSV returns a printer of comma separated values (RFC 4180, lines end with \n) under a line of field names.
 // Times are seconds since 1970. A text that a spreadsheet would take for a formula gets an apostrophe in front.
-// Of the style only the precision counts.
+// Of the style only the precision and the titles count.
 func NewCSV(w io.Writer, c Columns, s Style) Printer {
-	return &csvPrinter{cells: newCells(c, s), w: bufio.NewWriterSize(w, 1<<16)}
+	return &csvPrinter{cells: newCells(c, s), w: bufio.NewWriterSize(w, 1<<16), headed: s.Titles < 0}
 }
 
 func (p *csvPrinter) Print(r *argus.Record) error {

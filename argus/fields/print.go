@@ -15,15 +15,15 @@ type Printer interface {
 }
 
 type textPrinter struct {
-	w      *bufio.Writer
-	row    *Row
-	line   []byte
-	headed bool
+	w     *bufio.Writer
+	row   *Row
+	line  []byte
+	lines int // since the titles, -1 before the first ones
 }
 
 // NewText returns a printer of text under one line of titles, as ra prints.
 func NewText(w io.Writer, c Columns, s Style) Printer {
-	return &textPrinter{w: bufio.NewWriterSize(w, 1<<16), row: NewRow(c, s)}
+	return &textPrinter{w: bufio.NewWriterSize(w, 1<<16), row: NewRow(c, s), lines: -1}
 }
 
 func (p *textPrinter) Print(r *argus.Record) error {
@@ -31,7 +31,11 @@ func (p *textPrinter) Print(r *argus.Record) error {
 		return nil
 	}
 	p.line = p.line[:0]
+	if p.lines == p.row.style.Titles && p.lines > 0 {
+		p.lines = -1
+	}
 	p.head()
+	p.lines++
 	begin := len(p.line)
 	p.line = p.row.Append(p.line, r)
 	for p.row.style.Separator == "" && len(p.line) > begin && p.line[len(p.line)-1] == ' ' {
@@ -42,9 +46,11 @@ func (p *textPrinter) Print(r *argus.Record) error {
 }
 
 func (p *textPrinter) head() {
-	if !p.headed {
-		p.line = append(p.row.Titles(p.line), '\n')
-		p.headed = true
+	if p.lines < 0 {
+		p.lines = 0
+		if p.row.style.Titles >= 0 {
+			p.line = append(p.row.Titles(p.line), '\n')
+		}
 	}
 }
 

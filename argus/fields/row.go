@@ -62,7 +62,7 @@ func (p *Row) Append(b []byte, r *argus.Record) []byte {
 		case i == 0:
 		case separated:
 			b = append(b, p.style.Separator...)
-		case c.kind == port && len(p.value) > 0 && p.list[i-1].kind == joined && r.Kind == argus.KindFlow:
+		case c.kind == port && len(p.value) > 0 && p.list[i-1].kind == joined && p.list[i-1].side == c.side && r.Kind == argus.KindFlow:
 			b = append(b, '.')
 		default:
 			b = append(b, ' ')

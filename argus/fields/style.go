@@ -11,6 +11,7 @@ type Style struct {
 	Epoch     bool   // times as seconds since 1970 (ra -u) and not as local time of day; JSON and CSV have them always so
 	Precision int    // digits of a fraction (ra -p), 0 to 9; times are cut there, other numbers rounded
 	Separator string // between the values of text (ra -c); "" aligns them in columns
+	Titles    int    // how often text has its line of titles (ra -L): -1 never, 0 once, else before so many lines; CSV: -1 never
 	Colour    bool   // text for a terminal (ECMA-48)
 }
 

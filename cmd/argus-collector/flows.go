@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"regexp"
 	"time"
 
 	"github.com/argus-endpoint/argus-endpoint/argus/archive"
@@ -16,7 +17,7 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 )
 
-const flowsHelp = `Flows come from the store, and from the journal of the running collector as far as they are not there yet.
+var flowsHelp = `Flows come from the store, and from the journal of the running collector as far as they are not there yet.
 With --follow those are printed that arrive from now on. They are in the order of hours, hosts and time.
 With -r they come from files of Argus records of version 3 or 5, with -S from any Argus sensor or radium.
 
@@ -50,6 +51,13 @@ type flowsOptions struct {
 func flowsCommand() *ffcli.Command {
 	fs, place := placeFlags("flows")
 	o := flowsOptions{place: place}
+	o.Regexp = func(expression string) (func([]byte) bool, error) {
+		re, err := regexp.Compile(expression)
+		if err != nil {
+			return nil, err
+		}
+		return re.Match, nil
+	}
 	o.Flags(fs)
 	fs.BoolVar(&o.follow, "follow", false, "print what arrives from now on")
 	fs.StringVar(&o.host, "host", "", "only those of the monitor with this `UUID`")

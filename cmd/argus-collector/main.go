@@ -3,6 +3,7 @@ package main
 
 import (
 	"github.com/argus-endpoint/argus-endpoint/internal/cli"
+	"github.com/argus-endpoint/argus-endpoint/internal/reader"
 	"github.com/peterbourgon/ff/v3/ffcli"
 )
 
@@ -26,6 +27,6 @@ func root() *ffcli.Command {
 Exit codes: 0 done, 1 failed, 2 wrong flag or configuration, 3 another collector owns the state folder.`,
 	}
 	r.Subcommands = []*ffcli.Command{runCommand(), receiveCommand(), writeCommand(), tokenCommand(), caCommand(), hostsCommand(), gapsCommand(), eventsCommand(), flowsCommand(), feedCommand(), filesCommand(), importCommand(), radiumCommand(), cli.VersionCommand("argus-collector")}
-	r.Subcommands = append(r.Subcommands, cli.Completion(r))
+	r.Subcommands = append(r.Subcommands, cli.Completion(r, map[string][]string{"flows": reader.FilterWords(), "feed": reader.FilterWords()}))
 	return r
 }

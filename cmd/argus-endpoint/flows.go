@@ -11,7 +11,7 @@ import (
 	"github.com/argus-endpoint/argus-endpoint/internal/reader"
 )
 
-const flowsHelp = `Without -r and -S the flows of this machine are printed as they happen, read from the running agent, or from a second
+var flowsHelp = `Without -r and -S the flows of this machine are printed as they happen, read from the running agent, or from a second
 capture if none runs. With -r they come from files: pcap, pcapng or Argus records of version 3 or 5, told apart by what is in them, with
 -S from any Argus sensor or radium. An active flow reports every 5 seconds; its lines are parts that add up: --aggregate adds them up.
 

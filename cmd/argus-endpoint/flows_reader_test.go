@@ -122,6 +122,29 @@ func TestFlagsOfRa(t *testing.T) {
 	}
 }
 
+// TestHabitsOfRa: command lines as fingers type them print what ra prints, titles included.
+func TestHabitsOfRa(t *testing.T) {
+	file := stream(t, "3")
+	for _, line := range []string{
+		"-nr FILE -s saddr sport daddr dport spkts - tcp",
+		"-nnr FILE -L0 -s saddr dport - udp",
+		"-nL-1 -r FILE -s saddr dport - udp",
+		"-L3 -n -r FILE -s saddr dport - udp",
+		"-F /dev/null -X -nr FILE -N3 -p3 -s dur - udp",
+		"-nuc, -r FILE -s stime saddr bytes -T 60 - udp",
+		"-nr FILE -M noman -s saddr daddr -",
+	} {
+		args := strings.Fields(strings.ReplaceAll(line, "FILE", file))
+		out, err := exec.CommandContext(t.Context(), tool(t, "ra"), append([]string{"-F", "/dev/null"}, args...)...).Output()
+		if err != nil {
+			t.Fatal(line, err)
+		}
+		if r := call(t, nil, append([]string{"flows"}, args...)...); r.code != 0 || r.stdout != string(out) {
+			t.Errorf("%s: exit code %d, %s\n%sra prints\n%s", line, r.code, r.stderr, r.stdout, out)
+		}
+	}
+}
+
 // TestOrderAndSums: --sort, -N o, -m, --bins and --count tell the same octets.
 func TestOrderAndSums(t *testing.T) {
 	file := stream(t, "5")

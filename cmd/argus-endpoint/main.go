@@ -10,6 +10,7 @@ import (
 
 	"github.com/argus-endpoint/argus-endpoint/agent"
 	"github.com/argus-endpoint/argus-endpoint/internal/cli"
+	"github.com/argus-endpoint/argus-endpoint/internal/reader"
 )
 
 func main() {
@@ -31,6 +32,6 @@ func root() *ffcli.Command {
 		Exec:       runExec(&config, flags),
 	}
 	r.Subcommands = []*ffcli.Command{runCommand(&config, flags), flowsCommand(), statusCommand(), doctorCommand(), cli.VersionCommand("argus-endpoint")}
-	r.Subcommands = append(r.Subcommands, cli.Completion(r))
+	r.Subcommands = append(r.Subcommands, cli.Completion(r, map[string][]string{"flows": reader.FilterWords()}))
 	return r
 }

@@ -56,7 +56,7 @@ func Main(root *ffcli.Command) {
 func Run(ctx context.Context, root *ffcli.Command, args []string, stdout, stderr io.Writer) int {
 	var usage bytes.Buffer
 	prepare(root, root.Name, &usage)
-	err := root.Parse(args)
+	err := root.Parse(unbundle(root, args))
 	if err == nil {
 		err = root.Run(ctx)
 	} else if !errors.Is(err, flag.ErrHelp) && !isNoExec(err) {

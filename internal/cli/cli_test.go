@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -17,7 +18,10 @@ import (
 func tree(exec func(context.Context, []string) error) *ffcli.Command {
 	fs := flag.NewFlagSet("flows", flag.ExitOnError)
 	fs.Int("count", 0, "stop after `N` flows")
-	fs.String("secret-switch", "", hidden+"for tests")
+	fs.String("secret-switch", "", Hidden)
+	fs.Bool("n", false, "numbers")
+	fs.Bool("x", false, "more")
+	fs.String("r", "", "a `file`")
 	return &ffcli.Command{Name: "prog", ShortHelp: "does things", Subcommands: []*ffcli.Command{
 		{Name: "flows", ShortHelp: "prints flows", FlagSet: fs, LongHelp: "Examples:\n  prog flows", Exec: exec},
 	}}
@@ -59,6 +63,31 @@ func TestExitCodes(t *testing.T) {
 				t.Error("help shows a hidden flag")
 			}
 		})
+	}
+}
+
+// TestUnbundle: flags as getopt lets them be written are those that package flag reads.
+func TestUnbundle(t *testing.T) {
+	for line, want := range map[string]string{
+		"flows -nr file - tcp":       "flows -n -r file - tcp",
+		"flows -nxr- --count 5":      "flows -n -x -r=- --count 5",
+		"flows -nn tcp":              "flows -n -n tcp",
+		"flows -r -nx -nx":           "flows -r -nx -n -x",
+		"flows -nr -nx -nx":          "flows -n -r -nx -n -x",
+		"flows --r -nx -r=1 -xn":     "flows --r -nx -r=1 -x -n",
+		"flows - -nx":                "flows - -nx",
+		"flows -- -nx":               "flows -- -nx",
+		"flows a -xn - -xn":          "flows a -x -n - -xn",
+		"flows -count 5 -nope -help": "flows -count 5 -nope -help",
+		"-nx flows":                  "-nx flows",
+		"-r":                         "-r",
+		"FLOWS -n=true -nx=1 -":      "FLOWS -n=true -nx=1 -",
+	} {
+		root := tree(nil)
+		prepare(root, "prog", &bytes.Buffer{})
+		if got := strings.Join(unbundle(root, strings.Fields(line)), " "); got != want {
+			t.Errorf("%s: %s, want %s", line, got, want)
+		}
 	}
 }
 
@@ -132,14 +161,20 @@ func TestBashCompletion(t *testing.T) {
 	}
 	var script strings.Builder
 	root := tree(nil)
-	root.Subcommands = append(root.Subcommands, Completion(root))
-	if err := writeCompletion(&script, root, "bash"); err != nil {
+	arguments := map[string][]string{"flows": {"tcp", "udp"}}
+	root.Subcommands = append(root.Subcommands, Completion(root, arguments))
+	if err := writeCompletion(&script, root, arguments, "bash"); err != nil {
 		t.Fatal(err)
 	}
 	for words, want := range map[string]string{
-		"prog ":         "flows completion",
-		"prog fl":       "flows",
-		"prog flows --": "--count",
+		"prog ":               "flows completion",
+		"prog fl":             "flows",
+		"prog flows --":       "--count",
+		"prog flows t":        "tcp",
+		"prog flows -n u":     "udp",
+		"prog flows -r f - u": "udp",
+		"prog flows -r u":     "",
+		"prog completion t":   "",
 	} {
 		fields := strings.Split(words, " ")
 		ask := script.String() + "\nCOMP_WORDS=('" + strings.Join(fields, "' '") + "')\nCOMP_CWORD=$((${#COMP_WORDS[@]}-1))\n_prog\necho ${COMPREPLY[@]}\n"

@@ -11,8 +11,9 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 )
 
-// Completion returns the command that prints root's shell completion.
-func Completion(root *ffcli.Command) *ffcli.Command {
+// Completion returns the command that prints root's shell completion. arguments are words that may stand behind the flags, by the names of
+// commands.
+func Completion(root *ffcli.Command, arguments map[string][]string) *ffcli.Command {
 	return &ffcli.Command{
 		Name:       "completion",
 		ShortUsage: root.Name + " completion bash|zsh|fish",
@@ -23,21 +24,21 @@ func Completion(root *ffcli.Command) *ffcli.Command {
 			if len(args) != 1 {
 				return Usagef("completion wants one argument: bash, zsh or fish")
 			}
-			return writeCompletion(os.Stdout, root, args[0])
+			return writeCompletion(os.Stdout, root, arguments, args[0])
 		},
 	}
 }
 
-func writeCompletion(w io.Writer, root *ffcli.Command, shell string) error {
+func writeCompletion(w io.Writer, root *ffcli.Command, arguments map[string][]string, shell string) error {
 	switch shell {
 	case "bash":
-		return bashCompletion(w, root)
+		return bashCompletion(w, root, arguments)
 	case "zsh":
 		// zsh runs bash's completion functions through bashcompinit.
 		fmt.Fprintln(w, "autoload -U +X bashcompinit && bashcompinit")
-		return bashCompletion(w, root)
+		return bashCompletion(w, root, arguments)
 	case "fish":
-		return fishCompletion(w, root)
+		return fishCompletion(w, root, arguments)
 	}
 	return Usagef("no completion for %q: bash, zsh and fish are known", shell)
 }
@@ -48,7 +49,7 @@ func words(c *ffcli.Command, path string, f func(path string, c *ffcli.Command, 
 	var flags []*flag.Flag
 	if c.FlagSet != nil {
 		c.FlagSet.VisitAll(func(fl *flag.Flag) {
-			if !strings.HasPrefix(fl.Usage, hidden) {
+			if !strings.HasPrefix(fl.Usage, Hidden) {
 				flags = append(flags, fl)
 			}
 		})
@@ -59,29 +60,37 @@ func words(c *ffcli.Command, path string, f func(path string, c *ffcli.Command, 
 	f(path, c, flags)
 }
 
-func bashCompletion(w io.Writer, root *ffcli.Command) error {
+func bashCompletion(w io.Writer, root *ffcli.Command, arguments map[string][]string) error {
 	fn := "_" + strings.ReplaceAll(root.Name, "-", "_")
 	fmt.Fprintf(w, "%s() {\n  local path=() w\n  for w in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do [[ $w == [a-z]* ]] && path+=(\"$w\"); done\n", fn)
-	fmt.Fprintln(w, "  local words\n  case \"${path[*]}\" in")
+	fmt.Fprintln(w, "  local words switches args\n  case \"${path[*]}\" in")
 	words(root, "", func(path string, c *ffcli.Command, flags []*flag.Flag) {
-		var list []string
+		var list, switches []string
 		for _, sub := range c.Subcommands {
 			list = append(list, sub.Name)
 		}
 		for _, f := range flags {
 			list = append(list, dashed(f.Name))
+			if isBool(f) {
+				switches = append(switches, dashed(f.Name))
+			}
 		}
 		pattern := fmt.Sprintf("%q", path)
 		if path != "" {
 			pattern += "*"
 		}
-		fmt.Fprintf(w, "    %s) words=%q ;;\n", pattern, strings.Join(list, " "))
+		fmt.Fprintf(w, "    %s) words=%q", pattern, strings.Join(list, " "))
+		if more := arguments[c.Name]; len(more) > 0 {
+			fmt.Fprintf(w, "; switches=%q; args=%q", strings.Join(switches, " "), strings.Join(more, " "))
+		}
+		fmt.Fprintln(w, " ;;")
 	})
-	_, err := fmt.Fprintf(w, "  esac\n  COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n}\ncomplete -o default -F %s %s\n", fn, root.Name)
+	fmt.Fprintln(w, "  esac\n  w=${COMP_WORDS[COMP_CWORD-1]}\n  [[ $w != -* || $w == - || \" $switches \" == *\" $w \"* ]] && words+=\" $args\"")
+	_, err := fmt.Fprintf(w, "  COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n}\ncomplete -o default -F %s %s\n", fn, root.Name)
 	return err
 }
 
-func fishCompletion(w io.Writer, root *ffcli.Command) error {
+func fishCompletion(w io.Writer, root *ffcli.Command, arguments map[string][]string) error {
 	var err error
 	words(root, "", func(path string, c *ffcli.Command, flags []*flag.Flag) {
 		condition := "__fish_use_subcommand"
@@ -90,6 +99,9 @@ func fishCompletion(w io.Writer, root *ffcli.Command) error {
 		}
 		for _, sub := range c.Subcommands {
 			_, err = fmt.Fprintf(w, "complete -c %s -f -n %q -a %s -d %q\n", root.Name, condition, sub.Name, sub.ShortHelp)
+		}
+		if more := arguments[c.Name]; len(more) > 0 {
+			fmt.Fprintf(w, "complete -c %s -n %q -a %q\n", root.Name, condition, strings.Join(more, " "))
 		}
 		for _, f := range flags {
 			option := "-l " + f.Name

@@ -39,7 +39,7 @@ func writeFlags(b *strings.Builder, fs *flag.FlagSet) {
 	any := false
 	w := tabwriter.NewWriter(b, 0, 0, 3, ' ', 0)
 	fs.VisitAll(func(f *flag.Flag) {
-		if strings.HasPrefix(f.Usage, hidden) {
+		if strings.HasPrefix(f.Usage, Hidden) {
 			return
 		}
 		if !any {
@@ -52,8 +52,8 @@ func writeFlags(b *strings.Builder, fs *flag.FlagSet) {
 	w.Flush()
 }
 
-// hidden begins the usage text of a flag that help and completion leave out.
-const hidden = "hidden: "
+// Hidden begins the usage text of a flag that help and completion leave out.
+const Hidden = "hidden: "
 
 func dashed(name string) string {
 	if len(name) == 1 {

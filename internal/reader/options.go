@@ -7,8 +7,10 @@ import (
 	"time"
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
+	"github.com/argus-endpoint/argus-endpoint/argus/archive"
 	"github.com/argus-endpoint/argus-endpoint/argus/cluster"
 	"github.com/argus-endpoint/argus-endpoint/argus/fields"
+	"github.com/argus-endpoint/argus-endpoint/argus/filter"
 	"github.com/argus-endpoint/argus-endpoint/internal/cli"
 )
 
@@ -30,6 +32,14 @@ type Options struct {
 	bins       string
 	hold       int
 	tally, top bool
+
+	// Regexp makes what finds a regular expression in octets. nil: such flags are refused, and a program is spared the package.
+	Regexp func(expression string) (func([]byte) bool, error)
+
+	refused              error
+	rarc, payload, label string
+	inPayload, inLabel   func([]byte) bool
+	seconds              int64
 
 	now        time.Time
 	key        cluster.Key
@@ -56,7 +66,7 @@ func (o *Options) Flags(fs *flag.FlagSet) {
 	list(&o.fieldList, "s", "print these `fields`, in the words of ra: name[:width],... ; +name adds one, -name takes one away, all")
 	list(&o.keys, "m", "add up the records that have these `keys` in common, in the words of racluster: saddr/24,daddr,proto,dport")
 	list(&o.orderList, "sort", "in the order of these `fields` (with --bins in each bin): -bytes,saddr; - puts the largest first, + the smallest")
-	list(&o.mode, "M", "the `modes` json, hard (bins: records have their bin's times) and rmon (every record in both directions)")
+	list(&o.mode, "M", "the `modes` json, hard (bins: records have their bin's times), rmon (every record in both directions), time 1m (--bins), label=REGULAR-EXPRESSION (argus-collector)")
 	fs.StringVar(&o.write, "w", "", "append the records to this `file` instead of printing lines; - is the standard output; $srcid, $inf and %Y %m %d %H %M %S are filled in; .gz compresses")
 	fs.DurationVar(&o.every, "rotate", 0, "with -w: begin a file each `time`, by the times of the records: 5m, 1h, 24h")
 	fs.Var(&o.size, "rotate-size", "with -w: begin another file after this `size`: 100M")
@@ -74,6 +84,7 @@ func (o *Options) Flags(fs *flag.FlagSet) {
 	fs.BoolVar(&o.top, "top", false, "show the flows in a full screen that follows what happens; h there shows the keys")
 	fs.StringVar(&o.count, "N", "", "only the first `count` records, or those from-to or from+more; with o in front of those that are printed")
 	fs.StringVar(&o.times, "t", "", "only records in this `time range`, as ra takes it: 14, 14:10-15, 2026/11/21, -10m, -2h+5m")
+	o.habitFlags(fs)
 }
 
 // words is a flag of several words, which may be given more than once and be separated by commas.
@@ -94,7 +105,7 @@ func (w *words) Set(text string) error {
 
 // Args takes what stands behind the flags and returns the filter: words that are no flag, up to a "-", belong to the flag
 // before them (-r FILE FILE - FILTER, -s FIELD FIELD - FILTER), flags may follow, and then the filter. Without
-// a "-" all words are the filter.
+// a "-" all words are the filter, unless they are none and the flag before them can have them: -r FILE -s saddr daddr.
 func (o *Options) Args(fs *flag.FlagSet, args []string) error {
 	for {
 		dash := slices.IndexFunc(args, func(a string) bool { return strings.HasPrefix(a, "-") })
@@ -108,16 +119,41 @@ func (o *Options) Args(fs *flag.FlagSet, args []string) error {
 			_ = o.last.Set(a)
 		}
 		if args = args[dash:]; args[0] == "-" || args[0] == "--" {
-			args = args[1:]
-			break
+			o.expression = args[1:]
+			return o.check(fs)
 		}
 		if err := fs.Parse(args); err != nil {
 			return cli.Exit(cli.ExitUsage, err)
 		}
 		args = fs.Args()
 	}
+	if _, err := filter.Parse(args); err != nil && o.takes(args) {
+		for _, a := range args {
+			_ = o.last.Set(a)
+		}
+		args = nil
+	}
 	o.expression = args
 	return o.check(fs)
+}
+
+// takes tells whether words can belong to the flag before them.
+func (o *Options) takes(args []string) bool {
+	text := strings.Join(args, ",")
+	var err error
+	switch o.last {
+	case &o.fieldList:
+		_, err = fields.Parse(text)
+	case &o.keys:
+		_, err = cluster.ParseKey(text)
+	case &o.orderList:
+		_, err = cluster.ParseOrder(text, fields.Compare)
+	case &o.read:
+		_, err = archive.Files(args)
+	default:
+		return false
+	}
+	return err == nil
 }
 
 // check says what does not go together.
@@ -125,6 +161,9 @@ func (o *Options) check(fs *flag.FlagSet) (err error) {
 	o.given = map[string]bool{}
 	fs.Visit(func(f *flag.Flag) { o.given[f.Name] = true })
 	if err := o.checkModes(); err != nil {
+		return err
+	}
+	if err := o.checkHabits(); err != nil {
 		return err
 	}
 	if o.now.IsZero() {
@@ -143,24 +182,6 @@ func (o *Options) check(fs *flag.FlagSet) (err error) {
 	}
 	return o.checkOutput()
 }
-
-func (o *Options) checkModes() error {
-	for _, mode := range strings.FieldsFunc(o.mode.String(), separates) {
-		switch mode {
-		case "json":
-			o.json = true
-		case "hard":
-			o.hard = true
-		case "rmon":
-			_ = o.keys.Set(mode)
-		default:
-			return cli.Usagef("-M %s: of ra's modes json, hard and rmon are known here; see --csv, --bins and --argus-version too", mode)
-		}
-	}
-	return nil
-}
-
-func separates(c rune) bool { return c == ',' || c == ' ' }
 
 // checkStages reads what is to become of the records.
 func (o *Options) checkStages() (err error) {

@@ -10,13 +10,17 @@ import (
 
 func parse(args ...string) (*Options, error) {
 	var o Options
+	return &o, o.parse(args...)
+}
+
+func (o *Options) parse(args ...string) error {
 	fs := flag.NewFlagSet("flows", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	o.Flags(fs)
 	if err := fs.Parse(args); err != nil {
-		return nil, err
+		return err
 	}
-	return &o, o.Args(fs, fs.Args())
+	return o.Args(fs, fs.Args())
 }
 
 // TestArguments: command lines as they are written for ra, and for us.
@@ -32,6 +36,14 @@ func TestArguments(t *testing.T) {
 		"- icmp":                                  {"", "", "icmp"},
 		"-r - tcp":                                {"-", "", "tcp"},
 		"-r a b -c , -":                           {"a,b", "", ""},
+		"-r a -s saddr dur sport:9":               {"a", "saddr,dur,sport:9", ""},
+		"-r a -s saddr - sport":                   {"a", "saddr", "sport"},
+		"-r a -s saddr dur gt 5":                  {"a", "saddr", "dur gt 5"},
+		"-r a -s saddr retrans":                   {"a", "saddr", "retrans"},
+		"-r a -s saddr nofield":                   {"a", "saddr", "nofield"},
+		"-s saddr -r options.go nofile.go":        {"options.go", "saddr", "nofile.go"},
+		"-s saddr -r options.go help.go":          {"options.go,help.go", "saddr", ""},
+		"-r a -n no such":                         {"a", "", "no such"},
 	} {
 		o, err := parse(strings.Fields(line)...)
 		if err != nil {
@@ -51,7 +63,7 @@ func TestWhatDoesNotGoTogether(t *testing.T) {
 		"-w x -s saddr":                     "do not go with it",
 		"--rotate 1h":                       "-w",
 		"--argus-version 4":                 "want 3 or 5",
-		"-M xml":                            "json, hard and rmon",
+		"-M xml":                            "json, hard, rmon",
 		"-M hard":                           "--bins",
 		"-B 5":                              "--bins",
 		"-p 10":                             "0 to 9",

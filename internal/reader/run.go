@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
 	"github.com/argus-endpoint/argus-endpoint/argus/archive"
@@ -28,6 +29,11 @@ func (o *Options) Run(ctx context.Context, from Sources) error {
 	s, err := newSink(o)
 	if err != nil {
 		return fmt.Errorf("flows: %w", err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if o.seconds > 0 {
+		defer time.AfterFunc(time.Duration(o.seconds)*time.Second, cancel).Stop()
 	}
 	work := func(ctx context.Context) error {
 		if o.Reading() {

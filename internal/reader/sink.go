@@ -54,11 +54,14 @@ func newSink(o *Options) (*Sink, error) {
 		return nil, cli.Usagef("%w", err)
 	}
 	s.match = f.Match
+	if o.inLabel != nil || o.inPayload != nil {
+		s.match = func(r *argus.Record) bool { return f.Match(r) && o.matchText(r) }
+	}
 	s.stages = newStages(o)
 	if s.put, err = o.output(); err != nil {
 		return nil, err
 	}
-	s.whole = o.write != "" && o.version == 0 && len(o.expression) == 0 && o.count == "" && o.times == "" && !s.stages.any()
+	s.whole = o.write != "" && o.version == 0 && len(o.expression) == 0 && o.inLabel == nil && o.inPayload == nil && o.count == "" && o.times == "" && !s.stages.any()
 	return s, nil
 }
 

@@ -3,7 +3,7 @@ package reader
 import (
 	"bytes"
 	"fmt"
-	"slices"
+	"sort"
 	"time"
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
@@ -160,7 +160,9 @@ func (s *sorter) add(r *argus.Record) error {
 	return nil
 }
 
-func (s *sorter) sort() { slices.SortStableFunc(s.held, s.order.Compare) }
+func (s *sorter) sort() {
+	sort.SliceStable(s.held, func(i, j int) bool { return s.order.Compare(s.held[i], s.held[j]) < 0 })
+}
 
 // all gives out what is held.
 func (s *sorter) all(emit func(*argus.Record) error) error {

@@ -3,7 +3,7 @@ package reader
 import (
 	"context"
 	"errors"
-	"slices"
+	"sort"
 	"sync"
 	"time"
 
@@ -186,11 +186,11 @@ func (t *top) list(now time.Time) (list []*argus.Record, flows int) {
 			list = append(list, r)
 		}
 	}
-	slices.SortStableFunc(list, func(a, b *argus.Record) int {
+	sort.SliceStable(list, func(i, j int) bool {
 		if t.reverse {
-			a, b = b, a
+			i, j = j, i
 		}
-		return t.order.Compare(a, b)
+		return t.order.Compare(list[i], list[j]) < 0
 	})
 	return list, t.flows.Len()
 }
