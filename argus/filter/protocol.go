@@ -103,13 +103,29 @@ func parseEther(p *parser, _ direction) (*term, error) {
 	})}, nil
 }
 
+// etherTypes are the families that say which protocol their frames have; those of Ethernet have it in the key.
+var etherTypes = [...]struct {
+	name   string
+	family flow.Family
+	number uint16
+}{{"ip", flow.FamilyIPv4, 0x0800}, {"arp", flow.FamilyARP, 0x0806}, {"rarp", flow.FamilyRARP, 0x8035}, {"ip6", flow.FamilyIPv6, 0x86dd}}
+
 func (p *parser) etherType() (*term, error) {
 	n, _, ok := readWhole(p.peek())
+	want, family := uint16(n), flow.FamilyEthernet
+	for _, t := range etherTypes {
+		if p.peek() == t.name || ok && n == float64(t.number) {
+			ok, want, family = true, t.number, t.family
+		}
+	}
 	if !ok || n > 0xffff {
-		return nil, p.fail("an ethertype like 0x88cc is expected")
+		return nil, p.fail("an ethertype like 0x88cc, ip, ip6, arp or rarp is expected")
 	}
 	p.at++
-	return &term{match: func(r *argus.Record) bool { return r.Flow.Family == flow.FamilyEthernet && r.Flow.Type == uint16(n) }}, nil
+	return &term{match: func(r *argus.Record) bool {
+		f := &r.Flow
+		return f.Family == family && (family != flow.FamilyEthernet || f.Type == want)
+	}}, nil
 }
 
 // readMAC reads six hexadecimal numbers of one or two digits between colons.

@@ -140,8 +140,9 @@ func unless(is func(row) bool) func(row) bool { return func(ra row) bool { retur
 func allOf(a, b func(row) bool) func(row) bool { return func(ra row) bool { return a(ra) && b(ra) } }
 
 var raMistakes = map[string]mistake{
-	"arp":  {why: swapped, right: func(ra row) bool { return ra["proto"] == "2054" && !strings.Contains(ra["saddr"], ":") }},
-	"rarp": {why: swapped, right: proto("rarp")},
+	"arp":                {why: swapped, right: func(ra row) bool { return ra["proto"] == "2054" && !strings.Contains(ra["saddr"], ":") }},
+	"rarp":               {why: swapped, right: proto("rarp")},
+	"ether proto 0x8035": {why: swapped, right: proto("rarp")},
 
 	"mss": {why: anyOption, right: printsOption("M")}, "wscale": {why: anyOption, right: printsOption("w")}, "selackok": {why: anyOption, right: printsOption("s")},
 	"tcptimestamp": {why: anyOption, right: printsOption("T")}, "mss and not tcptimestamp": {why: anyOption, right: allOf(printsOption("M"), unless(printsOption("T")))},
