@@ -116,6 +116,11 @@ func TestFactsOfListeners(t *testing.T) {
 	w.want([]platform.Listener{ssh, six}) // one of two sockets of an address is gone
 	w.want(nil)                           // who listens could not be asked: what was known stays
 	w.want([]platform.Listener{}, "listener gone: sshd (pid 812, root) listens on 0.0.0.0:22, [::]:22")
+	w.failed = errors.New("no /proc today")
+	w.want([]platform.Listener{ssh}) // and another try
+	if why := w.why(); why != "no /proc today" {
+		t.Error(why)
+	}
 	w.failed = fmt.Errorf("no: %w", errors.ErrUnsupported)
 	w.owners = nil
 	w.want([]platform.Listener{ssh}, "listener appeared: a process of root listens on 0.0.0.0:22")
@@ -177,6 +182,14 @@ func TestFactsAreBounded(t *testing.T) {
 	}
 	w.network(append(list, platform.Interface{Index: 999, Name: "late", Kind: "veth"}), nil)
 	w.want(nil, "interface appeared: late (veth), mtu 0, down")
+	for range 5 { // what was not told in quiet times is not told at once later
+		w.want(nil)
+	}
+	w.network(nil, nil)
+	w.look(nil, true)
+	if len(w.events) != factBurst {
+		t.Errorf("%d told at once", len(w.events))
+	}
 }
 
 // What other programs choose, names and numbers of addresses, does not make a record too long or two lines of one.
