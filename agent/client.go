@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/argus-endpoint/argus-endpoint/argus"
 	"github.com/argus-endpoint/argus-endpoint/argus/feed"
 )
 
@@ -53,6 +54,9 @@ func localError(state string, err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("the agent's socket %s may be opened by root and by the group %s only: use sudo, or join the group: %w",
 			filepath.Join(state, socketFile), serviceGroup, fs.ErrPermission)
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, argus.ErrFormat) {
+		return fmt.Errorf("ask the agent: %w: one of another version runs, restart it", err)
 	}
 	return fmt.Errorf("ask the agent: %w", err)
 }
