@@ -282,8 +282,13 @@ func TestUntilThenFull(t *testing.T) {
 func TestManyBins(t *testing.T) {
 	b := newBins(t, "1s", false, 1<<20)
 	early := 0
-	for i := range int64(maxBins + 100) {
-		early += len(b.Add(lasting(1, (1<<20-i)*second, (1<<20-i)*second)))
+	add := func(at int64) { early += len(b.Add(lasting(1, at*second, at*second))) }
+	const late = 1000
+	for i := range int64(maxBins - late) {
+		add(1<<20 + i)
+	}
+	for i := range int64(late + 100) {
+		add(1<<20 - 1 - i)
 	}
 	if len(b.bins) != maxBins || early != 100 {
 		t.Errorf("%d bins are held, %d records came early", len(b.bins), early)

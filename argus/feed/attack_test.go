@@ -47,7 +47,7 @@ func (s *Server) listeners() int {
 
 // A hundred clients get all that is published, each in the order in which it was.
 func TestHundredClients(t *testing.T) {
-	const clients, blocks, perBlock = 100, 200, 50
+	const clients, blocks, perBlock = 100, 50, 50
 	s, addr := serve(t, Config{})
 	var wg sync.WaitGroup
 	for range clients {
