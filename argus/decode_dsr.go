@@ -134,8 +134,8 @@ func (r *Record) net(sub, qualifier uint8, d []byte, w *raw) bool {
 		if qualifier&netOverlap != 0 {
 			r.Added.Fragment = 'V'
 		}
-	case netICMP: // the key once more, and from some sensors what the message quotes
-		if len(d) < 24 || [12]byte(d[12:]) != [12]byte{} {
+	case netICMP: // the key once more, and of other sensors the addresses of the message and of what it quotes
+		if len(d) < 24 || [20]byte(d[4:]) != [20]byte{} {
 			r.Skipped++
 		}
 	case 0: // nothing

@@ -35,12 +35,11 @@ func (e *Encoder) appendNet(b []byte, r *flow.Record, has Has) []byte {
 }
 
 // appendMessage writes what the key says of an ICMP message once more: by this DSR ra selects echo, unreach and timexed. Of ICMPv6,
-// for which it has no room, no reader looks at it. The packet that an error quotes and a redirect's gateway are not known here.
+// for which it has no room, no reader looks at it. Nor does one at its addresses, and ranonymize leaves them as they are: they are 0.
 func appendMessage(b []byte, k *flow.Key) []byte {
 	b = append(b, dsrNet, netICMP, 0, 7)
 	b = be.AppendUint16(be.AppendUint16(b, k.Type), k.DstPort)
-	b = append(append(b, k.Src[:4]...), k.Dst[:4]...)
-	return append(b, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+	return append(b, make([]byte, 20)...)
 }
 
 // onlySYN tells whether r has seen a first SYN, a single one, and no more: half of what a scan leaves behind.
