@@ -165,6 +165,8 @@ func TestStatusRecords(t *testing.T) {
 		for i, want := range []time.Duration{29 * time.Second, 58 * time.Second, 103 * time.Second} {
 			if r := read(); time.Since(last) != want || (r.Management.Packets == 17) != (i < 2) {
 				t.Errorf("status record %d after %v: %+v", i, time.Since(last), r.Management)
+			} else if i == 2 && r.Management.Records != 2 { // since the one before
+				t.Errorf("the server says %d records", r.Management.Records)
 			}
 		}
 		say(t, c, 0, "DONE: ")
