@@ -80,6 +80,10 @@ func (t *translation) take(s *cli.Setting, later []cli.Setting) {
 		t.ignore(s, why)
 		return
 	}
+	if name == "CONFIG" {
+		t.ignore(s, "a file cannot name another one")
+		return
+	}
 	t.settings = append(t.settings, *s)
 }
 

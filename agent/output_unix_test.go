@@ -147,6 +147,9 @@ func TestOutputOnAFullDisk(t *testing.T) {
 	if s, e := starts(t, path); s != 1 || e != 10 {
 		t.Errorf("%d START records and %d events", s, e)
 	}
+	if err := o.write(events(1)); err != errPaused {
+		t.Errorf("at once again: %v", err)
+	}
 	o.retry = time.Time{}
 	o.must(t, events(1))
 	if s, e := starts(t, path); s != 2 || e != 11 {
