@@ -18,6 +18,8 @@ const (
 	gatherOctets = 768 << 10
 	// gatherRecords too: half of what a store takes between two commits.
 	gatherRecords = 1 << 14
+	// gatherHours is how often their hour changes in a batch: a store writes a file for each hour between two commits.
+	gatherHours = 128
 	// gatherAll bounds the records of all sensors together that wait.
 	gatherAll = 16 << 20
 	// maxSensors bounds the sensors of one stream: one that makes up identities must not fill memory.
@@ -45,6 +47,8 @@ type gathered struct {
 	next    uint64 // sequence
 	known   uint64
 	count   uint64
+	hour    int64 // of the last record
+	hours   int   // changes of it
 	records []byte
 }
 
@@ -56,8 +60,8 @@ func newGatherer(origin string, epoch wire.Epoch, put func(context.Context, *jou
 	return &gatherer{origin: origin, epoch: epoch, put: put, zip: zip, sensors: map[uuid.UUID]*gathered{}}, nil
 }
 
-// add takes one record in. fresh: it was not known before.
-func (g *gatherer) add(ctx context.Context, sensor uuid.UUID, record []byte) (fresh bool, err error) {
+// add takes one record in, of a time in Unix nanoseconds. fresh: it was not known before.
+func (g *gatherer) add(ctx context.Context, sensor uuid.UUID, at int64, record []byte) (fresh bool, err error) {
 	s := g.sensors[sensor]
 	if s == nil {
 		if len(g.sensors) >= maxSensors {
@@ -74,11 +78,15 @@ func (g *gatherer) add(ctx context.Context, sensor uuid.UUID, record []byte) (fr
 	}
 	s.records = append(s.records, record...)
 	s.count++
+	if hour := at / int64(time.Hour); hour != s.hour {
+		s.hour = hour
+		s.hours++
+	}
 	g.waiting += len(record)
 	switch {
 	case g.waiting >= gatherAll:
 		err = g.flush(ctx)
-	case len(s.records) >= gatherOctets || s.count >= gatherRecords:
+	case len(s.records) >= gatherOctets || s.count >= gatherRecords || s.hours >= gatherHours:
 		err = g.send(ctx, sensor, s)
 	}
 	return true, err
@@ -109,7 +117,7 @@ func (g *gatherer) send(ctx context.Context, sensor uuid.UUID, s *gathered) erro
 		return err
 	}
 	g.waiting -= len(s.records)
-	s.count = 0
+	s.count, s.hours = 0, 0
 	if s.records = s.records[:0]; cap(s.records) > 2*gatherOctets || len(g.sensors) > 64 {
 		s.records = nil
 	}

@@ -57,15 +57,25 @@ func NewImporter(ctx context.Context, g *Ingest) (*Importer, error) {
 	}
 	defer v.Close()
 	for _, mark := range v.Marks() {
-		if mark.Origin == store.Import {
-			m.marks[epochKey{mark.Monitor, mark.Epoch}] = mark.Sequence
-		}
+		m.marks[epochKey{mark.Monitor, mark.Epoch}] = mark.Sequence
 	}
 	return m, nil
 }
 
-// Flush returns when all that was appended is in the store.
-func (g *Ingest) Flush(ctx context.Context) error { return Flush(ctx, &g.config.Place) }
+// Flush returns when all that was appended is in the store, however long that takes while the store takes something.
+func (g *Ingest) Flush(ctx context.Context) error {
+	for stored := uint64(0); ; {
+		err := Flush(ctx, &g.config.Place)
+		if !errors.Is(err, errBusy) {
+			return err
+		}
+		status, down := ReadStatus(ctx, &g.config.Place)
+		if down != nil || status.Journal.First <= stored {
+			return err
+		}
+		stored = status.Journal.First
+	}
+}
 
 // File imports a file, "-" is the standard input. The error is about the collector or ctx: what is wrong with the file is in the
 // answer. All that New counts is in the journal when it returns.
@@ -97,8 +107,8 @@ type importing struct {
 }
 
 func (f *importing) run(name string) error {
-	if name == "-" { // it is read twice
-		copied, err := copyInput(f.ctx)
+	if info, err := os.Stat(name); name == "-" || err == nil && !info.Mode().IsRegular() && !info.IsDir() { // it is read twice
+		copied, err := copyInput(f.ctx, name)
 		if err != nil {
 			return err
 		}
@@ -191,12 +201,13 @@ func (s *summed) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// copyInput copies the standard input to a file that the caller removes.
-func copyInput(ctx context.Context) (name string, err error) {
-	in, err := archive.Open("-")
+// copyInput copies the standard input or a pipe to a file that the caller removes.
+func copyInput(ctx context.Context, from string) (name string, err error) {
+	in, err := archive.Open(from)
 	if err != nil {
 		return "", err
 	}
+	defer in.Close()
 	defer context.AfterFunc(ctx, func() { in.Close() })()
 	out, err := os.CreateTemp("", "argus-import-*")
 	if err != nil {
@@ -204,7 +215,7 @@ func copyInput(ctx context.Context) (name string, err error) {
 	}
 	_, err = io.Copy(out, in)
 	if err = errors.Join(err, out.Close()); err != nil {
-		return "", errors.Join(fmt.Errorf("copy the standard input to %s: %w", out.Name(), err), os.Remove(out.Name()))
+		return "", errors.Join(fmt.Errorf("copy %s to %s: %w", from, out.Name(), err), os.Remove(out.Name()))
 	}
 	return out.Name(), nil
 }

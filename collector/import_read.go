@@ -58,11 +58,11 @@ func (f *importing) take(r *argus.Record) error {
 	if id.Kind == 0 {
 		id = f.Sensor
 	}
-	return f.add(id.Host(), r.Raw)
+	return f.add(id.Host(), r.Flow.Start, r.Raw)
 }
 
-func (f *importing) add(sensor uuid.UUID, record []byte) error {
-	fresh, err := f.gather.add(f.ctx, sensor, record)
+func (f *importing) add(sensor uuid.UUID, at int64, record []byte) error {
+	fresh, err := f.gather.add(f.ctx, sensor, at, record)
 	if fresh {
 		f.New++
 	}
@@ -101,7 +101,7 @@ func (f *importing) zeek(in io.Reader) error {
 		f.Records++
 		record = enc.AppendRecord(record[:0], &argus.Record{Kind: argus.KindFlow, Cause: c.Flow.Cause, Monitor: sensor, Sequence: uint32(f.Records),
 			Has: zeekHas, Flow: c.Flow, Label: c.Label})
-		if err := f.add(host, record); err != nil {
+		if err := f.add(host, c.Flow.Start, record); err != nil {
 			return err
 		}
 	}

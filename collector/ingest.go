@@ -13,6 +13,7 @@ import (
 
 	"github.com/argus-endpoint/argus-endpoint/collector/journal"
 	"github.com/argus-endpoint/argus-endpoint/collector/receive"
+	"github.com/argus-endpoint/argus-endpoint/collector/store"
 	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
 	"github.com/gofrs/uuid/v5"
 	"go.uber.org/zap"
@@ -174,7 +175,7 @@ func ingested(r *http.Request) (b *receive.Batch, err error) {
 	if b.Last, err = wire.ParseSequence(r.Header.Get(wire.HeaderLast)); err != nil {
 		return nil, err
 	}
-	if b.First == 0 || b.Last < b.First || b.Last-b.First >= wire.MaxBatchRecords || b.Origin == "" {
+	if b.First == 0 || b.Last < b.First || b.Last-b.First >= wire.MaxBatchRecords || b.Origin != store.Import && b.Origin != store.Radium {
 		return nil, fmt.Errorf("no batch: sequences %d to %d of origin %q", b.First, b.Last, b.Origin)
 	}
 	return b, nil

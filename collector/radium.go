@@ -100,7 +100,7 @@ func (r *relay) take(ctx context.Context, rec *argus.Record) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_, err := r.gather.add(ctx, rec.Monitor.Host(), rec.Raw)
+	_, err := r.gather.add(ctx, rec.Monitor.Host(), rec.Flow.Start, rec.Raw)
 	if errors.Is(err, errSensors) {
 		r.log.Warn("a source has too many sensors", zap.String("code", "sensors"), zap.Error(err))
 		return nil

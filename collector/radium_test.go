@@ -248,12 +248,12 @@ func TestSensorsAreBounded(t *testing.T) {
 	for i := range 2 * maxSensors {
 		var id uuid.UUID
 		binary.BigEndian.PutUint32(id[:], uint32(i))
-		if _, err := g.add(t.Context(), id, record); errors.Is(err, errSensors) {
+		if _, err := g.add(t.Context(), id, 0, record); errors.Is(err, errSensors) {
 			refused++
 		} else if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := g.add(t.Context(), uuid.UUID{}, record); err != nil {
+		if _, err := g.add(t.Context(), uuid.UUID{}, 0, record); err != nil {
 			t.Fatal(err)
 		}
 		if g.waiting > gatherAll {
@@ -265,6 +265,30 @@ func TestSensorsAreBounded(t *testing.T) {
 	}
 	if refused != maxSensors || len(batches) != maxSensors || batches[uuid.UUID{}] != 2*maxSensors+1 {
 		t.Errorf("%d refused, %d sensors, %d of the first", refused, len(batches), batches[uuid.UUID{}])
+	}
+}
+
+// TestHoursOfABatchAreBounded: a store writes a file for each, and what is in one batch is in one commit.
+func TestHoursOfABatchAreBounded(t *testing.T) {
+	var last uint64
+	g, err := newGatherer(store.Import, 1, func(_ context.Context, b *journal.Batch) error {
+		if b.First != last+1 || b.Last-b.First > gatherHours {
+			t.Errorf("records %d to %d in a batch after %d", b.First, b.Last, last)
+		}
+		last = b.Last
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := newSensor(t, argus.V5, "1").flows(1)
+	for i := range 1000 {
+		if _, err := g.add(t.Context(), uuid.UUID{}, int64(i)*int64(time.Hour), record); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := g.flush(t.Context()); err != nil || last != 1000 {
+		t.Error(last, err)
 	}
 }
 

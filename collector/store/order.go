@@ -18,9 +18,10 @@ const sentAgain = 3 * time.Minute
 // a new connection or ten minutes. If that begins behind the same gap after sentAgain, nobody has what is missing.
 func (s *Store) follows(key epochKey, mark *Mark, b *Batch) bool {
 	from := b.First - min(b.Dropped, b.First)
-	fresh := mark.Records == 0 && mark.Lost == 0 // an epoch may begin anywhere
+	fresh := mark.Records == 0 && mark.Lost == 0 && b.Origin != Import // an epoch may begin anywhere, a file not
 	w, waiting := s.waiting[key]
-	if fresh || from <= mark.Sequence+1 || waiting && from <= w.first && !b.Received.Before(w.received.Add(sentAgain)) {
+	if fresh || from <= mark.Sequence+1 || b.Origin == Radium || // which nobody sends again
+		waiting && from <= w.first && !b.Received.Before(w.received.Add(sentAgain)) {
 		delete(s.waiting, key)
 		return true
 	}

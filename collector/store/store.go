@@ -17,6 +17,9 @@ import (
 // MaxPending is how many records wait for a commit at most: more are a reason to commit at once. It bounds the memory.
 const MaxPending = 1 << 15
 
+// maxHours is from how many hours on they are a reason too: each is a file, and a commit has an end. Agents' records are of a week at most.
+const maxHours = 256
+
 // Batch is a batch as the journal has it.
 type Batch struct {
 	Monitor     uuid.UUID
@@ -59,6 +62,8 @@ type Store struct {
 	gaps    []GapRow
 	pending state // what the next commit adds
 	waiting map[epochKey]behind
+	hours   map[int64]bool // of rows
+	hour    int64          // of the last of them
 	stream  []byte
 
 	unmerged map[string]bool // files that Compact leaves alone
@@ -67,7 +72,7 @@ type Store struct {
 // Open makes the caller the writer of a shard, which is empty when it was not there. Who was it before fails at its next commit.
 // damaged counts objects of the manifest that could not be read. The caller closes b after the Store.
 func Open(ctx context.Context, b Bucket, shard int, c Config) (s *Store, damaged int, err error) {
-	s = &Store{config: c, names: newNames(), pending: newState(), waiting: map[epochKey]behind{}, unmerged: map[string]bool{}}
+	s = &Store{config: c, names: newNames(), pending: newState(), waiting: map[epochKey]behind{}, hours: map[int64]bool{}, unmerged: map[string]bool{}}
 	s.unzip, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 		zstd.WithDecoderMaxWindow(wire.MaxWindow), zstd.WithDecoderMaxMemory(wire.MaxDecompressed))
 	if err == nil {
@@ -92,16 +97,21 @@ func (s *Store) Close() error {
 func (s *Store) Add(b *Batch) (full bool, err error) {
 	key := epochKey{b.Monitor, b.Epoch}
 	mark := s.mark(key)
+	if !mark.First.IsZero() && mark.Origin != b.Origin { // nobody takes the place of an agent's records
+		return s.full(), fmt.Errorf("store: batch %s %s %d-%d of origin %q is of an epoch of origin %q", b.Monitor, b.Epoch, b.First, b.Last, b.Origin, mark.Origin)
+	}
 	if !s.follows(key, &mark, b) {
-		return s.Pending() >= MaxPending, fmt.Errorf("store: batch %s %s %d-%d leaves out what follows %d: waiting for the agent to send that, or this again",
+		return s.full(), fmt.Errorf("store: batch %s %s %d-%d leaves out what follows %d: waiting for the agent to send that, or this again",
 			b.Monitor, b.Epoch, b.First, b.Last, mark.Sequence)
 	}
 	err = s.addRecords(key, &mark, b)
 	if err != nil {
 		err = fmt.Errorf("store: batch %s %s %d-%d: %w", b.Monitor, b.Epoch, b.First, b.Last, err)
 	}
-	return s.Pending() >= MaxPending, err
+	return s.full(), err
 }
+
+func (s *Store) full() bool { return s.Pending() >= MaxPending || len(s.hours) >= maxHours }
 
 // addRecords appends the rows of b above mark and raises it.
 func (s *Store) addRecords(key epochKey, mark *Mark, b *Batch) (err error) {
@@ -163,6 +173,9 @@ func (s *Store) add(base *Row, r *argus.Record) {
 		s.rows = append(s.rows, *base)
 		row := &s.rows[len(s.rows)-1]
 		row.fill(r, s.names)
+		if hour := row.hour(); hour != s.hour {
+			s.hour, s.hours[hour] = hour, true
+		}
 		if s.config.State != nil {
 			row.State = s.config.State(r)
 		}
@@ -210,6 +223,8 @@ func (s *Store) Commit(ctx context.Context) error {
 		return fmt.Errorf("store commit: %w", err)
 	}
 	s.rows, s.events, s.gaps, s.pending, s.names = s.rows[:0], s.events[:0], s.gaps[:0], newState(), newNames()
+	s.hour = 0
+	clear(s.hours)
 	return nil
 }
 
