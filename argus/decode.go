@@ -100,16 +100,8 @@ func (r *Record) flowDSR(b []byte, w *raw) bool {
 		return r.net(sub, qualifier, d, w)
 	case dsrICMP:
 		return r.icmpMapping(qualifier, d)
-	case dsrVLAN:
-		return decodeVLAN(&r.Flow.Side, qualifier, d)
-	case dsrMPLS:
-		return decodeMPLS(&r.Flow.Side, qualifier, d)
 	case dsrIPAttr:
 		return r.ipAttributes(qualifier, d)
-	case dsrMAC:
-		return r.mac(qualifier, d)
-	case dsrEncaps:
-		return decodeEncaps(&r.Flow.Side, d)
 	case dsrJitter:
 		return decodeJitter(&r.Flow.Side, qualifier, d)
 	case dsrPacketSize:
@@ -120,8 +112,6 @@ func (r *Record) flowDSR(b []byte, w *raw) bool {
 		return r.behaviour(d)
 	case dsrHash:
 		return r.hash(d)
-	case dsrGRE, dsrVXLAN, dsrGeneve:
-		return decodeTunnel(&r.Flow.Tunnel, b[0], d)
 	case dsrLabel:
 		r.Label, _, _ = bytes.Cut(d, []byte{0})
 		return true
@@ -131,6 +121,23 @@ func (r *Record) flowDSR(b []byte, w *raw) bool {
 		}
 		w.ext = b
 		return true
+	}
+	return r.linkDSR(b)
+}
+
+// linkDSR takes in what stands below and around IP.
+func (r *Record) linkDSR(b []byte) bool {
+	switch qualifier, d := b[2], b[4:]; b[0] {
+	case dsrVLAN:
+		return decodeVLAN(&r.Flow.Side, qualifier, d)
+	case dsrMPLS:
+		return decodeMPLS(&r.Flow.Side, qualifier, d)
+	case dsrMAC:
+		return r.mac(qualifier, d)
+	case dsrEncaps:
+		return decodeEncaps(&r.Flow.Side, d)
+	case dsrGRE, dsrVXLAN, dsrGeneve:
+		return decodeTunnel(&r.Flow.Tunnel, b[0], d)
 	}
 	return r.addedDSR(b)
 }

@@ -119,7 +119,7 @@ func (c Columns) without(f *field) Columns {
 
 // suggestion names the nearest known field when it is near enough to be meant.
 func suggestion(name string) string {
-	best, nearest := "", 3
+	best, nearest := "", min(3, len(name)) // with as many changes every short name is like any other
 	for _, table := range tables {
 		for i := range table {
 			if d := distance(name, table[i].name); d < nearest {

@@ -128,6 +128,9 @@ func TestCompare(t *testing.T) {
 	if compare, err := Compare("sloc"); err != nil || compare(far, near) >= 0 || compare(near, &argus.Record{}) <= 0 {
 		t.Errorf("sloc: -1 does not come before 5, and nothing before both: %v", err)
 	}
+	if _, err := Compare(""); err == nil || strings.Contains(err.Error(), "did you mean") {
+		t.Errorf("no name: %v", err)
+	}
 	if _, err := Compare("sbyte"); err == nil || !strings.Contains(err.Error(), "did you mean sbytes") {
 		t.Errorf("error %v", err)
 	}

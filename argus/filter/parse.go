@@ -129,14 +129,9 @@ func (p *parser) not() (*term, error) {
 // qualified reads an identifier with its qualifiers: [protocol] [direction] [kind] identifier. Without any they are those of
 // the identifier before.
 func (p *parser) qualified() (*term, error) {
-	q := qualifiers{}
-	if f := protocol(p.peek()); f != nil {
-		t := f.term()
-		p.at++
-		if !p.begins() {
-			return t, nil
-		}
-		q.protocol = t
+	q := qualifiers{protocol: p.protocol()}
+	if q.protocol != nil && !p.begins() {
+		return q.protocol, nil
 	}
 	directed := p.direction(&q)
 	switch pr, side := lookup(p.peek()); {
@@ -170,6 +165,16 @@ func (p *parser) qualified() (*term, error) {
 		t = q.protocol.and(t)
 	}
 	return t, nil
+}
+
+// protocol reads a word for a protocol, if there is one.
+func (p *parser) protocol() *term {
+	f := protocol(p.peek())
+	if f == nil {
+		return nil
+	}
+	p.at++
+	return f.term()
 }
 
 // begins tells whether the next word may follow a protocol without and.
