@@ -76,6 +76,10 @@ func TestUnbundle(t *testing.T) {
 		"flows -nr -nx -nx":          "flows -n -r -nx -n -x",
 		"flows --r -nx -r=1 -xn":     "flows --r -nx -r=1 -x -n",
 		"flows - -nx":                "flows - -nx",
+		"flows -r - -nx":             "flows -r - -n -x",
+		"flows -r - tcp":             "flows -r - tcp",
+		"flows -r - - tcp":           "flows -r - - tcp",
+		"flows -r -- -nx -=3":        "flows -r -- -n -x -=3",
 		"flows -- -nx":               "flows -- -nx",
 		"flows a -xn - -xn":          "flows a -x -n - -xn",
 		"flows -count 5 -nope -help": "flows -count 5 -nope -help",
@@ -89,6 +93,18 @@ func TestUnbundle(t *testing.T) {
 			t.Errorf("%s: %s, want %s", line, got, want)
 		}
 	}
+}
+
+func FuzzUnbundle(f *testing.F) {
+	f.Add("flows\n-r\n-\n-nx\n-=\n\n--")
+	f.Fuzz(func(t *testing.T, lines string) {
+		root := tree(nil)
+		prepare(root, "prog", &bytes.Buffer{})
+		args := strings.Split(lines, "\n")
+		if got := unbundle(root, args); len(got) < len(args) {
+			t.Errorf("%q became %q", args, got)
+		}
+	})
 }
 
 func TestConfFile(t *testing.T) {

@@ -43,7 +43,7 @@ func takesValue(fs *flag.FlagSet, arg string) bool {
 // split returns the flags of one letter that arg is made of, else arg.
 func split(fs *flag.FlagSet, arg string) (flags []string) {
 	name, _, _ := strings.Cut(arg[1:], "=")
-	if strings.HasPrefix(name, "-") || fs.Lookup(name) != nil {
+	if name == "" || name[0] == '-' || fs.Lookup(name) != nil {
 		return []string{arg}
 	}
 	for i := 1; i < len(arg); i++ {
