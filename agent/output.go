@@ -1,10 +1,13 @@
 package agent
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"math"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -170,15 +173,42 @@ func openOutput(path string) (*os.File, int64, error) {
 		return nil, 0, err
 	}
 	info, err := file.Stat()
+	var size int64
 	if err == nil && info.Size() > 0 {
 		var head [16]byte
 		if _, rerr := file.ReadAt(head[:], 0); rerr != nil || !argus.IsStream(head[:]) {
 			err = fmt.Errorf("%s: %w: it holds something else than Argus records", path, fs.ErrExist)
+		} else if size, err = wholeRecords(file); err == nil && size < info.Size() {
+			err = file.Truncate(size)
 		}
 	}
 	if err != nil {
 		_ = file.Close()
 		return nil, 0, err
 	}
-	return file, info.Size(), nil
+	return file, size, nil
+}
+
+// wholeRecords returns where the last whole record of a file ends: a power cut may leave a part of one, behind which nothing could be
+// read.
+func wholeRecords(file *os.File) (size int64, err error) {
+	in := bufio.NewReaderSize(io.NewSectionReader(file, 0, math.MaxInt64), 1<<16)
+	for {
+		head, err := in.Peek(4)
+		if errors.Is(err, io.EOF) {
+			return size, nil
+		} else if err != nil {
+			return 0, err
+		}
+		n := 4 * (int(head[2])<<8 | int(head[3]))
+		if v := argus.Version(head[0] & 0x0f); n == 0 || v != argus.V3 && v != argus.V5 {
+			return 0, fmt.Errorf("%s: %w at octet %d: move the file away", file.Name(), argus.ErrFormat, size)
+		}
+		if _, err := in.Discard(n); errors.Is(err, io.EOF) {
+			return size, nil
+		} else if err != nil {
+			return 0, err
+		}
+		size += int64(n)
+	}
 }

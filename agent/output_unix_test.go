@@ -4,6 +4,7 @@ package agent
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -90,6 +91,42 @@ func TestOutputGoesOnWhereItWas(t *testing.T) {
 	o.must(t, events(5))
 	if s, e := starts(t, path); s != 1 || e != 5 {
 		t.Errorf("deleted: %d START records and %d events", s, e)
+	}
+}
+
+// A power cut leaves a part of the last record. The next run takes it away, and all that it writes can be read; what is damaged before
+// its end stays as it is.
+func TestOutputAfterAPowerCut(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "argus.out")
+	for _, lost := range []int64{1, 10, int64(len(events(1))) - 3} {
+		o, _ := newOutput(t, path)
+		o.must(t, events(3))
+		o.file.Close()
+		if err := os.Truncate(path, o.size-lost); err != nil {
+			t.Fatal(err)
+		}
+		o, _ = newOutput(t, path)
+		o.must(t, events(2))
+		o.file.Close()
+		if s, e := starts(t, path); s != 2 || e != 4 {
+			t.Errorf("without %d octets: %d START records and %d events", lost, s, e)
+		}
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o, _ := newOutput(t, path)
+	o.must(t, events(3))
+	if err := errors.Join(os.Truncate(path, o.size+1<<12), o.file.Close()); err != nil { // nothing but zeros
+		t.Fatal(err)
+	}
+	size := o.size
+	o, _ = newOutput(t, path)
+	if err := o.write(events(1)); !errors.Is(err, argus.ErrFormat) {
+		t.Errorf("a damaged file: %v", err)
+	}
+	if i, err := os.Stat(path); err != nil || i.Size() != size+1<<12 {
+		t.Errorf("%v %v", i, err)
 	}
 }
 
