@@ -35,13 +35,17 @@ func owners(sockets []Listener) (map[uint64]Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("owners of sockets: %w", err)
 	}
+	s.all(pids)
+	return s.found, nil
+}
+
+func (s *search) all(pids []int) {
 	for _, pid := range pids {
 		if len(s.wanted) == 0 || s.files >= maxFiles {
-			break
+			return
 		}
 		s.process(pid)
 	}
-	return s.found, nil
 }
 
 // processes returns the PIDs of all processes, in order.

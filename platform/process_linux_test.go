@@ -4,8 +4,11 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // The process of a listener is found, with what tells it from others; that of a socket that is nobody's is not.
@@ -46,6 +49,38 @@ func TestOwners(t *testing.T) {
 	}
 }
 
+// Of processes that share a listener the first one is told, and looking ends after so many open files.
+func TestOwnersOfOneSocket(t *testing.T) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	f, err := l.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	child := exec.Command("sleep", "600")
+	child.ExtraFiles = []*os.File{f}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = child.Process.Kill(); _ = child.Wait() }()
+	var info unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &info); err != nil {
+		t.Fatal(err)
+	}
+	owners, err := Owners([]Listener{{Inode: info.Ino}})
+	if first := min(os.Getpid(), child.Process.Pid); err != nil || owners[info.Ino].PID != first {
+		t.Errorf("%+v, %v, want %d", owners, err, first)
+	}
+	s := search{wanted: map[uint64]bool{info.Ino: true}, found: map[uint64]Process{}, files: maxFiles}
+	if s.all([]int{os.Getpid()}); len(s.found) != 0 {
+		t.Errorf("looked on behind %d files: %+v", maxFiles, s.found)
+	}
+}
+
 func TestSocketInode(t *testing.T) {
 	for link, want := range map[string]uint64{
 		"socket:[12345]": 12345, "socket:[18446744073709551615]": 1<<64 - 1, "socket:[": 0, "socket:[]": 0, "socket:[1": 0, "socket:[x]": 0,
@@ -80,4 +115,15 @@ func FuzzProc(f *testing.F) {
 			t.Errorf("began %s after the boot", after)
 		}
 	})
+}
+
+// Of any number of listeners so many are kept, and all ports are known.
+func TestManyListeners(t *testing.T) {
+	var l Listeners
+	for port := range uint16(10_000) {
+		l.add(Listener{Addr: netip.AddrPortFrom(netip.IPv4Unspecified(), port)})
+	}
+	if _, listens := l.Local(netip.MustParseAddr("127.0.0.1"), 9_999); !listens || len(l.Sockets()) != maxSockets {
+		t.Errorf("%d kept, the last port listens: %v", len(l.Sockets()), listens)
+	}
 }
