@@ -1,10 +1,7 @@
 package feed
 
 import (
-	"context"
-	"crypto/tls"
 	"io"
-	"net"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -84,42 +81,4 @@ func TestStatusDespiteFilter(t *testing.T) {
 		go func() { _, _ = io.Copy(io.Discard, c) }()
 		<-ended
 	})
-}
-
-// A reader in TLS that does not read is hung up upon, and nobody waits for its farewell.
-func TestSlowInTLS(t *testing.T) {
-	pair, pool := selfSigned(t)
-	s := NewServer(Config{Monitor: serverID, Buffer: 1 << 20})
-	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(ctx, l) }()
-	for range 3 {
-		c, err := tls.Dial("tcp", l.Addr().String(), &tls.Config{RootCAs: pool, ServerName: "localhost"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		if _, err := io.ReadFull(c, make([]byte, marSize)); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.WriteString(c, "START: "); err != nil {
-			t.Fatal(err)
-		}
-		_ = c.NetConn().(*net.TCPConn).SetReadBuffer(1 << 14)
-	}
-	until(t, "they are there", func() bool { return s.listeners() == 3 })
-	block := flows(300, 1)
-	until(t, "they do not read", func() bool { s.Publish(block); return s.behind() > 1<<18 })
-	began := time.Now()
-	stop()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
-	if d := time.Since(began); d > 3*byeTimeout {
-		t.Errorf("the server took %v to end", d)
-	}
 }
