@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -303,5 +305,24 @@ func TestRaReadsTheArchive(t *testing.T) {
 		if n := bytes.Count(run(t, nil, "ra", "-n", "-r", name, "-", "udp"), []byte("udp")); n != 100 {
 			t.Errorf("%s: ra reads %d flows of 100", name, n)
 		}
+	}
+}
+
+// TestOneWriterAFile: two that write to one file at once would lose records of each other.
+func TestOneWriterAFile(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("its locks would keep readers away")
+	}
+	name := filepath.Join(t.TempDir(), "a.arg.gz")
+	first := create(t, Config{Name: name})
+	if _, err := Create(Config{Name: name}); err == nil || !strings.Contains(err.Error(), "another program writes to it") {
+		t.Errorf("a second writer: %v", err)
+	}
+	write(t, first, records(t, argus.V5, 1, 3, time.Second))
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := create(t, Config{Name: name}).Close(); err != nil {
+		t.Errorf("after the first one: %v", err)
 	}
 }

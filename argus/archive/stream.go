@@ -9,11 +9,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
+	"github.com/argus-endpoint/argus-endpoint/platform"
 )
 
 // stream is one file that is being written.
@@ -87,8 +89,8 @@ func (s *stream) resume(inputs []os.FileInfo) error {
 		}
 	}
 	s.regular = true
-	if info.Size() == 0 {
-		return nil
+	if info, err = s.lock(); err != nil || info.Size() == 0 {
+		return err
 	}
 	if s.size, err = sound(s.file, s.gzip); err != nil {
 		return err
@@ -101,6 +103,17 @@ func (s *stream) resume(inputs []os.FileInfo) error {
 	s.begun = s.size > 0
 	_, err = s.file.Seek(s.size, io.SeekStart)
 	return err
+}
+
+// lock keeps other writers away, and returns how the file is then. On Windows readers would be kept away too; where a file system
+// knows no locks, nobody is.
+func (s *stream) lock() (os.FileInfo, error) {
+	if runtime.GOOS != "windows" {
+		if err := platform.TryLock(s.file); errors.Is(err, platform.ErrLocked) {
+			return nil, errors.New("another program writes to it: write to another file")
+		}
+	}
+	return s.file.Stat()
 }
 
 var errForeign = errors.New("the file exists and does not hold Argus records: write to another one")
