@@ -140,7 +140,7 @@ func ask(ctx context.Context, state, method, path string) (io.ReadCloser, error)
 	return send(ctx, state, method, path, nil, nil)
 }
 
-// errBusy tells that the collector cannot do now what it was asked for.
+// errBusy tells that the collector cannot do now what it was asked for, or ended meanwhile.
 var errBusy = errors.New("ask the collector")
 
 func send(ctx context.Context, state, method, path string, header http.Header, body []byte) (io.ReadCloser, error) {
@@ -162,8 +162,8 @@ func send(ctx context.Context, state, method, path string, header http.Header, b
 		return nil, fmt.Errorf("%w on the state folder %s", ErrNotRunning, state)
 	case errors.Is(err, fs.ErrPermission):
 		return nil, fmt.Errorf("socket %s is for root and the collector's group: use sudo, or join the group: %w", socket, fs.ErrPermission)
-	case err != nil:
-		return nil, fmt.Errorf("ask the collector: %w", err)
+	case err != nil: // it was killed
+		return nil, fmt.Errorf("%w: %w", errBusy, err)
 	case resp.StatusCode >= 300:
 		why, _ := io.ReadAll(io.LimitReader(resp.Body, 1000)) // as much as there is
 		resp.Body.Close()

@@ -54,13 +54,9 @@ func (f *Feed) open(ctx context.Context, log *zap.Logger, replay func(argus.Vers
 			err = errors.Join(err, fs.close())
 		}
 	}()
-	var secret *tls.Config
-	if f.Cert != "" {
-		pair, err := tls.LoadX509KeyPair(f.Cert, f.Key)
-		if err != nil {
-			return fs, fmt.Errorf("certificate of the feed: %w", err)
-		}
-		secret = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
+	secret, err := f.secret()
+	if err != nil {
+		return fs, err
 	}
 	c := feed.Config{Monitor: feedID(), Parse: parseFilter, Note: func(code string, client net.Addr, err error) {
 		log.Warn("a reader of flows was sent away", zap.String("code", code), zap.Stringer("reader", client), zap.Error(err))
@@ -90,6 +86,18 @@ func (f *Feed) open(ctx context.Context, log *zap.Logger, replay func(argus.Vers
 		}
 	}
 	return fs, nil
+}
+
+// secret returns what is needed for TLS, nil where there is none.
+func (f *Feed) secret() (*tls.Config, error) {
+	if f.Cert == "" {
+		return nil, nil
+	}
+	pair, err := tls.LoadX509KeyPair(f.Cert, f.Key)
+	if err != nil {
+		return nil, fmt.Errorf("certificate of the feed: %w", err)
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}, nil
 }
 
 // close closes the listeners that nobody has served.

@@ -249,3 +249,45 @@ func TestImportOfAFileThatIsWritten(t *testing.T) {
 		t.Errorf("%+v, %v", d, err)
 	}
 }
+
+// TestImportLeavesTheCollectorItsPlace: when the one for agents has ended an import waits for it, and keeps nobody from starting it again; it has
+// ended too when it was killed over a request.
+func TestImportLeavesTheCollectorItsPlace(t *testing.T) {
+	c := testConfig(t)
+	_, end := start(t, c)
+	g, err := OpenIngest(t.Context(), c, true, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := NewImporter(t.Context(), g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	end()
+	killed, err := listenAdmin(c.State)
+	if err != nil {
+		t.Fatal(err)
+	}
+	imported := make(chan error, 1)
+	go func() {
+		d, err := m.File(t.Context(), put(t, "a.arg", flowFile(t, argus.V5, "7", 1, 3)))
+		if err == nil && d.New != 4 {
+			err = fmt.Errorf("%+v", d)
+		}
+		imported <- err
+	}()
+	conn, err := killed.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	killed.Close()
+	s, _ := start(t, c)
+	if err := <-imported; err != nil {
+		t.Error(err)
+	}
+	awaitStored(t, s, 3)
+	if err := g.Close(); err != nil {
+		t.Error(err)
+	}
+}

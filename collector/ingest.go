@@ -26,13 +26,12 @@ const headerMonitor, headerOrigin = "Argus-Monitor", "Argus-Origin"
 // cluster, or, where none runs and it may, of one of its own that takes nothing from agents. It is for several goroutines.
 type Ingest struct {
 	config Config
-	alone  bool // it may run a collector of its own
 	log    *zap.Logger
 	parts  *brokerParts // of a cluster, else nil
 
-	mu   sync.Mutex // guards own
-	own  *Server
-	stop func() error
+	mu    sync.Mutex // guards the rest
+	alone bool       // it may run a collector of its own
+	stop  func() error
 }
 
 // OpenIngest connects to the collector of c.Place. alone: without one that runs it begins one of its own, which ends with Close.
@@ -55,12 +54,15 @@ func OpenIngest(ctx context.Context, c Config, alone bool, log *zap.Logger) (*In
 
 // begin makes sure that a collector runs, if it may.
 func (g *Ingest) begin(ctx context.Context) error {
-	_, err := ReadStatus(ctx, &g.config.Place)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	status, err := ReadStatus(ctx, &g.config.Place)
+	if err == nil && status.Listen != "" { // agents need it: its place is not taken when it is started again
+		g.alone = false
+	}
 	if !errors.Is(err, ErrNotRunning) || !g.alone {
 		return err
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
 	if g.stop != nil { // ours has failed
 		err, g.stop = g.stop(), nil
 		if err != nil {
@@ -74,7 +76,7 @@ func (g *Ingest) begin(ctx context.Context) error {
 	stop := func() error { cancel(); return <-ended }
 	select {
 	case <-s.Ready():
-		g.own, g.stop = s, stop
+		g.stop = stop
 		return nil
 	case err := <-ended:
 		cancel()
@@ -133,7 +135,7 @@ func (g *Ingest) try(ctx context.Context, b *journal.Batch) error {
 		wire.HeaderEpoch: {b.Epoch.String()}, wire.HeaderFirst: {strconv.FormatUint(b.First, 10)}, wire.HeaderLast: {strconv.FormatUint(b.Last, 10)},
 		headerMonitor: {b.Monitor.String()}, headerOrigin: {b.Origin},
 	}, b.Body)
-	if errors.Is(err, ErrNotRunning) && g.alone { // who had the folder has ended
+	if errors.Is(err, ErrNotRunning) { // who had the folder has ended
 		err = errors.Join(err, g.begin(ctx))
 	}
 	if err != nil {
