@@ -38,7 +38,7 @@ Example:
 			if len(args) > 0 {
 				return cli.Usagef("doctor takes no arguments, not %q", args[0])
 			}
-			d := &doctor{out: os.Stdout, config: &config}
+			d := &doctor{out: printable{os.Stdout}, config: &config}
 			err := config.Load(flags, func(message string) { d.bad("configuration", message, "correct the line, or remove it") })
 			if err != nil {
 				return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -10,6 +11,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -58,6 +60,7 @@ Examples:
 
 // writeStatus prints what a person wants to know first.
 func writeStatus(out io.Writer, s *agent.Status) error {
+	out = printable{out}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "agent\t%s, pid %d, running for %s\n", s.Version, s.PID, s.Now.Sub(s.Started).Round(time.Second))
 	fmt.Fprintf(w, "monitor\t%s (%s), host %s\n", s.Monitor, s.MonitorOrigin, s.Host)
@@ -169,6 +172,19 @@ func writeAccounts(w io.Writer, name, kind string, a *agent.Accounts) {
 	}
 	fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\n", name, kind, a.Captured, a.RingDropped, a.Metered, malformed,
 		a.OwnUplink.Packets, a.FlowsOpen, a.Records, a.Spooled)
+}
+
+// printable writes text to a terminal, which must not take what is in names of interfaces, or a server's answer, for commands.
+type printable struct{ to io.Writer }
+
+func (p printable) Write(b []byte) (int, error) {
+	_, err := p.to.Write(bytes.Map(func(r rune) rune {
+		if r == '\n' || strconv.IsPrint(r) {
+			return r
+		}
+		return '_'
+	}, b))
+	return len(b), err
 }
 
 // octets prints a size for a person.

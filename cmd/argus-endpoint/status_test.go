@@ -25,6 +25,11 @@ func TestStatusOfAnAgentThatStarts(t *testing.T) {
 		!strings.Contains(out.String(), "not metered: no permission") {
 		t.Errorf("%v: %s", err, &out)
 	}
+	s.Interfaces = append(s.Interfaces, agent.InterfaceStatus{Name: "a\x1b[31m\u202eb\u009bö", Kind: "veth"})
+	out.Reset()
+	if err := writeStatus(&out, s); err != nil || !strings.Contains(out.String(), "a_[31m_b_ö  ") || strings.ContainsAny(out.String(), "\x1b\u202e\u009b\t") {
+		t.Errorf("%v: %q", err, &out)
+	}
 	s.SwitchedOff = []agent.SwitchedOff{{Path: "tunnel-parsing"}}
 	s.BadConfig = "argus.conf:3: bad value"
 	s.Events = []agent.Event{{Kind: "asleep", Text: "the system slept for 8h0m0s"}}
