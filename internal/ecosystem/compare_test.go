@@ -15,7 +15,7 @@ import (
 // columns are the fields that are compared of each record: of every group that a meter fills. argus/fields compares all of ra's names.
 var columns = strings.Fields("stime ltime dur flgs srcid proto saddr sport dir daddr dport pkts spkts dpkts bytes sbytes dbytes appbytes sappbytes dappbytes " +
 	"state stos dtos sttl dttl sipid dipid smac dmac svlan dvlan smpls dmpls loss sloss dloss swin dwin stcpb dtcpb tcprtt synack ackdat " +
-	"sintpkt dintpkt sjit djit smeansz dmeansz smaxsz dmaxsz sminsz dminsz rate srate drate load sload dload seq tcpopt label")
+	"sintpkt dintpkt sjit djit sintpktact dintpktact sjitact djitact sintpktidl dintpktidl sjitidl djitidl smeansz dmeansz smaxsz dmaxsz sminsz dminsz rate srate drate load sload dload seq tcpopt label")
 
 // plain are the arguments with which ra and our reader print values one by one.
 func plain(names []string) []string {
@@ -109,7 +109,7 @@ func because(c *cell) string {
 func unusedReasons() (list []string) {
 	_, err := os.Stat(captures)
 	for _, r := range reasons {
-		if !usage.used[r.why] && !slices.Contains(list, r.why) && (err == nil || !r.corpus) {
+		if !usage.used[r.why] && !slices.Contains(list, r.why) && !r.chance && (err == nil || !r.corpus) {
 			list = append(list, r.why)
 		}
 	}

@@ -16,7 +16,7 @@ import (
 
 // printed compares every column of every record.
 func (e *exam) printed() {
-	e.compare("-s of all columns", columns, e.ours(columns), values(e.stdout, len(columns)))
+	e.compare(everyColumn, columns, e.ours(columns), values(e.stdout, len(columns)))
 }
 
 // merged compares the sums of a key.
@@ -87,7 +87,7 @@ func (e *exam) counted() {
 // changed are the columns that a tool is there to change, or that follow from them. Of the jitter see the reasons.
 var changed = map[string]string{
 	"ranonymize": "stime ltime srcid saddr daddr sport dport smac dmac sipid dipid stcpb dtcpb seq svlan dvlan dir",
-	"rastrip":    "smac dmac sintpkt dintpkt sjit djit tcpopt swin dwin stcpb dtcpb tcprtt synack ackdat loss sloss dloss state flgs dir",
+	"rastrip":    "smac dmac sintpkt dintpkt sjit djit sintpktact dintpktact sjitact djitact sintpktidl dintpktidl sjitidl djitidl tcpopt swin dwin stcpb dtcpb tcprtt synack ackdat loss sloss dloss state flgs dir",
 	"ralabel":    "label",
 }
 
@@ -98,8 +98,9 @@ func (e *exam) kept() []string {
 }
 
 const (
-	readByRa = "-w, read by ra"
-	behind   = "collects from the feed; ra -w behind it, values before and after"
+	everyColumn = "-s of all columns"
+	readByRa    = "-w, read by ra"
+	behind      = "collects from the feed; ra -w behind it, values before and after"
 )
 
 // rewritten compares what a tool wrote: our reader finds in it what was there before, and reads it as ra does.

@@ -57,9 +57,9 @@ func TestMixed(t *testing.T) {
 
 // mixed compares what every stage had.
 func (l *lab) mixed(truth sockets, stored, again [][]string, filter []string) {
-	const data = "argus -> radium command -> store and feed -> radium -> ra"
+	const data = "argus -> argus-collector radium -> store and feed -> radium -> ra"
 	own := sorted(theirs(l, "ra", columns, "-r", l.path("sensor.arg"), "-", "not", "man"))
-	compare(l, "argus-collector radium", data, "our store beside ra -S of the sensor", columns, stored, own)
+	compare(l, "store", data, "our store beside ra -S of the sensor", columns, stored, own)
 	compare(l, "ra", data, "-S of a replay of the store", columns, stored, again)
 	end := sorted(theirs(l, "ra", columns, append([]string{"-r", l.path("behind.arg")}, filter...)...))
 	compare(l, "radium", data, behind, columns, own, end)

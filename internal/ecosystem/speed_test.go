@@ -55,7 +55,7 @@ func cpu(t *testing.T, out, name, args string) (least time.Duration) {
 	return least
 }
 
-// many writes at least 200,000 flow records of the corpus to a file.
+// many writes at least 100,000 flow records of the corpus to a file.
 func many(t *testing.T, file string) (n int) {
 	t.Helper()
 	one := corpusFile(t)
@@ -64,7 +64,7 @@ func many(t *testing.T, file string) (n int) {
 		t.Fatal(err)
 	}
 	each := len(ours(t, []string{"proto"}, "-r", one, "-", "not", "man"))
-	times := 200_000/each + 1
+	times := 100_000/each + 1
 	if err := os.WriteFile(file, bytes.Repeat(b, times), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func many(t *testing.T, file string) (n int) {
 
 // TestFeedSpeed runs the benchmark of the feed, with 1 and with 50 clients.
 func TestFeedSpeed(t *testing.T) {
-	cmd := exec.Command("go", "test", "-run", "^$", "-bench", "Feed", "-benchtime", "2s", "./argus/feed")
+	cmd := exec.Command("go", "test", "-run", "^$", "-bench", "Feed", "-benchtime", "1s", "./argus/feed")
 	cmd.Dir = "../.."
 	out, err := cmd.CombinedOutput()
 	if err != nil {

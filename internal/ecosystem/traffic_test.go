@@ -92,7 +92,8 @@ func (s *sockets) talk(address string) error {
 }
 
 func (s *sockets) datagrams(address string, i int) error {
-	c, err := net.Dial("udp", address)
+	own := net.Dialer{LocalAddr: &net.UDPAddr{Port: 20_000 + i}} // none is used twice
+	c, err := own.Dial("udp", address)
 	if err != nil {
 		return err
 	}
