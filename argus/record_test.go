@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/argus-endpoint/argus-endpoint/flow"
 )
@@ -242,3 +243,19 @@ func BenchmarkAppendRecord(b *testing.B) {
 }
 
 func ptr(r Record) *Record { return &r }
+
+// TestTimesOutOfRange: what 32 bits of seconds do not reach is written as the moment next to it.
+func TestTimesOutOfRange(t *testing.T) {
+	first, last := time.Unix(0, 0), time.Date(2106, 2, 7, 6, 28, 15, 999999999, time.UTC)
+	for wrong, want := range map[time.Time]time.Time{
+		time.Unix(-1, 0): first, last: last, last.Add(1): last, last.Add(100 * 365 * 24 * time.Hour): last,
+	} {
+		r := sampleRecords()[6]
+		r.Side[0].First, r.Side[0].Last = wrong.UnixNano(), wrong.UnixNano()
+		for back, err := range Records(new(Encoder).AppendFlow(nil, &r)) {
+			if got := time.Unix(0, back.Flow.Side[0].First); err != nil || !got.Equal(want) {
+				t.Errorf("%v comes back as %v, want %v: %v", wrong.UTC(), got.UTC(), want.UTC(), err)
+			}
+		}
+	}
+}
