@@ -278,7 +278,7 @@ func TestDatagrams(t *testing.T) {
 	}
 	defer noise.Close()
 	cut := flows(2, 50)
-	for _, b := range [][]byte{[]byte("garbage"), {0}, make([]byte, 9000), cut[:len(cut)-4]} { // of the last, the first record is whole
+	for _, b := range [][]byte{[]byte("garbage"), {0}, make([]byte, 9000), cut[:len(cut)-4], flows(3, 60)} { // of the one before the last, the first record is whole
 		if _, err := noise.Write(b); err != nil {
 			t.Fatal(err)
 		}
@@ -286,7 +286,7 @@ func TestDatagrams(t *testing.T) {
 	enc := argus.Encoder{Monitor: serverID}
 	s.Publish(append(enc.AppendManagement(nil, &argus.Management{Cause: 0x20}), flows(3, 1)...))
 	records := argus.NewReader(in)
-	for _, want := range []uint16{50, 1, 2, 3} {
+	for _, want := range []uint16{50, 60, 61, 62, 1, 2, 3} {
 		r, err := records.Next()
 		if err != nil || r.Flow.SrcPort != want {
 			t.Fatalf("got %v of port %d, want %d; %v", r.Kind, r.Flow.SrcPort, want, err)
