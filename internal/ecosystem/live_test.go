@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -174,8 +175,13 @@ func (s *site) ratop(address string) func() string {
 		return string(out)
 	}
 	s.Cleanup(func() { tmux("kill-server") })
-	tmux("new-session", "-d", "-x", "200", "-y", "50", strings.Join(slices.Concat([]string{program(s, "ratop"), "-F", "/dev/null", "-n", "-S", address, "-m", "saddr", "daddr", "proto", "-s",
+	tmux("new-session", "-d", "-x", "200", "-y", "50", strings.Join(slices.Concat([]string{"exec", program(s, "ratop"), "-F", "/dev/null", "-n", "-S", address, "-m", "saddr", "daddr", "proto", "-s",
 		"proto", "saddr:20", "daddr:20", "spkts:10", "dpkts:10", "sbytes:12", "dbytes:12"}, []string{"-", "port", fmt.Sprint(port)}), " "))
+	pid, err := strconv.Atoi(strings.TrimSpace(tmux("display-message", "-p", "#{pane_pid}")))
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) }) // it outlives its terminal
 	return func() string {
 		shown := ""
 		s.until("ratop shows the flows", 20*time.Second, func() bool {
