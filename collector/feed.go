@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -46,8 +47,8 @@ type feeds struct {
 	listeners map[net.Listener]*feed.Server
 }
 
-// open opens all listeners. A replay is for one of the servers: it is made for the version of its records.
-func (f *Feed) open(ctx context.Context, log *zap.Logger, replay func(argus.Version) replayFunc) (_ *feeds, err error) {
+// open opens all listeners, in the name of the collector own. A replay is for one of the servers: it is made for the version of its records.
+func (f *Feed) open(ctx context.Context, own uuid.UUID, log *zap.Logger, replay func(argus.Version) replayFunc) (_ *feeds, err error) {
 	fs := &feeds{log: log, listeners: map[net.Listener]*feed.Server{}}
 	defer func() {
 		if err != nil {
@@ -58,7 +59,7 @@ func (f *Feed) open(ctx context.Context, log *zap.Logger, replay func(argus.Vers
 	if err != nil {
 		return fs, err
 	}
-	c := feed.Config{Monitor: feedID(), Parse: parseFilter, Note: func(code string, client net.Addr, err error) {
+	c := feed.Config{Monitor: own, Parse: parseFilter, Note: func(code string, client net.Addr, err error) {
 		log.Warn("a reader of flows was sent away", zap.String("code", code), zap.Stringer("reader", client), zap.Error(err))
 	}}
 	for _, v := range []struct {
@@ -142,13 +143,17 @@ func (f *feeds) listened() bool {
 	return f.v5 != nil && f.v5.Listened() || f.v3 != nil && f.v3.Listened()
 }
 
-// feedID is the collector's own identity in its feeds: another one than that of an agent on the same machine.
-func feedID() uuid.UUID {
+// feedID is the collector's own identity in its feeds: another one than that of an agent on the same machine, or of another collector.
+func (p *Place) feedID() uuid.UUID {
+	name := "argus-collector"
+	if state, err := filepath.Abs(p.State); err == nil {
+		name += " " + state
+	}
 	host, err := platform.Identify(uuid.Nil, nil)
 	if err != nil {
-		return uuid.NewV5(uuid.NamespaceOID, "argus-collector")
+		return uuid.NewV5(uuid.NamespaceOID, name)
 	}
-	return uuid.NewV5(host.ID, "argus-collector")
+	return uuid.NewV5(host.ID, name)
 }
 
 func parseFilter(expression string) (func(*argus.Record) bool, error) {

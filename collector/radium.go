@@ -11,6 +11,7 @@ import (
 	"github.com/argus-endpoint/argus-endpoint/collector/store"
 	"github.com/argus-endpoint/argus-endpoint/flow"
 	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
+	"github.com/gofrs/uuid/v5"
 	"go.uber.org/zap"
 )
 
@@ -29,7 +30,7 @@ func Radium(ctx context.Context, g *Ingest, sources []feed.Source, log *zap.Logg
 	defer stop(nil)
 	var wg sync.WaitGroup
 	for _, source := range sources {
-		r := &relay{log: log.With(zap.String("source", source.Address))}
+		r := &relay{own: g.config.feedID(), log: log.With(zap.String("source", source.Address))}
 		var err error
 		if r.gather, err = newGatherer(store.Radium, wire.NewEpoch(), g.Append); err != nil {
 			return err
@@ -45,6 +46,7 @@ func Radium(ctx context.Context, g *Ingest, sources []feed.Source, log *zap.Logg
 
 // relay takes the records of one source.
 type relay struct {
+	own uuid.UUID // of the collector's feed
 	log *zap.Logger
 
 	mu     sync.Mutex // guards gather
@@ -91,8 +93,14 @@ func (r *relay) flush(ctx context.Context) error {
 	}
 }
 
+// errLoop tells that what is collected would come back for ever.
+var errLoop = errors.New("the source is the feed of the collector that is to have its records: give the address of a sensor")
+
 func (r *relay) take(ctx context.Context, rec *argus.Record) error {
 	if rec.Kind == argus.KindManagement && rec.Cause == flow.CauseStart {
+		if rec.Monitor.Host() == r.own || rec.Version == argus.V3 && argus.MonitorV3(rec.Monitor.Host()) == argus.MonitorV3(r.own) {
+			return errLoop
+		}
 		r.log.Info("connected", zap.Stringer("sensor", rec.Monitor), zap.Uint8("version", uint8(rec.Version)))
 	}
 	if rec.Kind == argus.KindOther {

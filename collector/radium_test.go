@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -322,5 +323,30 @@ func TestRadiumEnds(t *testing.T) {
 	cancel()
 	if err := <-ended; err != nil || last != 4 {
 		t.Errorf("%v; the collector has %d of 4", err, last)
+	}
+}
+
+// TestRadiumOfItsOwnFeed ends with an error at once: each record would come back for ever.
+func TestRadiumOfItsOwnFeed(t *testing.T) {
+	c := testConfig(t)
+	c.Feed.V3, c.Feed.V5 = []string{filepath.Join(t.TempDir(), "v3")}, []string{filepath.Join(t.TempDir(), "v5")}
+	start(t, c)
+	g, err := OpenIngest(t.Context(), c, false, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, address := range slices.Concat(c.Feed.V3, c.Feed.V5) {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		source, err := feed.ParseSource(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Radium(ctx, g, []feed.Source{source}, zap.NewNop()); !errors.Is(err, errLoop) {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+	if err := g.Close(); err != nil {
+		t.Error(err)
 	}
 }

@@ -26,7 +26,7 @@ func ServeFeed(ctx context.Context, p *Place, f Feed, q *store.Query, match func
 	}
 	if q != nil {
 		r := newReplays(p, *q)
-		servers, err := f.open(ctx, log, func(v argus.Version) replayFunc {
+		servers, err := f.open(ctx, p.feedID(), log, func(v argus.Version) replayFunc {
 			return func(ctx context.Context, expression string, match func(*argus.Record) bool, write func([]byte) error) error {
 				return r.run(ctx, expression, match, &argus.Encoder{Version: v}, write)
 			}
@@ -40,7 +40,7 @@ func ServeFeed(ctx context.Context, p *Place, f Feed, q *store.Query, match func
 	if err != nil {
 		return err
 	}
-	servers, err := f.open(ctx, log, nil)
+	servers, err := f.open(ctx, p.feedID(), log, nil)
 	if err != nil {
 		return errors.Join(err, body.Close())
 	}

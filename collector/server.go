@@ -113,7 +113,7 @@ func (s *Server) open(ctx context.Context, release func(func() error)) (fronts [
 		}
 		fronts = receiver
 	}
-	if s.feeds, err = s.config.Feed.open(ctx, s.log.Named("feed"), nil); err != nil {
+	if s.feeds, err = s.config.Feed.open(ctx, s.config.feedID(), s.log.Named("feed"), nil); err != nil {
 		return nil, err
 	}
 	release(s.feeds.close)

@@ -130,7 +130,7 @@ func (o *importOptions) print(d *collector.Imported) error {
 	if d.Error != "" {
 		text += ": " + d.Error
 	}
-	_, err := fmt.Printf("%s: %s\n", d.File, screen(text))
+	_, err := fmt.Printf("%s: %s\n", screen(d.File), screen(text))
 	return err
 }
 
@@ -191,8 +191,8 @@ func (p *importProgress) problem(file string, line int, err error) {
 	if line > 0 {
 		where = fmt.Sprintf("%s:%d", file, line)
 	}
-	fmt.Fprintf(os.Stderr, "argus-collector: %s: %s\n", where, screen(err.Error()))
+	fmt.Fprintf(os.Stderr, "argus-collector: %s: %s\n", screen(where), screen(err.Error()))
 	if p.problems == maxProblems {
-		fmt.Fprintf(os.Stderr, "argus-collector: %s: more such pieces are only counted\n", file)
+		fmt.Fprintf(os.Stderr, "argus-collector: %s: more such pieces are only counted\n", screen(file))
 	}
 }
