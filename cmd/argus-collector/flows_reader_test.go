@@ -55,9 +55,9 @@ func TestStoreToFiles(t *testing.T) {
 func TestFlagsOverTheStore(t *testing.T) {
 	state := fill(t)
 	for args, want := range map[string]int{
-		"-t 1795292100+2m":                  4, // 20:15 UTC
-		"-t 1795292100-1795292220":          4,
-		"-t x1795292100-1795292220":         18,
+		"-t 1795292100+2m":                  6, // 20:15 UTC, both ends in it
+		"-t 1795292100-1795292220":          6,
+		"-t x1795292100-1795292220":         16,
 		"-m srcid":                          2,
 		"-m dport":                          2,
 		"--bins 5m -m srcid":                6,

@@ -42,7 +42,9 @@ func openTerminal() (*terminal, error) {
 		_ = term.Restore(int(t.in.Fd()), t.was)
 		return nil, fmt.Errorf("--top: the console does not understand control sequences: %w", err)
 	}
-	_, err = t.out.WriteString(enterScreen)
+	if _, err = t.out.WriteString(enterScreen); err != nil {
+		t.close()
+	}
 	return t, err
 }
 

@@ -115,13 +115,13 @@ func (r *TimeRange) interval(t time.Time) (from, to time.Time, ok bool) {
 	return from, to, ok && from.Before(to)
 }
 
-// Bounds returns the time in which a record must have been active, zero times where there is no bound.
+// Bounds returns the time in which a record must have been active, zero times where there is no bound. Match decides.
 func (r *TimeRange) Bounds() (since, until time.Time) {
 	if r.kind == 0 || r.not || r.begin.smallest() != unset {
 		return since, until
 	}
 	since, until, _ = r.interval(r.now)
-	if r.open {
+	if until = until.Add(time.Millisecond); r.open { // what begins at the end belongs to the range
 		until = time.Time{}
 	}
 	return since, until
@@ -157,7 +157,7 @@ func (r *TimeRange) holds(t, b, e time.Time) bool {
 	case 'n':
 		return !b.After(from) && !e.Before(to)
 	case 'c':
-		return !b.Before(from) && e.Before(to)
+		return !b.Before(from) && !e.After(to)
 	}
-	return b.Before(to) && !e.Before(from)
+	return !b.After(to) && (e.After(from) || !b.Before(from)) // for ra what begins at an end is in it, what ends at its begin is not
 }

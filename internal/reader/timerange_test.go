@@ -39,6 +39,14 @@ func calendar(t *testing.T, now time.Time) (name string, spans []spanOf) {
 	for m := range 24 * 60 {
 		add(now.Add(-time.Duration(m)*time.Minute), 5*time.Second)
 	}
+	for h := range 24 { // at the very ends of ranges
+		hour := now.Truncate(time.Hour).Add(-time.Duration(h) * time.Hour)
+		for _, at := range []time.Duration{0, 10 * time.Minute, 12 * time.Minute} {
+			add(hour.Add(at), 0)
+			add(hour.Add(at), 5*time.Second)
+			add(hour.Add(at-5*time.Second), 5*time.Second)
+		}
+	}
 	if _, err := argus.Number(flows, 1); err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +91,7 @@ func TestTimeRangesAgreeWithRa(t *testing.T) {
 		hour.Format("02.15"), hour.Format("02.15:04"), hour.Format("01/02.15:04"), hour.Format("2006/01/02.15:04:05") + "+40s",
 		hour.Format("2006/01/02"), hour.Format("01/02"), hour.Format("2006/01/02") + "+1d", hour.Format("2006/01"), hour.Format("2006"), "2025",
 		hour.Format("2006/01/02.15:00") + "-" + hour.Format("2006/01/02.15:04"), hour.AddDate(0, -2, 0).Format("2006/01") + "-" + hour.Format("2006/01"),
-		"**.06", "****/11/21", "*:10", "*:10-*:12", "*d*h10m", hour.Format("02") + "d*h10m", hour.Format("2006y01m02d15h"), hour.Format("02d15h"), "5h", "5h10m",
+		"**.06", "*:59", "****/11/21", "*:10", "*:10-*:12", "*d*h10m", hour.Format("02") + "d*h10m", hour.Format("2006y01m02d15h"), hour.Format("02d15h"), "5h", "5h10m",
 		"-1h", "-2h+5m", "-2h5m+5m", "-2h10m+5m", "-1d", "-1d+1h", "-1d-1h", "-2d", "-1M", "-1M+1d", "-1y", "-2y", "-1y+1d", "-1d2h",
 		stamp + "+2m", stamp + "-" + stamp[:len(stamp)-3] + "999", stamp,
 		"x03:10-03:12", "xi03:10-03:12", "c03:10-03:12", "xc03:10-03:12", "n" + stamp + "+1s", "i03:10-03:12",
@@ -151,7 +159,7 @@ func TestLongRecords(t *testing.T) {
 	for _, c := range []struct {
 		begin, end int64
 		want       bool
-	}{{at(3, 50), at(5, 5), true}, {at(3, 50), at(4, 5), false}, {at(3, 11), at(3, 59), false}, {0, at(5, 5), true}} {
+	}{{at(3, 50), at(5, 5), true}, {at(3, 50), at(4, 5), false}, {at(3, 12), at(3, 59), false}, {at(3, 11), at(3, 11), true}, {0, at(5, 5), true}} {
 		if r.Match(c.begin, c.end) != c.want {
 			t.Errorf("%+v: %v", c, !c.want)
 		}
