@@ -176,7 +176,9 @@ func (e *exam) archive(dir string) map[string][]string {
 				records, packets, octets = records+1, packets+side[0].Packets+side[1].Packets, octets+side[0].Bytes+side[1].Bytes
 			}
 		}
-		files[strings.TrimPrefix(path, dir)] = []string{fmt.Sprint(records), fmt.Sprint(packets), fmt.Sprint(octets)}
+		if records > 0 { // we write management records too
+			files[strings.TrimPrefix(path, dir)] = []string{fmt.Sprint(records), fmt.Sprint(packets), fmt.Sprint(octets)}
+		}
 		return nil
 	})
 	if err != nil {
