@@ -84,18 +84,6 @@ func (c *Config) check() error {
 	if _, err := filter.Parse([]string{c.Filter}); err != nil {
 		return fmt.Errorf("which flows to keep: %w", err)
 	}
-	if err := c.checkTimeouts(); err != nil {
-		return err
-	}
-	if c.SpoolSize < minSpool {
-		return fmt.Errorf("a spool of %d octets is too small: give at least %d (1M)", c.SpoolSize, minSpool)
-	}
-	if c.UserData < 0 || c.UserData > maxUserData {
-		return fmt.Errorf("capture-data-len of %d: want 0 to %d octets", c.UserData, maxUserData)
-	}
-	if c.MaxFlows != 0 && (c.MaxFlows < leastFlows || c.MaxFlows > maxMaxFlows) {
-		return fmt.Errorf("max-flows of %d: want %d to %d, or 0 for what the machine's memory allows", c.MaxFlows, leastFlows, maxMaxFlows)
-	}
 	for _, a := range c.Collectors {
 		if err := wire.CheckAddress(a); err != nil {
 			return err
@@ -106,8 +94,24 @@ func (c *Config) check() error {
 			return err
 		}
 	}
-	if err := c.checkUplink(); err != nil {
-		return err
+	for _, check := range []func() error{c.checkTimeouts, c.checkNumbers, c.checkUplink, c.checkFeeds} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkNumbers tells which number is out of its bounds.
+func (c *Config) checkNumbers() error {
+	if c.SpoolSize < minSpool {
+		return fmt.Errorf("a spool of %d octets is too small: give at least %d (1M)", c.SpoolSize, minSpool)
+	}
+	if c.UserData < 0 || c.UserData > maxUserData {
+		return fmt.Errorf("capture-data-len of %d: want 0 to %d octets", c.UserData, maxUserData)
+	}
+	if c.MaxFlows != 0 && (c.MaxFlows < leastFlows || c.MaxFlows > maxMaxFlows) {
+		return fmt.Errorf("max-flows of %d: want %d to %d, or 0 for what the machine's memory allows", c.MaxFlows, leastFlows, maxMaxFlows)
 	}
 	for _, i := range []struct {
 		flag  string
@@ -117,7 +121,7 @@ func (c *Config) check() error {
 			return fmt.Errorf("%s of %s: want a time from %s to %s", i.flag, i.value, minInterval, maxInterval)
 		}
 	}
-	return c.checkFeeds()
+	return nil
 }
 
 const (

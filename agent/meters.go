@@ -65,7 +65,7 @@ func (ms *meters) run(ctx context.Context) error {
 	return ms.fatal
 }
 
-// update starts and ends meters so that they fit the interfaces that are there now.
+// update looks at the network as it is now, and tells who wants to know.
 func (ms *meters) update(ctx context.Context, cancel context.CancelFunc) {
 	ms.clocks.now()
 	ms.ends.look(ms.log)
@@ -79,9 +79,14 @@ func (ms *meters) update(ctx context.Context, cancel context.CancelFunc) {
 		ms.addrs = addrs
 		ms.changed(moved)
 	}
+	ms.fit(ctx, cancel, list)
 	if ms.seen != nil {
-		defer func() { ms.seen(list, ms.shortNames()) }()
+		ms.seen(list, ms.shortNames())
 	}
+}
+
+// fit starts and ends meters so that they fit the interfaces of list.
+func (ms *meters) fit(ctx context.Context, cancel context.CancelFunc, list []platform.Interface) {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
 	wanted := make(map[slotKey]bool, len(list))
