@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -94,12 +95,7 @@ func (c *Config) check() error {
 			return err
 		}
 	}
-	for _, check := range []func() error{c.checkTimeouts, c.checkNumbers, c.checkUplink, c.checkFeeds} {
-		if err := check(); err != nil {
-			return err
-		}
-	}
-	return nil
+	return cmp.Or(c.checkTimeouts(), c.checkNumbers(), c.checkUplink(), c.checkFeeds())
 }
 
 // checkNumbers tells which number is out of its bounds.
