@@ -174,7 +174,9 @@ func (s *site) ratop(address string) func() string {
 		}
 		return string(out)
 	}
-	s.Cleanup(func() { tmux("kill-server") })
+	s.Cleanup(func() { // ratop may have ended, and tmux with it
+		_ = s.on("c", program(s, "tmux"), "-S", socket, "kill-server").Run()
+	})
 	tmux("new-session", "-d", "-x", "200", "-y", "50", strings.Join(slices.Concat([]string{"exec", program(s, "ratop"), "-F", "/dev/null", "-n", "-S", address, "-m", "saddr", "daddr", "proto", "-s",
 		"proto", "saddr:20", "daddr:20", "spkts:10", "dpkts:10", "sbytes:12", "dbytes:12"}, []string{"-", "port", fmt.Sprint(port)}), " "))
 	pid, err := strconv.Atoi(strings.TrimSpace(tmux("display-message", "-p", "#{pane_pid}")))

@@ -27,7 +27,7 @@ var reasons = []reason{
 		d, _ := c.of("dmpls")
 		return c.what != everyColumn && (s != "" || d != "")
 	}},
-	{why: "ra writes Broadcast for ff:ff:ff:ff:ff:ff", columns: "smac dmac saddr daddr", is: func(c *cell) bool {
+	{why: "ra writes Broadcast for ff:ff:ff:ff:ff:ff", columns: "smac dmac saddr daddr", corpus: true, is: func(c *cell) bool {
 		return c.theirs == "Broadcast" && c.ours == "ff:ff:ff:ff:ff:ff"
 	}},
 	{why: "ra has names for protocols and ethertypes that are numbers here", columns: "proto", corpus: true, is: func(c *cell) bool {
