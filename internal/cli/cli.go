@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
@@ -58,6 +59,9 @@ func Run(ctx context.Context, root *ffcli.Command, args []string, stdout, stderr
 	prepare(root, root.Name, &usage)
 	err := root.Parse(unbundle(root, args))
 	if err == nil {
+		err = misplaced(root)
+	}
+	if err == nil {
 		err = root.Run(ctx)
 	} else if !errors.Is(err, flag.ErrHelp) && !isNoExec(err) {
 		err = Exit(ExitUsage, err)
@@ -75,6 +79,27 @@ func Run(ctx context.Context, root *ffcli.Command, args []string, stdout, stderr
 		return ExitOK
 	}
 	return report(root.Name, err, stderr)
+}
+
+// misplaced refuses flags of a command before the name of one below it, which has flags of its own and would not see them.
+func misplaced(c *ffcli.Command) error {
+	rest := c.FlagSet.Args()
+	for _, sub := range c.Subcommands {
+		if len(rest) == 0 || !strings.EqualFold(sub.Name, rest[0]) {
+			continue
+		}
+		var first *flag.Flag
+		c.FlagSet.Visit(func(f *flag.Flag) {
+			if first == nil {
+				first = f
+			}
+		})
+		if first != nil {
+			return Usagef("-%s stands before %s: flags go behind the command", first.Name, sub.Name)
+		}
+		return misplaced(sub)
+	}
+	return nil
 }
 
 func isNoExec(err error) bool {

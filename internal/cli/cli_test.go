@@ -23,7 +23,9 @@ func tree(exec func(context.Context, []string) error) *ffcli.Command {
 	fs.Bool("x", false, "more")
 	fs.String("r", "", "a `file`")
 	return &ffcli.Command{Name: "prog", ShortHelp: "does things", Subcommands: []*ffcli.Command{
-		{Name: "flows", ShortHelp: "prints flows", FlagSet: fs, LongHelp: "Examples:\n  prog flows", Exec: exec},
+		{Name: "flows", ShortHelp: "prints flows", FlagSet: fs, LongHelp: "Examples:\n  prog flows", Exec: exec, Subcommands: []*ffcli.Command{
+			{Name: "below", FlagSet: flag.NewFlagSet("below", flag.ExitOnError), Exec: exec},
+		}},
 	}}
 }
 
@@ -44,6 +46,8 @@ func TestExitCodes(t *testing.T) {
 		{"help", []string{"flows", "--help"}, nil, ExitOK, "--count N   stop after N flows", ""},
 		{"unknown flag", []string{"flows", "--nope"}, nil, ExitUsage, "", "-nope"},
 		{"bad value", []string{"flows", "--count", "x"}, nil, ExitUsage, "", `invalid value "x"`},
+		{"flag of the command above", []string{"flows", "-n", "below"}, nil, ExitUsage, "", "-n stands before below"},
+		{"command below", []string{"flows", "below"}, nil, ExitOK, "", ""},
 		{"no command", nil, nil, ExitUsage, "", "Commands:"},
 		{"unknown command", []string{"dance"}, nil, ExitUsage, "", `unknown command "dance"`},
 	} {
