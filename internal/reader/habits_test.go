@@ -2,11 +2,15 @@ package reader
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
@@ -80,6 +84,56 @@ func TestRegularExpressions(t *testing.T) {
 	if err := o.parse("-e", "("); err == nil || !strings.Contains(err.Error(), "-e: bad expression") {
 		t.Error(err)
 	}
+}
+
+// TestWrittenByLabel: what -M label= does not choose is not written either.
+func TestWrittenByLabel(t *testing.T) {
+	e := argus.Encoder{Monitor: uuid.UUID{15: 1}}
+	b := at(&e, nil, time.Unix(1e9, 0), 1)
+	e.Label = []byte(`{"pid":4711}`)
+	b = at(&e, b, time.Unix(1e9, 0), 2)
+	for text, want := range map[string]int{"-M label=pid": 1, "-M label=nothing": 0, "": 2} {
+		flags := strings.Fields(text)
+		name := filepath.Join(t.TempDir(), "out")
+		o := Options{Regexp: func(expression string) (func([]byte) bool, error) { return regexp.MustCompile(expression).Match, nil }}
+		if err := o.parse(append(flags, "-w", name, "-")...); err != nil {
+			t.Fatal(err)
+		}
+		if err := o.Run(t.Context(), Sources{Default: func(_ context.Context, s *Sink) error { return s.Records(b) }}); err != nil {
+			t.Fatal(err)
+		}
+		written, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for r := range argus.Records(written) {
+			if r.Kind == argus.KindFlow {
+				n++
+			}
+		}
+		if n != want {
+			t.Errorf("%q: %d records are written, want %d", flags, n, want)
+		}
+	}
+}
+
+// TestSeconds: -T ends what would go on for ever, and that is no failure.
+func TestSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o, err := parse("-w", filepath.Join(t.TempDir(), "out"), "-T", "3600")
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		err = o.Run(t.Context(), Sources{Default: func(ctx context.Context, _ *Sink) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}})
+		if err != nil || time.Since(began) != time.Hour {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+	})
 }
 
 // TestHelpHasTheWords: every word of a filter is in the help, once.
