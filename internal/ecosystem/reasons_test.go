@@ -91,7 +91,7 @@ var reasons = []reason{
 		b, other := strconv.ParseFloat(c.theirs, 64)
 		return err == nil && other == nil && max(a-b, b-a) < 0.00101
 	}},
-	{why: "ra mixes milliseconds and microseconds where it joins active and idle times", columns: "sjit djit sintpkt dintpkt", is: func(c *cell) bool { return proto(c) == "tcp" }},
+	{why: "ra mixes milliseconds and microseconds where it joins active and idle times", columns: "sjit djit sintpkt dintpkt", corpus: true, is: func(c *cell) bool { return proto(c) == "tcp" }},
 }
 
 func proto(c *cell) string {
