@@ -67,7 +67,7 @@ func TestAppendRecordVectors(t *testing.T) {
 						in.Raw = nil
 					}
 					out := e.AppendRecord(nil, &in)
-					got := meaning(ptr(one(t, out)))
+					got := meaning(new(one(t, out)))
 					inMicroseconds(&got)
 					if !reflect.DeepEqual(got, want) {
 						t.Errorf("%s, v%d, %s:\n got %+v\nwant %+v", filepath.Base(file), v, name, got, want)
@@ -127,7 +127,7 @@ func TestAdded(t *testing.T) {
 			want := addedRecord()
 			change(want)
 			e := Encoder{Version: v}
-			got := meaning(ptr(one(t, e.AppendRecord(nil, want))))
+			got := meaning(new(one(t, e.AppendRecord(nil, want))))
 			if v == V3 {
 				inV3(want)
 			}
@@ -241,8 +241,6 @@ func BenchmarkAppendRecord(b *testing.B) {
 		})
 	}
 }
-
-func ptr(r Record) *Record { return &r }
 
 // TestTimesOutOfRange: what 32 bits of seconds do not reach is written as the moment next to it.
 func TestTimesOutOfRange(t *testing.T) {

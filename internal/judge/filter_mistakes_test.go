@@ -2,6 +2,7 @@ package judge
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -87,12 +88,7 @@ func isIPv6(ra row) bool {
 
 func proto(numbers ...string) func(row) bool {
 	return func(ra row) bool {
-		for _, n := range numbers {
-			if ra["proto"] == n {
-				return true
-			}
-		}
-		return false
+		return slices.Contains(numbers, ra["proto"])
 	}
 }
 
