@@ -69,7 +69,7 @@ func (c *Config) checkLabel() error {
 		key, value, found := strings.Cut(text, "=")
 		switch {
 		case !found || key == "" || len(key) > maxLabelKey || strings.Trim(key, keyLetters) != "":
-			return fmt.Errorf("label %q: want KEY=VALUE, the key of at most %d letters, digits, _, - and .", text, maxLabelKey)
+			return fmt.Errorf("label %q: want KEY=VALUE, a key has at most %d letters, digits and any of .-_", text, maxLabelKey)
 		case key == infKey:
 			return fmt.Errorf("label %q: %s is the name of the interface", text, infKey)
 		case slices.Contains(keys, key):
