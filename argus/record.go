@@ -63,6 +63,9 @@ type Record struct {
 // Extension tells whether our extension DSR was present.
 func (r *Record) Extension() bool { return r.Has&HasExtension != 0 }
 
+// Attributes tells whether the IP attributes of a side were there (section 2.9).
+func (r *Record) Attributes(side int) bool { return r.Has&(HasSrc<<side) != 0 }
+
 // InterfaceName returns the name of the interface without padding: at most four bytes, whatever they are.
 func (r *Record) InterfaceName() []byte {
 	name, _, _ := bytes.Cut(r.Interface[:], []byte{0})

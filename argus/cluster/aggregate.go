@@ -11,25 +11,14 @@ import (
 func count(into, r *argus.Record, silent int64) {
 	a, o := &into.Added.Aggregate, &r.Added.Aggregate
 	if a.Count == 0 {
-		*a = argus.Aggregate{Count: 1, Active: once(duration(into))}
+		*a = argus.Aggregate{Count: 1, Active: into.Durations()}
 	}
-	if o.Count == 0 {
-		a.Count++
-		add(&a.Active, once(duration(r)))
-	} else {
-		a.Count += min(o.Count, math.MaxUint32-a.Count)
-		add(&a.Active, o.Active)
-		add(&a.Idle, o.Idle)
-	}
+	a.Count += min(max(o.Count, 1), math.MaxUint32-a.Count)
+	add(&a.Active, r.Durations())
+	add(&a.Idle, o.Idle)
 	if silent >= 0 {
 		add(&a.Idle, once(float64(silent)/1e9))
 	}
-}
-
-// duration returns how long a record lasted, seconds.
-func duration(r *argus.Record) float64 {
-	first, last := r.Flow.Span()
-	return float64(last-first) / 1e9
 }
 
 func once(seconds float64) argus.Statistic {

@@ -94,7 +94,7 @@ func (p *splitter) split(r *argus.Record, put func(start, end int64, r *argus.Re
 	whole, piece := &p.whole, &p.piece
 	*whole = *r
 	if whole.Added.Aggregate.Count == 0 { // how long it lasted is told by each piece
-		whole.Added.Aggregate = argus.Aggregate{Count: 1, Active: once(duration(r))}
+		whole.Added.Aggregate = argus.Aggregate{Count: 1, Active: r.Durations()}
 	}
 	sides := [2]share{shareOf(&r.Flow.Side[0], first), shareOf(&r.Flow.Side[1], first)}
 	for n := 1; ; n++ {

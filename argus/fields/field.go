@@ -27,9 +27,9 @@ const (
 
 // The sides of a flow that a field speaks of; sum is both added up.
 const (
-	src = iota
-	dst
-	sum
+	src = argus.Source
+	dst = argus.Destination
+	sum = argus.Both
 )
 
 // number returns a value, by kind: a uint64, the bits of a float64 or of an int64; false when the record has none. It and words

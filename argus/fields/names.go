@@ -115,7 +115,7 @@ func cause(c flow.Cause) string {
 		return "Shutdown"
 	case 0x70:
 		return "Closed"
-	case 0x80:
+	case argus.CauseError:
 		return "Error"
 	}
 	return "Unknown"
@@ -182,7 +182,7 @@ func appendTCPOptions(b []byte, r *argus.Record, _ int) []byte {
 
 // appendDSCP names a differentiated services code point (RFC 2474, 2597, 3246); others are numbers.
 func appendDSCP(b []byte, r *argus.Record, side int) []byte {
-	if !hasAttributes(r, side) {
+	if !r.Attributes(side) {
 		return b
 	}
 	v := r.Flow.Side[side].TOS >> 2

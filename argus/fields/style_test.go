@@ -207,7 +207,7 @@ func TestColour(t *testing.T) {
 		if strings.Count(got, "\x1b[0m")*2 != strings.Count(got, "\x1b[") {
 			t.Errorf("a colour goes on: %q", got)
 		}
-		if state := State(r); state == "RST" && strings.Contains(got, "\x1b[31m") || state == "FIN" && strings.Contains(got, "\x1b[32m") {
+		if state := r.State(); state == "RST" && strings.Contains(got, "\x1b[31m") || state == "FIN" && strings.Contains(got, "\x1b[32m") {
 			painted++
 		}
 	}

@@ -69,15 +69,6 @@ func mergedRecords(r *argus.Record, _ int) (uint64, bool) {
 	return uint64(max(r.Added.Aggregate.Count, 1)), true
 }
 
-// durations returns the statistic of how long the merged records lasted: of one record it is the record's own.
-func durations(r *argus.Record) argus.Statistic {
-	if a := &r.Added.Aggregate; a.Count > 0 {
-		return a.Active
-	}
-	d := float64(length(r, sum)) / 1e9
-	return argus.Statistic{N: 1, Min: d, Mean: d, Max: d, Sum: d}
-}
-
 // What a field of a statistic tells.
 const (
 	leastOf = iota
@@ -93,7 +84,7 @@ func statistic(s *argus.Statistic, what int) uint64 {
 
 // lasting returns how long the merged records lasted.
 func lasting(r *argus.Record, what int) (uint64, bool) {
-	s := durations(r)
+	s := r.Durations()
 	return statistic(&s, what), true
 }
 
@@ -122,7 +113,7 @@ func udt(r *argus.Record, what int) (uint64, bool) {
 // udtPercent returns a count of UDT of all packets of the side.
 func udtPercent(r *argus.Record, what int) (uint64, bool) {
 	n, _ := udt(r, what)
-	return math.Float64bits(100 * quotient(n, of(r, what&3, packetsOf))), true
+	return math.Float64bits(100 * quotient(n, r.Packets(what&3))), true
 }
 
 // packetsElsewhere returns how many packets more another sensor saw.

@@ -25,19 +25,16 @@ func mplsLabel(r *argus.Record, side int) (uint64, bool) {
 	return uint64(s.MPLS >> 12), s.HasMPLS
 }
 
-// hasAttributes tells whether the record has the IP attributes of a side.
-func hasAttributes(r *argus.Record, side int) bool { return r.Has&(argus.HasSrc<<side) != 0 }
-
 func timeToLive(r *argus.Record, side int) (uint64, bool) {
-	return uint64(r.Flow.Side[side].TTL), hasAttributes(r, side)
+	return uint64(r.Flow.Side[side].TTL), r.Attributes(side)
 }
 
 func typeOfService(r *argus.Record, side int) (uint64, bool) {
-	return uint64(r.Flow.Side[side].TOS), hasAttributes(r, side)
+	return uint64(r.Flow.Side[side].TOS), r.Attributes(side)
 }
 
 func ipID(r *argus.Record, side int) (uint64, bool) {
-	return uint64(r.Flow.Side[side].IPID), hasAttributes(r, side)
+	return uint64(r.Flow.Side[side].IPID), r.Attributes(side)
 }
 
 // hops returns the routers that a side's packets have passed, if their first TTL was the next customary one.
@@ -48,7 +45,7 @@ func hops(r *argus.Record, side int) (uint64, bool) {
 			first = customary
 		}
 	}
-	return uint64(first - ttl), hasAttributes(r, side)
+	return uint64(first - ttl), r.Attributes(side)
 }
 
 func largest(r *argus.Record, side int) (uint64, bool) {

@@ -18,15 +18,14 @@ const (
 
 // intervalsOf returns the times between packets that a field tells of.
 func intervalsOf(r *argus.Record, what int) flow.Intervals {
-	s := &r.Flow.Side[what&1]
-	v := s.Active
+	side := what & 1
 	switch {
 	case what&idleTimes != 0:
-		return s.Idle
-	case what&activeTimes == 0:
-		v.Merge(&s.Idle)
+		return r.Flow.Side[side].Idle
+	case what&activeTimes != 0:
+		return r.Flow.Side[side].Active
 	}
-	return v
+	return r.Intervals(side)
 }
 
 // betweenPackets returns a number of times between packets in milliseconds.

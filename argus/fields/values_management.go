@@ -72,7 +72,7 @@ func appendManagementState(b []byte, r *argus.Record, _ int) []byte {
 		return append(b, "CON"...)
 	case flow.CauseStop:
 		return append(b, "STP"...)
-	case causeError:
+	case argus.CauseError:
 		return append(b, "ERR"...)
 	}
 	return b

@@ -19,18 +19,20 @@ var metrics = []metric{
 	{[]string{"pkts", "pkt"}, &wholeNumbers, "packets", true, [2]string{"spkts", "dpkts"}, func(r *argus.Record, i int) (float64, bool) { return float64(r.Flow.Side[i].Packets), true }},
 	{[]string{"bytes", "byte"}, &wholeNumbers, "octets of frames", true, [2]string{"sbytes", "dbytes"}, func(r *argus.Record, i int) (float64, bool) { return float64(r.Flow.Side[i].Bytes), true }},
 	{[]string{"appbytes", "data"}, &wholeNumbers, "octets of payload", true, [2]string{"sappbytes", "dappbytes"}, func(r *argus.Record, i int) (float64, bool) { return float64(r.Flow.Side[i].Payload), true }},
-	{[]string{"dur"}, &realNumbers, "duration, seconds", false, [2]string{"dur"}, duration},
-	{[]string{"avgdur"}, &realNumbers, "mean duration of merged records, seconds", false, none, meanDuration},
-	{[]string{"trans"}, &wholeNumbers, "records that were merged", false, none, transactions},
-	{[]string{"rate"}, &realNumbers, "packets per second", true, none, rate},
-	{[]string{"load"}, &realNumbers, "bits per second", true, none, load},
-	{[]string{"loss"}, &wholeNumbers, "packets lost or sent again", true, none, func(r *argus.Record, i int) (float64, bool) { return lost(r, i), true }},
-	{[]string{"ploss"}, &realNumbers, "packets lost or sent again, percent", true, none, percentLost},
-	{[]string{"pcr", "abr"}, &realNumbers, "producer consumer ratio, from -1 to 1", false, none, payloadRatio},
-	{[]string{"ttl"}, &wholeNumbers, "time to live of IP", true, none, func(r *argus.Record, i int) (float64, bool) { return float64(r.Flow.Side[i].TTL), hasIP(r, i) }},
-	{[]string{"tos"}, &wholeNumbers, "type of service octet of IP", true, none, func(r *argus.Record, i int) (float64, bool) { return float64(r.Flow.Side[i].TOS), hasIP(r, i) }},
-	{[]string{"dsb"}, &wholeNumbers, "differentiated services code point", true, none, func(r *argus.Record, i int) (float64, bool) { return float64(r.Flow.Side[i].TOS >> 2), hasIP(r, i) }},
-	{[]string{"ipid"}, &wholeNumbers, "identification of IP", true, none, func(r *argus.Record, i int) (float64, bool) { return float64(r.Flow.Side[i].IPID), hasIP(r, i) }},
+	{[]string{"dur"}, &realNumbers, "duration, seconds", false, [2]string{"dur"}, func(r *argus.Record, _ int) (float64, bool) {
+		return float64(r.Duration(argus.Both)) / 1e9, true
+	}},
+	{[]string{"avgdur"}, &realNumbers, "mean duration of merged records, seconds", false, none, func(r *argus.Record, _ int) (float64, bool) { return r.Durations().Mean, true }},
+	{[]string{"trans"}, &wholeNumbers, "records that were merged", false, none, func(r *argus.Record, _ int) (float64, bool) { return float64(max(r.Added.Aggregate.Count, 1)), true }},
+	{[]string{"rate"}, &realNumbers, "packets per second", true, none, func(r *argus.Record, i int) (float64, bool) { return r.Rate(i), true }},
+	{[]string{"load"}, &realNumbers, "bits per second", true, none, func(r *argus.Record, i int) (float64, bool) { return r.Load(i), true }},
+	{[]string{"loss"}, &wholeNumbers, "packets lost or sent again", true, none, func(r *argus.Record, i int) (float64, bool) { return float64(r.Lost(i)), true }},
+	{[]string{"ploss"}, &realNumbers, "packets lost or sent again, percent", true, none, func(r *argus.Record, i int) (float64, bool) { return r.PercentLost(i), true }},
+	{[]string{"pcr", "abr"}, &realNumbers, "producer consumer ratio, from -1 to 1", false, none, func(r *argus.Record, _ int) (float64, bool) { return r.PayloadRatio(), r.Kind == argus.KindFlow }},
+	{[]string{"ttl"}, &wholeNumbers, "time to live of IP", true, none, func(r *argus.Record, i int) (float64, bool) { return float64(r.Flow.Side[i].TTL), r.Attributes(i) }},
+	{[]string{"tos"}, &wholeNumbers, "type of service octet of IP", true, none, func(r *argus.Record, i int) (float64, bool) { return float64(r.Flow.Side[i].TOS), r.Attributes(i) }},
+	{[]string{"dsb"}, &wholeNumbers, "differentiated services code point", true, none, func(r *argus.Record, i int) (float64, bool) { return float64(r.Flow.Side[i].TOS >> 2), r.Attributes(i) }},
+	{[]string{"ipid"}, &wholeNumbers, "identification of IP", true, none, func(r *argus.Record, i int) (float64, bool) { return float64(r.Flow.Side[i].IPID), r.Attributes(i) }},
 	{[]string{"vid"}, &wholeNumbers, "VLAN", true, none, func(r *argus.Record, i int) (float64, bool) {
 		s := &r.Flow.Side[i]
 		return float64(s.VLAN & 0xfff), s.HasVLAN
@@ -53,16 +55,16 @@ var metrics = []metric{
 	{[]string{"as", "asn"}, &wholeNumbers, "autonomous system", true, none, func(r *argus.Record, i int) (float64, bool) { v := r.Added.AS[i]; return float64(v), v != 0 }},
 	{[]string{"nstroke", "nstrokes"}, &wholeNumbers, "keystrokes", true, none, func(r *argus.Record, i int) (float64, bool) { return float64(r.Flow.TCP.Side[i].Keystrokes), true }},
 	{[]string{"intpkt"}, &realNumbers, "mean time between packets, milliseconds", true, none, func(r *argus.Record, i int) (float64, bool) {
-		v := intervals(r, i)
+		v := r.Intervals(i)
 		return float64(v.Mean) / 1000, v.N > 0
 	}},
 	{[]string{"jit", "jitter"}, &realNumbers, "deviation of the time between packets, milliseconds", true, none, func(r *argus.Record, i int) (float64, bool) {
-		v := intervals(r, i)
+		v := r.Intervals(i)
 		return float64(v.StdDev) / 1000, v.N > 0
 	}},
 	{[]string{"tcprtt"}, &realNumbers, "time of the TCP handshake, seconds", false, none, func(r *argus.Record, _ int) (float64, bool) {
 		t := &r.Flow.TCP
-		return seconds(0, t.SynAck) + seconds(0, t.AckDat), r.Has&argus.HasTCPPerf != 0
+		return float64(t.SynAck/1000+t.AckDat/1000) / 1e6, r.Has&argus.HasTCPPerf != 0
 	}},
 }
 
@@ -100,79 +102,4 @@ func (m *metric) parse(p *parser, d direction) (*term, error) {
 		t.needs.Ranges = d.ranges(m.columns[0], m.columns[1], c)
 	}
 	return t, nil
-}
-
-// hasIP tells whether a record has the IP attributes of a side.
-func hasIP(r *argus.Record, side int) bool { return r.Has&(argus.HasSrc<<side) != 0 }
-
-func duration(r *argus.Record, _ int) (float64, bool) {
-	return seconds(r.Flow.Span()), true
-}
-
-// meanDuration is that of a record itself when it was not merged.
-func meanDuration(r *argus.Record, _ int) (float64, bool) {
-	if a := &r.Added.Aggregate; a.Count > 0 {
-		return a.Active.Mean, true
-	}
-	return duration(r, 0)
-}
-
-func transactions(r *argus.Record, _ int) (float64, bool) {
-	return float64(max(r.Added.Aggregate.Count, 1)), true
-}
-
-// seconds returns the time between two moments, each in whole microseconds: as ra has them, and as a store keeps them.
-func seconds(first, last int64) float64 { return float64(last/1000-first/1000) / 1e6 }
-
-// rate counts the intervals between the packets of a side.
-func rate(r *argus.Record, side int) (float64, bool) {
-	s := &r.Flow.Side[side]
-	t := seconds(s.First, s.Last)
-	if s.Packets < 2 || t == 0 {
-		return 0, true
-	}
-	return float64(s.Packets-1) / t, true
-}
-
-// load leaves out the octets of one mean packet.
-func load(r *argus.Record, side int) (float64, bool) {
-	s := &r.Flow.Side[side]
-	t := seconds(s.First, s.Last)
-	if s.Packets == 0 || t == 0 {
-		return 0, true
-	}
-	return 8 * float64(s.Bytes-s.Bytes/s.Packets) / t, true
-}
-
-// lost counts the packets of TCP that were sent again, and those of ESP, RTP and UDT that are missing.
-func lost(r *argus.Record, side int) float64 {
-	n := float64(r.Flow.TCP.Side[side].Retrans) + float64(r.Added.Lost[side])
-	if side == 0 {
-		n += float64(r.Flow.ESP.Lost)
-	}
-	return n
-}
-
-func percentLost(r *argus.Record, side int) (float64, bool) {
-	n := lost(r, side)
-	if n == 0 {
-		return 0, true
-	}
-	return 100 * n / (n + float64(r.Flow.Side[side].Packets)), true
-}
-
-// payloadRatio tells a producer (1) from a consumer (-1).
-func payloadRatio(r *argus.Record, _ int) (float64, bool) {
-	s, d := float64(r.Flow.Side[0].Payload), float64(r.Flow.Side[1].Payload)
-	if s+d == 0 {
-		return 0, r.Kind == argus.KindFlow
-	}
-	return (s - d) / (s + d), r.Kind == argus.KindFlow
-}
-
-// intervals returns the times between the packets of a side, active and idle ones.
-func intervals(r *argus.Record, side int) flow.Intervals {
-	v := r.Flow.Side[side].Active
-	v.Merge(&r.Flow.Side[side].Idle)
-	return v
 }

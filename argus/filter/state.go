@@ -77,7 +77,7 @@ func (s *state) parse(_ *parser, d direction) (*term, error) {
 	is := s.is
 	switch {
 	case s.printed != "":
-		is = func(r *argus.Record, _ int) bool { return stateOf(r) == s.printed }
+		is = func(r *argus.Record, _ int) bool { return r.Kind == argus.KindFlow && r.State() == s.printed }
 	case s.option != 0:
 		is = func(r *argus.Record, _ int) bool {
 			return r.Has&argus.HasTCPOptions != 0 && r.Flow.TCP.Options&s.option != 0
@@ -87,64 +87,19 @@ func (s *state) parse(_ *parser, d direction) (*term, error) {
 			return r.Has&argus.HasTCP != 0 && r.Flow.TCP.Side[side].Interval&s.flag != 0
 		}
 	case is == nil:
-		is = func(r *argus.Record, side int) bool { return status(r)&s.status[side] != 0 }
+		is = func(r *argus.Record, side int) bool { return r.Flow.TCP.Status&s.status[side] != 0 }
 	}
 	return &term{match: d.sided(is)}, nil
 }
 
-// status returns the TCP status bits of a record, 0 when it has none.
-func status(r *argus.Record) uint32 {
-	if r.Has&argus.HasTCP == 0 {
-		return 0
-	}
-	return r.Flow.TCP.Status
-}
-
+// connected is not what the column state calls CON: a connection that has ended counts, and an ICMP echo with its answer; ARP and
+// Ethernet do not.
 func connected(r *argus.Record, _ int) bool {
-	return isIP(r) && r.Flow.Side[0].Packets > 0 && r.Flow.Side[1].Packets > 0 || status(r)&flow.TCPEstablished != 0
-}
-
-// stateOf returns the state of a flow that the column state prints (section 5.5 of the Argus record format), "" for those
-// that have words of their own.
-func stateOf(r *argus.Record) string {
-	f := &r.Flow
-	bits := status(r)
-	src, dst := f.Side[0].Packets > 0, f.Side[1].Packets > 0
-	switch {
-	case r.Kind != argus.KindFlow, r.Cause == 0x80, isIP(r) && (f.Proto == flow.ProtoICMP || f.Proto == flow.ProtoICMPv6):
-		return ""
-	case bits != 0:
-		return tcpState(bits, r.Cause)
-	case src && dst:
-		return ""
-	case r.Has&argus.HasTCP != 0, src && (r.Cause&flow.CauseStart != 0 || f.Family == flow.FamilyARP || f.Family == flow.FamilyRARP):
-		return "INT"
-	case src:
-		return "REQ"
-	}
-	return "RSP"
-}
-
-func tcpState(bits uint32, cause flow.Cause) string {
-	switch {
-	case bits&(flow.TCPSrcReset|flow.TCPDstReset|flow.TCPSawFIN|flow.TCPSawFINACK) != 0:
-		return ""
-	case bits&flow.TCPClosed != 0:
-		return "CLO"
-	case cause&flow.CauseTimeout != 0:
-		return "TIM"
-	case bits&flow.TCPEstablished != 0:
-		return ""
-	case bits&flow.TCPSawSYNACK != 0:
-		return "ACC"
-	case bits&flow.TCPSawSYN != 0:
-		return "REQ"
-	}
-	return ""
+	return isIP(r) && r.Flow.Side[0].Packets > 0 && r.Flow.Side[1].Packets > 0 || r.Flow.TCP.Status&flow.TCPEstablished != 0
 }
 
 func resent(r *argus.Record, side int) bool {
-	return status(r)&[2]uint32{flow.TCPSrcRetransmit, flow.TCPDstRetransmit}[side] != 0 || r.Flow.Proto != flow.ProtoTCP && lost(r, side) > 0
+	return r.Flow.TCP.Status&[2]uint32{flow.TCPSrcRetransmit, flow.TCPDstRetransmit}[side] != 0 || r.Flow.Proto != flow.ProtoTCP && r.Lost(side) > 0
 }
 
 // icmp tells whether a flow is of ICMP or ICMPv6 messages of a type.

@@ -138,7 +138,7 @@ func (o *importOptions) print(d *collector.Imported) error {
 func openIngest(ctx context.Context, place *collector.Place, alone bool, level zapcore.Level) (*collector.Ingest, error) {
 	c := collector.DefaultConfig()
 	c.Place = *place
-	c.Columns.State, c.Columns.ConnState = fields.State, fields.ConnState
+	c.Columns.ConnState = fields.ConnState
 	return collector.OpenIngest(ctx, c, alone, newLogger(os.Stderr, level))
 }
 

@@ -126,7 +126,7 @@ func run(ctx context.Context, c collector.Config, log *zap.Logger) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	c.Columns.State, c.Columns.ConnState = fields.State, fields.ConnState
+	c.Columns.ConnState = fields.ConnState
 	err := collector.New(c, log).Run(ctx)
 	if errors.Is(err, collector.ErrRunning) {
 		return cli.Exit(cli.ExitRunning, err)

@@ -39,7 +39,6 @@ const (
 
 // Config is what a store needs besides its bucket. All of it may be left out.
 type Config struct {
-	State     func(*argus.Record) string // the column state; nil leaves it empty
 	ConnState func(*argus.Record) string // the column conn_state; nil leaves it empty
 	// Account keeps a state for each monitor, which it gets back with the next evidence, and says what is missing. State and
 	// rows become durable with the records. It is called in the order of the records and may not keep what it is lent.
@@ -176,9 +175,7 @@ func (s *Store) add(base *Row, r *argus.Record) {
 		if hour := row.hour(); hour != s.hour {
 			s.hour, s.hours[hour] = hour, true
 		}
-		if s.config.State != nil {
-			row.State = s.config.State(r)
-		}
+		row.State = r.State()
 		if s.config.ConnState != nil {
 			row.ConnState = s.config.ConnState(r)
 		}
