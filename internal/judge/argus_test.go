@@ -59,16 +59,15 @@ func raRows(tb testing.TB, text []byte) (rows []row) {
 	return rows
 }
 
-// ourRows prints records with our own fields.
-func ourRows(tb testing.TB, records []*argus.Record) (rows []row) {
+// ourRows prints columns of records with our own fields.
+func ourRows(tb testing.TB, records []*argus.Record, names []string, style fields.Style) (rows []row) {
 	tb.Helper()
-	names := slices.Sorted(maps.Values(raTitles))
 	columns, err := fields.Parse(strings.Join(names, ","))
 	if err != nil {
 		tb.Fatal(err)
 	}
 	var out bytes.Buffer
-	p := fields.NewCSV(&out, columns, fields.DefaultStyle())
+	p := fields.NewCSV(&out, columns, style)
 	for _, r := range records {
 		if err := p.Print(r); err != nil {
 			tb.Fatal(err)
@@ -196,6 +195,7 @@ func TestArgus(t *testing.T) {
 	config := flow.DefaultConfig()
 	config.UserData = 32
 	var v argusVerdict
+	columns := slices.Sorted(maps.Values(raTitles))
 	for _, file := range captures {
 		name := strings.TrimSuffix(filepath.Base(file), ".pcap")
 		setup := func(version argus.Version) func(*pipeline) {
@@ -218,12 +218,12 @@ func TestArgus(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			v.compare(version, name, ourRows(t, v5), raRows(t, text))
+			v.compare(version, name, ourRows(t, v5, columns, fields.DefaultStyle()), raRows(t, text))
 			if version == "v3-argus3" {
 				v.compare("by-ra3", name, printed(t, append(stream, v3.out...)), raRows(t, text))
 			}
 		}
-		v.compare("live-argus3", name, ourRows(t, v5), live[name])
+		v.compare("live-argus3", name, ourRows(t, v5, columns, fields.DefaultStyle()), live[name])
 	}
 	v.judge(t, "argus-differences.txt")
 }

@@ -1,8 +1,6 @@
 package judge
 
 import (
-	"bytes"
-	"encoding/csv"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -34,8 +32,10 @@ func TestFilterLikeFields(t *testing.T) {
 			records = append(records, &c)
 		}
 	}
-	rows := numberRows(t, records, []string{"sid", "inf", "srcid", "state", "proto", "svnid", "dvnid", "sttl", "dttl", "stos", "sbytes", "dbytes", "spkts", "tcprtt",
-		"dur", "saddr", "daddr", "sport", "dport", "sco", "dco", "sas", "das", "smac", "dmac", "svid", "svpri", "dvpri", "smpls", "dmpls", "sloss", "dloss", "inode", "sintpkt", "sjit", "djit"})
+	style := fields.DefaultStyle()
+	style.Numbers = true
+	rows := ourRows(t, records, []string{"sid", "inf", "srcid", "state", "proto", "svnid", "dvnid", "sttl", "dttl", "stos", "sbytes", "dbytes", "spkts", "tcprtt",
+		"dur", "saddr", "daddr", "sport", "dport", "sco", "dco", "sas", "das", "smac", "dmac", "svid", "svpri", "dvpri", "smpls", "dmpls", "sloss", "dloss", "inode", "sintpkt", "sjit", "djit"}, style)
 	state := func(want string) func(row) bool { return func(r row) bool { return r["state"] == want } }
 	is := func(name, want string) func(row) bool { return func(r row) bool { return r[name] == want } }
 	for expression, right := range map[string]func(row) bool{
@@ -100,37 +100,4 @@ func isMulticast(addr string) bool {
 func isGroup(mac string) bool {
 	n, err := strconv.ParseUint(mac[:min(len(mac), 2)], 16, 8)
 	return err == nil && n&1 != 0
-}
-
-// numberRows prints columns of records with numbers for names.
-func numberRows(tb testing.TB, records []*argus.Record, names []string) (rows []row) {
-	tb.Helper()
-	columns, err := fields.Parse(strings.Join(names, ","))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	style := fields.DefaultStyle()
-	style.Numbers = true
-	var out bytes.Buffer
-	p := fields.NewCSV(&out, columns, style)
-	for _, r := range records {
-		if err := p.Print(r); err != nil {
-			tb.Fatal(err)
-		}
-	}
-	if err := p.Flush(); err != nil {
-		tb.Fatal(err)
-	}
-	lines, err := csv.NewReader(&out).ReadAll()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	for _, line := range lines[1:] {
-		r := row{}
-		for i, name := range names {
-			r[name] = strings.TrimSpace(line[i])
-		}
-		rows = append(rows, r)
-	}
-	return rows
 }
