@@ -20,7 +20,7 @@ export CGO_ENABLED = 0
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 # argus-endpoint must stay under 9 MB: only what runs once a packet or a record is inlined in it, 500 kB less.
 HOT      = runtime/... internal/... sync/... math/bits encoding/binary bytes strconv github.com/klauspost/... \
-           $(addprefix github.com/argus-endpoint/argus-endpoint/,capture/... flow/... argus argus/fields uplink/spool/...)
+           $(addprefix github.com/argus-endpoint/argus-endpoint/,capture/... flow/... argus argus/fields agent uplink/spool/...)
 SMALL    = -gcflags=all=-l $(foreach p,$(HOT),-gcflags=$(p)=)
 BUILD    = go build -trimpath -ldflags "-s -w -X github.com/argus-endpoint/argus-endpoint/internal/cli.release=$(VERSION)"
 TARGETS  = linux/amd64 linux/arm64 linux/arm darwin/amd64 darwin/arm64 windows/amd64 windows/arm64

@@ -8,20 +8,25 @@ import (
 	"github.com/argus-endpoint/argus-endpoint/flow"
 )
 
-// Octets of a section of the jitter DSR: with its distribution, and as the writers of the 3.0 line copy that, with 16 octets
-// behind it that mean nothing.
+// jitterWithBins is the subtype of the jitter DSR of which each section ends in the distribution.
+const jitterWithBins = 1
+
+// Octets of a section of the jitter DSR: without and with its distribution, with two words of zeros in its place (Argus 5), and as the
+// writers of the 3.0 line copy one with a distribution, with 16 octets behind it that mean nothing.
 const (
+	jitterPlain   = 20
 	jitterSection = 24
+	jitterZeros   = 28
 	jitterCopied  = 40
 )
 
 // decodeJitter reads all forms of section 2.10: sections of 5, 6 (with the distribution) and 7 words, and of 10.
 func decodeJitter(side *[2]flow.Side, qualifier uint8, d []byte) bool {
 	n := bits.OnesCount8(qualifier & 15)
-	if n == 0 || len(d) < 20*n {
+	if n == 0 || len(d) < jitterPlain*n {
 		return false
 	}
-	stride := min(len(d)/n/4*4, 28)
+	stride := min(len(d)/n/4*4, jitterZeros)
 	size := stride
 	if len(d) >= jitterCopied*n {
 		stride, size = jitterCopied, jitterSection
@@ -49,7 +54,7 @@ func decodeIntervals(v *flow.Intervals, d []byte) {
 		}
 	}
 	if len(d) == jitterSection {
-		v.Bins = flow.Histogram(binary.LittleEndian.Uint32(d[20:]))
+		v.Bins = flow.Histogram(binary.LittleEndian.Uint32(d[jitterPlain:]))
 	}
 }
 

@@ -46,7 +46,8 @@ func TestDSRs(t *testing.T) {
 		}), "12070205" + "003c003c" + "003c003c" + "f0000000" + "0000000f"},
 		"times between packets (2.10): n, least, mean, deviation, most; the distribution little-endian": {0x46, udp(func(r *flow.Record) {
 			r.Side[0].Active = flow.Intervals{N: 5, Min: 5000, Mean: 33000, StdDev: 18867.962, Max: 60000, Bins: 0x12345678}
-		}), "46010107" + "00000005" + "459c4000" + "4700e800" + "469367ed" + "476a6000" + "78563412"},
+			r.Side[1].Idle = flow.Intervals{N: 1, Min: 1, Mean: 1, Max: 1, Bins: 0xf0000000}
+		}), "4601090d" + "00000005" + "459c4000" + "4700e800" + "469367ed" + "476a6000" + "78563412" + "00000001" + "3f800000" + "3f800000" + "00000000" + "3f800000" + "000000f0"},
 		"user data (2.11): limit and count": {0x50, udp(func(r *flow.Record) { r.Side[0].Data = []byte("raw") }), "5090000300030003" + "72617700"},
 		"ICMP port unreachable (2.7)": {0x34, udp(func(r *flow.Record) {
 			r.ICMP = flow.ICMPReport{Type: 3, Code: 3, Family: flow.FamilyIPv4, From: [16]byte{10, 0, 0, 2}, To: [16]byte{10, 0, 0, 1}}

@@ -64,7 +64,7 @@ func (e *Encoder) appendBody(b []byte, r *flow.Record, v *interval, has Has, a *
 		b = appendGuess(b, a) // a network DSR too: ra wants it before the addresses of the link
 	}
 	b = appendTags(b, &r.Side)
-	b = appendJitter(b, &r.Side)
+	b = e.appendJitter(b, &r.Side)
 	b = appendIPAttributes(b, r, has)
 	b = appendSizes(b, &r.Side)
 	b = appendUserData(b, &r.Side)

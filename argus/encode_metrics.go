@@ -12,10 +12,11 @@ func intervals(side *[2]flow.Side) [4]*flow.Intervals {
 	return [4]*flow.Intervals{&side[0].Active, &side[0].Idle, &side[1].Active, &side[1].Idle}
 }
 
-// appendJitter writes the times between packets with their distribution: the one form that all readers take (section 2.10).
-func appendJitter(b []byte, side *[2]flow.Side) []byte {
+// appendJitter writes the times between packets (section 2.10): in v5 with their distribution, which all readers of v5 take, in v3 as
+// Argus 3 does without it, for the writers of 3.0.8.2 spoil every section that has one (docs/ecosystem.md).
+func (e *Encoder) appendJitter(b []byte, side *[2]flow.Side) []byte {
 	start := len(b)
-	b = append(b, dsrJitter, 1, 0, 0)
+	b = append(b, dsrJitter, e.jitterForm(), 0, 0)
 	for i, v := range intervals(side) {
 		if v.N == 0 {
 			continue
@@ -24,13 +25,23 @@ func appendJitter(b []byte, side *[2]flow.Side) []byte {
 		b = be.AppendUint32(be.AppendUint32(b, v.N), math.Float32bits(v.Min))
 		b = be.AppendUint32(be.AppendUint32(b, math.Float32bits(v.Mean)), math.Float32bits(v.StdDev))
 		b = be.AppendUint32(b, math.Float32bits(v.Max))
-		b = binary.LittleEndian.AppendUint32(b, uint32(v.Bins)) // little-endian: nobody swaps it
+		if e.jitterForm() == jitterWithBins {
+			b = binary.LittleEndian.AppendUint32(b, uint32(v.Bins)) // little-endian: nobody swaps it
+		}
 	}
 	if b[start+2] == 0 {
 		return b[:start]
 	}
 	b[start+3] = byte((len(b) - start) / 4)
 	return b
+}
+
+// jitterForm returns the subtype of the jitter DSR.
+func (e *Encoder) jitterForm() byte {
+	if e.Version == V3 {
+		return 0
+	}
+	return jitterWithBins
 }
 
 // appendSizes writes the smallest and largest packet and, of several packets, the distribution (section 2.5).

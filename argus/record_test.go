@@ -35,7 +35,7 @@ func inV3(m *Record) {
 		m.Monitor.Kind = idIPv4
 	}
 	m.Has &^= HasConverted
-	m.Flow.TCP.Side[0].MSS, m.Flow.TCP.Side[1].MSS = 0, 0
+	withoutV5(&m.Flow)
 }
 
 // TestAppendRecordVectors: whatever real sensors and clients wrote means the same once written by us, in either version.

@@ -58,7 +58,7 @@ func (e *Encoder) transcodeDSR(b, d []byte, r *Record) []byte {
 			return e.transcodeTCP(b, d)
 		}
 	case dsrJitter:
-		return transcodeJitter(b, d)
+		return e.transcodeJitter(b, d)
 	}
 	return append(b, d...)
 }
@@ -107,21 +107,29 @@ func appendMicroseconds(b, d []byte) []byte {
 	return b
 }
 
-// transcodeJitter appends the sections of a jitter DSR in the form that all readers take (section 2.10).
-func transcodeJitter(b, d []byte) []byte {
+// transcodeJitter appends the sections of a jitter DSR in the form that appendJitter writes; a distribution that is not there is 0.
+func (e *Encoder) transcodeJitter(b, d []byte) []byte {
 	n := bits.OnesCount8(d[2] & 15)
-	if n == 0 || len(d) != 4+20*n && len(d) != 4+28*n && len(d) != 4+jitterCopied*n {
+	if n == 0 || (len(d)-4)%n != 0 {
 		return append(b, d...)
 	}
 	size := (len(d) - 4) / n
-	b = append(b, dsrJitter, 1, d[2], byte(1+6*n))
+	withBins := size == jitterSection || size == jitterCopied
+	if !withBins && size != jitterPlain && size != jitterZeros {
+		return append(b, d...)
+	}
+	start := len(b)
+	b = append(b, dsrJitter, e.jitterForm(), d[2], 0)
 	for d = d[4:]; len(d) > 0; d = d[size:] {
-		b = append(b, d[:20]...)
-		if size == jitterCopied {
-			b = append(b, d[20:jitterSection]...)
-		} else {
+		b = append(b, d[:jitterPlain]...)
+		switch {
+		case e.jitterForm() != jitterWithBins:
+		case withBins:
+			b = append(b, d[jitterPlain:jitterSection]...)
+		default:
 			b = append(b, 0, 0, 0, 0)
 		}
 	}
+	b[start+3] = byte((len(b) - start) / 4)
 	return b
 }

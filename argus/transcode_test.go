@@ -44,11 +44,15 @@ func TestTranscodeDSRs(t *testing.T) {
 		"performance to v5":             {V3, "3005001e" + strings.Repeat("22", 20) + block + block, "30050220" + strings.Repeat("22", 20) + block + "00000000" + block + "00000000"},
 		"performance of another length": {V5, "30050221" + strings.Repeat("22", 128), "30050221" + strings.Repeat("22", 128)},
 		"TCP status to v3":              {V5, "30040203 00000001 02120000", "30040203 00000001 02120000"},
-		"jitter of 7 words to v3":       {V5, "46000108" + strings.Repeat("33", 20) + "4444444455555555", "46010107" + strings.Repeat("33", 20) + "00000000"},
+		"jitter of 7 words to v3":       {V5, "46000108" + strings.Repeat("33", 20) + "4444444455555555", "46000106" + strings.Repeat("33", 20)},
 		"jitter of 5 words to v5":       {V3, "4600050b" + strings.Repeat("33", 20) + strings.Repeat("44", 20), "4601050d" + strings.Repeat("33", 20) + "00000000" + strings.Repeat("44", 20) + "00000000"},
 		"jitter of 10 words to v5": {V3, "46010a15" + strings.Repeat("33", 24) + strings.Repeat("ee", 16) + strings.Repeat("44", 24) + strings.Repeat("ee", 16),
 			"46010a0d" + strings.Repeat("33", 24) + strings.Repeat("44", 24)},
-		"jitter with its distribution":        {V5, "46010107" + strings.Repeat("33", 24), "46010107" + strings.Repeat("33", 24)},
+		"jitter of 10 words to v3": {V5, "46010a15" + strings.Repeat("33", 24) + strings.Repeat("ee", 16) + strings.Repeat("44", 24) + strings.Repeat("ee", 16),
+			"46000a0b" + strings.Repeat("33", 20) + strings.Repeat("44", 20)},
+		"jitter with its distribution to v3":  {V5, "4601050d" + strings.Repeat("33", 24) + strings.Repeat("44", 24), "4600050b" + strings.Repeat("33", 20) + strings.Repeat("44", 20)},
+		"jitter with its distribution to v5":  {V3, "46010107" + strings.Repeat("33", 24), "46010107" + strings.Repeat("33", 24)},
+		"jitter of 8 words stays":             {V5, "46010109" + strings.Repeat("33", 32), "46010109" + strings.Repeat("33", 32)},
 		"what is not known":                   {V5, "7d010203 00000001 00000002", "7d010203 00000001 00000002"},
 		"a UUID, an interface, no number":     {V5, "01013206 0123456789abcdef0123456789abcdef 65746830", "01010102 62058445"},
 		"a number of the sensor to v5":        {V3, "01032003 00001267 00000007", "01032003 00001267 00000007"},
@@ -117,6 +121,21 @@ func TestCopiedJitter(t *testing.T) {
 	s, d := &copied.Flow.Side[0], &copied.Flow.Side[1]
 	if s.Idle != written.Flow.Side[0].Idle || d.Idle != written.Flow.Side[1].Idle || s.Idle.N != 5 || d.Idle.N != 7 || d.Idle.Mean != 3 || d.Idle.Bins != 0x12345678 {
 		t.Errorf("%+v, %+v", s.Idle, d.Idle)
+	}
+}
+
+// TestJitterInV3: our own v3 records have the sections of Argus 3, 5 words without a distribution, which 3.0.8.2 writes again unharmed.
+func TestJitterInV3(t *testing.T) {
+	r := flow.Record{Key: key(flow.FamilyIPv4, 17, "10.0.0.1", 1, "10.0.0.2", 2, 0)}
+	r.Side[0] = flow.Side{Packets: 9, Active: flow.Intervals{N: 5, Min: 1, Mean: 2, StdDev: 0, Max: 100, Bins: 0x12345678}}
+	r.Side[1] = flow.Side{Packets: 9, Idle: flow.Intervals{N: 7, Min: 1, Mean: 3, StdDev: 0, Max: 100, Bins: 0x87654321}}
+	const want = "4600090b" + "00000005" + "3f800000" + "40000000" + "00000000" + "42c80000" + "00000007" + "3f800000" + "40400000" + "00000000" + "42c80000"
+	e := Encoder{Version: V3}
+	b := e.AppendFlow(nil, &r)
+	read := one(t, b)
+	read.Raw = nil
+	if got, fields := dsrOf(t, b, dsrJitter), dsrOf(t, e.AppendRecord(nil, &read), dsrJitter); got != want || fields != want {
+		t.Errorf("%s, from its fields %s, want %s", got, fields, want)
 	}
 }
 

@@ -151,8 +151,6 @@ var misprinted = map[string]string{
 	"dintpktmax":               "the same",
 	"sjit":                     "it mixes milliseconds and microseconds where it joins active and idle",
 	"djit":                     "the same",
-	"sintdist":                 "it joins the digits of active and idle without their weights",
-	"dintdist":                 "the same",
 	"inode=::":                 "the DSR has no room for IPv6; our extension has",
 	"icmpid=30464":             "it prints the identifier of ICMPv6 byte-swapped",
 	"laddr=":                   "without locality it prints nothing; ra 5 prints the source",

@@ -84,7 +84,7 @@ func (e *exam) counted() {
 	e.compare("-M proto", names, known(our), known(e.stdout))
 }
 
-// changed are the columns that a tool is there to change, or that follow from them. Of the jitter see the reasons.
+// changed are the columns that a tool is there to change, or that follow from them.
 var changed = map[string]string{
 	"ranonymize": "stime ltime srcid saddr daddr sport dport smac dmac sipid dipid stcpb dtcpb seq svlan dvlan dir",
 	"rastrip":    "smac dmac sintpkt dintpkt sjit djit sintpktact dintpktact sjitact djitact sintpktidl dintpktidl sjitidl djitidl tcpopt swin dwin stcpb dtcpb tcprtt synack ackdat loss sloss dloss state flgs dir",

@@ -82,9 +82,6 @@ var reasons = []reason{
 		v, err := strconv.ParseFloat(c.theirs, 64)
 		return c.ours == "" && err == nil && v == 0
 	}},
-	{why: "3.0.8.2 writes ten words for a section of jitter of six, and reads six again", tools: "ra radium ranonymize ralabel rasort racluster rasplit", columns: "sintpkt dintpkt sjit djit sintpktact dintpktact sjitact djitact sintpktidl dintpktidl sjitidl djitidl", is: func(c *cell) bool {
-		return c.what == readByRa || c.what == behind
-	}},
 	{why: "argus writes deviations that are no number, which are 0 here", columns: "sjit djit sjitact djitact sjitidl djitidl", chance: true, is: func(c *cell) bool { return strings.HasSuffix(c.theirs, "nan") }},
 	{why: "the store keeps whole microseconds between packets", tools: "store", columns: "sintpkt dintpkt sjit djit sintpktact dintpktact sjitact djitact sintpktidl dintpktidl sjitidl djitidl", chance: true, is: func(c *cell) bool {
 		a, err := strconv.ParseFloat(c.ours, 64)
