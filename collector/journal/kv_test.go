@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gofrs/uuid/v5"
@@ -168,4 +169,29 @@ func TestClusterSecretsStayInFiles(t *testing.T) {
 	if err := (&Cluster{URLs: []string{"nats://n1", "tls://[::1]:4222"}}).Check(); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestInsist: what is lost in an election is asked again, soon, and for as long as the caller has time.
+func TestInsist(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began, lost := time.Now(), 2
+		ask := func(ctx context.Context) (string, error) {
+			if lost--; lost >= 0 {
+				<-ctx.Done()
+				return "", ctx.Err()
+			}
+			return "there", nil
+		}
+		got, err := insist(t.Context(), ask)
+		if took := time.Since(began); got != "there" || err != nil || took > 10*time.Second {
+			t.Errorf("%q, %v after %v", got, err, took)
+		}
+		lost = 1 << 30
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		began = time.Now()
+		if _, err := insist(ctx, ask); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Minute {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+	})
 }
