@@ -28,14 +28,17 @@ var layers = map[string]int{
 	"uplink": 2, "argus/fields": 2, "argus/cluster": 2, "argus/filter": 2, "argus/feed": 2,
 	"collector/receive": 2, "collector/zeek": 2, "collector/journal": 2, "collector/store": 2, "collector/pki": 2, "collector/account": 2,
 
+	"installer/pack": 1, "installer": 2,
+
 	"argus/codec": 1, "argus/archive": 2,
 
 	"agent": 3, "collector": 3, "internal/reader": 3,
 
-	"cmd/argus-endpoint": 4, "cmd/argus-collector": 4,
+	"cmd/argus-endpoint": 4, "cmd/argus-collector": 4, "cmd/argus-pack": 4,
 
 	"internal/arch": 5, "internal/e2e": 5, "internal/bench": 5, "internal/judge": 5, "internal/netns": 5, "internal/mutant": 5, // only tests import them
 	"internal/chaos": 5, "internal/faults": 5, "internal/powercut": 5, "internal/scale": 5, "internal/engines": 5, "internal/ecosystem": 5,
+	"internal/hosts": 5, "internal/wine": 5, "internal/packages": 5,
 	"internal/chaos/sender": 6, "internal/scale/crowd": 6, "internal/powercut/writer": 6, // programs of the tests
 }
 
