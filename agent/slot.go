@@ -36,6 +36,7 @@ type slot struct {
 
 	mu       sync.Mutex     // guards what follows
 	src      capture.Source // of the meter that runs
+	method   string         // by which it takes the frames
 	past     Counters       // of the meters that have ended
 	now      Counters       // of the one that runs
 	running  bool
@@ -107,8 +108,9 @@ func (s *slot) once(ctx context.Context, newMeter func(*slot) (*meter, error)) (
 		s.ended(err)
 		return err
 	}
+	stats, _ := m.src.Stats()
 	s.mu.Lock()
-	s.running, s.src = true, m.src
+	s.running, s.src, s.method = true, m.src, stats.Method
 	s.mu.Unlock()
 	defer func() {
 		if p := recover(); p != nil {
@@ -148,7 +150,7 @@ func (s *slot) ended(err error) {
 	defer s.mu.Unlock()
 	done := s.now.ended()
 	s.past.add(&done)
-	s.now, s.running, s.src, s.err = Counters{}, false, nil, err
+	s.now, s.running, s.src, s.method, s.err = Counters{}, false, nil, "", err
 	if errors.Is(err, errPanic) {
 		s.panics++
 	}

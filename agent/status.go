@@ -53,6 +53,7 @@ type InterfaceStatus struct {
 	Name     string     `json:"name"`
 	Short    string     `json:"inf,omitempty"` // its name in the records, at most 4 octets
 	Kind     string     `json:"kind"`
+	Method   string     `json:"method,omitempty"` // capture.Stats.Method, while it is metered
 	Metered  bool       `json:"metering"`         // "metered" is the number of its frames, in Accounts
 	Reason   string     `json:"reason,omitempty"` // why it is not metered, or why its last meter ended; "" before the first one
 	Since    *time.Time `json:"since,omitempty"`
@@ -130,7 +131,7 @@ func (s *slot) status() (InterfaceStatus, Counters) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := InterfaceStatus{
-		Name: s.in.Name, Short: s.short, Kind: s.in.Kind, Metered: s.running, Since: &s.since,
+		Name: s.in.Name, Short: s.short, Kind: s.in.Kind, Method: s.method, Metered: s.running, Since: &s.since,
 		Restarts: s.restarts, Panics: s.panics, Accounts: accounts(&c), of: s,
 	}
 	if s.nicKnown {

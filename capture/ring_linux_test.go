@@ -78,7 +78,7 @@ func TestRingCounts(t *testing.T) {
 	if received != n || sent != n {
 		t.Errorf("%d frames in and %d out, want %d", received, sent, n)
 	}
-	if s, err := in.Stats(); err != nil || s != (Stats{Received: n}) {
+	if s, err := in.Stats(); err != nil || s != (Stats{Received: n, Method: "ring"}) {
 		t.Errorf("stats %+v, %v", s, err)
 	}
 }

@@ -35,7 +35,7 @@ type sizes struct {
 }
 
 func open(name string, index int, o Options) (Source, error) {
-	r := &ring{name: name, index: index, sizes: sizes{snapLen: o.SnapLen, promisc: o.Promiscuous, size: o.Ring, quiet: quiet}}
+	r := &ring{name: name, index: index, stats: Stats{Method: "ring"}, sizes: sizes{snapLen: o.SnapLen, promisc: o.Promiscuous, size: o.Ring, quiet: quiet}}
 	s, err := newSocket(name)
 	if err == nil {
 		if err = s.control(r.identify); err == nil && o.Ring > smallBlock*smallBlocks {

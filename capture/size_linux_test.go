@@ -61,7 +61,7 @@ func TestRingChanges(t *testing.T) {
 				}
 			}
 			sent := c.run(func(tx *sender) int { return flood(t, tx, 1<<30, permits, c.stop) })
-			if st, err := c.r.Stats(); err != nil || st != (Stats{Received: uint64(sent)}) {
+			if st, err := c.r.Stats(); err != nil || st != (Stats{Received: uint64(sent), Method: "ring"}) {
 				t.Errorf("%d sent, %+v, %v", sent, st, err)
 			}
 		})
@@ -170,7 +170,7 @@ func TestRingGrowsAndShrinks(t *testing.T) {
 		}
 		r.changes.Wait()
 	}
-	if st, err := r.Stats(); err != nil || st != (Stats{Received: 6000}) {
+	if st, err := r.Stats(); err != nil || st != (Stats{Received: 6000, Method: "ring"}) {
 		t.Errorf("%+v, %v", st, err)
 	}
 	if after := descriptors(t); after != before {

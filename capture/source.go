@@ -32,6 +32,7 @@ type Frame struct {
 type Stats struct {
 	Received uint64 // frames lent by Next
 	Dropped  uint64 // frames that the kernel had no room for
+	Method   string // how they are taken: "ring" (Linux), "bpf" (macOS), "npcap", "ndis-etw" or "rcvall: IP only" (Windows); "" for a file
 }
 
 // Source is a stream of frames. Only Interrupt and Close may be called from another goroutine than the one that calls Next.

@@ -138,13 +138,13 @@ func writeUplink(w io.Writer, u *agent.UplinkStatus) {
 
 func writeInterfaces(out io.Writer, s *agent.Status) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\ninterface\tkind\tcaptured\tdropped\tmetered\tmalformed\town uplink\tflows open\trecords\tspooled")
+	fmt.Fprintln(w, "\ninterface\tkind\tby\tcaptured\tdropped\tmetered\tmalformed\town uplink\tflows open\trecords\tspooled")
 	for _, in := range s.Interfaces {
 		if in.Metered {
-			writeAccounts(w, in.Name, in.Kind, &in.Accounts)
+			writeAccounts(w, in.Name, in.Kind, in.Method, &in.Accounts)
 		}
 	}
-	writeAccounts(w, "all", "", &s.Totals.Accounts)
+	writeAccounts(w, "all", "", "", &s.Totals.Accounts)
 	for _, in := range s.Interfaces { // below the sums: a line with fewer cells would end their columns
 		if !in.Metered {
 			fmt.Fprintf(w, "%s\t%s\tnot metered: %s\n", in.Name, in.Kind, cmp.Or(in.Reason, "about to begin"))
@@ -165,12 +165,12 @@ func writeInterfaces(out io.Writer, s *agent.Status) error {
 	return nil
 }
 
-func writeAccounts(w io.Writer, name, kind string, a *agent.Accounts) {
+func writeAccounts(w io.Writer, name, kind, method string, a *agent.Accounts) {
 	malformed := uint64(0)
 	for _, n := range a.Malformed {
 		malformed += n
 	}
-	fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\n", name, kind, a.Captured, a.RingDropped, a.Metered, malformed,
+	fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\n", name, kind, method, a.Captured, a.RingDropped, a.Metered, malformed,
 		a.OwnUplink.Packets, a.FlowsOpen, a.Records, a.Spooled)
 }
 
