@@ -9,6 +9,7 @@
 # make scale      thousands of agents at one collector (AGENTS=10000); records a second of one node and of three
 # make engines    the store in an S3 server and read by DuckDB, and a site with a NATS cluster and a balancer
 # make ecosystem  every Argus tool of Debian on our files, archives and feeds, and our collector on its sensor: what is equal, and why the rest is not
+# make wine       the program for Windows, its service and its packages, under Wine
 # make bench      the table of speed and memory, beside the peers that are installed
 # make soak       100 million hostile frames (SEED for another run)
 # make pgo        the profile that the compiler optimises argus-endpoint by, made anew
@@ -28,7 +29,7 @@ TARGETS  = linux/amd64 linux/arm64 linux/arm darwin/amd64 darwin/arm64 windows/a
 VET     ?= linux/arm darwin/arm64 windows/amd64
 FUZZTIME ?= 30s
 
-.PHONY: build endpoint run test deps format vet staticcheck cross-vet unit judges budgets platforms demo-check chaos powercut faults scale engines ecosystem bench soak pgo fuzz cross clean
+.PHONY: build endpoint run test deps format vet staticcheck cross-vet unit judges budgets platforms demo-check chaos powercut faults scale engines ecosystem wine bench soak pgo fuzz cross clean
 
 build:
 	$(BUILD) $(SMALL) -o bin/ ./cmd/argus-endpoint
@@ -101,6 +102,10 @@ engines: bin/tools/nats-server bin/tools/versitygw bin/tools/duckdb/node_modules
 # Debian's argus-client and argus-server beside our programs: the closing lines are the table of docs/ecosystem.md.
 ecosystem:
 	ENDTOEND=1 go test -count=1 -v -timeout 20m ./internal/ecosystem
+
+wine:
+	@.ci/deps wine packages
+	ENDTOEND=1 go test -count=1 -v -timeout 20m ./internal/wine
 
 bin/tools/duckdb/node_modules:
 	npm install --no-audit --no-fund --prefix bin/tools/duckdb @duckdb/node-api@1.5.6-r.1
