@@ -29,7 +29,7 @@ TARGETS  = linux/amd64 linux/arm64 linux/arm darwin/amd64 darwin/arm64 windows/a
 VET     ?= linux/arm darwin/arm64 windows/amd64
 FUZZTIME ?= 30s
 
-.PHONY: build endpoint run test deps format vet staticcheck cross-vet unit judges budgets platforms demo-check chaos powercut faults scale engines ecosystem wine bench soak pgo fuzz cross clean
+.PHONY: build endpoint run test deps format vet staticcheck cross-vet unit judges budgets platforms demo-check chaos powercut faults scale engines ecosystem wine bench soak pgo fuzz cross packages shipped clean
 
 build:
 	$(BUILD) $(SMALL) -o bin/ ./cmd/argus-endpoint
@@ -139,6 +139,16 @@ fuzz:
 cross:
 	@for t in $(TARGETS); do d=bin/$${t%/*}-$${t#*/}; mkdir -p $$d; export GOOS=$${t%/*} GOARCH=$${t#*/}; \
 		$(BUILD) $(SMALL) -o $$d/ ./cmd/argus-endpoint && $(BUILD) -o $$d/ ./cmd/argus-collector || exit 1; ls -l $$d | tail -n +2; done
+
+# The programs for all systems, then every package of them. What is in dist is the same wherever and whenever it is made.
+packages:
+	@v=$$(go run ./cmd/argus-pack version $(if $(filter file,$(origin VERSION)),,$(VERSION))) && $(MAKE) -s shipped VERSION=$$v && \
+		SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} go run ./cmd/argus-pack build --version $$v $(if $(ONLY),--only $(ONLY)) && ls -l dist
+
+shipped:
+	@for t in $(TARGETS); do d=bin/$${t%/*}-$${t#*/}; mkdir -p $$d; export GOOS=$${t%/*} GOARCH=$${t#*/}; \
+		$(BUILD) $(SMALL) -o $$d/ ./cmd/argus-endpoint || exit 1; \
+		case $$t in linux/a*64) $(BUILD) -o $$d/ ./cmd/argus-collector || exit 1; esac; done
 
 clean:
 	rm -rf bin run dist

@@ -1,0 +1,5 @@
+{{template "functions" .}}
+if [ "$1" = 0 ] && systemd_runs; then
+	systemctl daemon-reload || true
+	systemctl reset-failed "$unit" >/dev/null 2>&1 || true
+fi

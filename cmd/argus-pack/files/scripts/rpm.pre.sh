@@ -1,0 +1,2 @@
+{{template "functions" .}}
+add_user

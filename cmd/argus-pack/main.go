@@ -1,0 +1,124 @@
+// Command argus-pack makes the packages of a release from programs that are built: make packages calls it (docs/packages.md).
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"github.com/argus-endpoint/argus-endpoint/internal/cli"
+)
+
+func main() {
+	cli.Main(&ffcli.Command{
+		Name:        "argus-pack",
+		ShortUsage:  "argus-pack version|build|sign [flags]",
+		ShortHelp:   "makes the packages of a release",
+		Subcommands: []*ffcli.Command{versionCommand(), buildCommand(), signCommand()},
+	})
+}
+
+func versionCommand() *ffcli.Command {
+	return &ffcli.Command{
+		Name:       "version",
+		ShortUsage: "argus-pack version [VERSION]",
+		ShortHelp:  "print the version of this source, or check one",
+		LongHelp: `A tag v1.2.3 or v1.3.0-rc1 is its version; 14 commits behind it, 1.2.3.14 and 1.3.0-rc1.14; without a tag 0.0.COMMITS.
+All of them are in order for dpkg, rpm and apk; the MSI knows the first three numbers only.`,
+		Exec: func(ctx context.Context, args []string) error {
+			text, err := strings.Join(args, " "), error(nil)
+			if text == "" {
+				if text, err = describe(ctx); err != nil {
+					return err
+				}
+			}
+			v, err := parseVersion(text)
+			if err != nil {
+				return err
+			}
+			fmt.Println(v)
+			return nil
+		},
+	}
+}
+
+// release is what is made: the flags of argus-pack build, and a folder for what is on its way.
+type release struct {
+	version  version
+	date     time.Time // of the source: SOURCE_DATE_EPOCH
+	source   string    // the repository's root
+	programs string    // <os>-<arch>/argus-endpoint and argus-collector
+	out      string
+	stage    string
+	kinds    map[string]bool // of packages; empty: all
+}
+
+func buildCommand() *ffcli.Command {
+	fs := flag.NewFlagSet("build", flag.ContinueOnError)
+	text := fs.String("version", "", "the release's `version`")
+	r := release{source: "."}
+	fs.StringVar(&r.programs, "programs", "bin", "the programs are in this `folder`, as make cross leaves them")
+	fs.StringVar(&r.out, "out", "dist", "write the packages into this `folder`; what is in it goes")
+	fs.Func("only", "make only these `kinds`, separated by commas: deb, rpm, apk, msi, pkg, archive", func(kinds string) error {
+		r.kinds = map[string]bool{}
+		for k := range strings.SplitSeq(kinds, ",") {
+			r.kinds[k] = true
+		}
+		return nil
+	})
+	return &ffcli.Command{
+		Name:       "build",
+		ShortUsage: "argus-pack build --version VERSION [flags]",
+		ShortHelp:  "make all packages of programs that are built",
+		LongHelp:   "SOURCE_DATE_EPOCH is the time of everything in them, in seconds of Unix time.\n\nExamples:\n  argus-pack build --version 1.2.3 --programs bin --out dist",
+		FlagSet:    fs,
+		Exec: func(ctx context.Context, args []string) (err error) {
+			if r.version, err = parseVersion(*text); err != nil {
+				return cli.Usagef("--version: %w", err)
+			}
+			seconds, err := strconv.ParseInt(os.Getenv("SOURCE_DATE_EPOCH"), 10, 64)
+			if err != nil {
+				return cli.Usagef("SOURCE_DATE_EPOCH is the time of the source in seconds (git log -1 --format=%%ct): %w", err)
+			}
+			r.date = time.Unix(seconds, 0).UTC()
+			if r.stage, err = os.MkdirTemp("", "argus-pack-"); err != nil {
+				return err
+			}
+			defer os.RemoveAll(r.stage)
+			return r.build(ctx)
+		},
+	}
+}
+
+// build makes everything, and at last the list of sums.
+func (r *release) build(ctx context.Context) error {
+	if err := os.RemoveAll(r.out); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(r.out, 0o755); err != nil {
+		return err
+	}
+	for _, p := range products {
+		if err := r.linux(ctx, p); err != nil {
+			return fmt.Errorf("%s: %w", p.Name, err)
+		}
+	}
+	return nil
+}
+
+func (r *release) wants(kind string) bool { return len(r.kinds) == 0 || r.kinds[kind] }
+
+// program returns the file of a program for a system.
+func (r *release) program(name, goos, goarch string) string {
+	if goos == "windows" {
+		name += ".exe"
+	}
+	return filepath.Join(r.programs, goos+"-"+goarch, name)
+}

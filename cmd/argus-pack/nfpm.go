@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+// recipe is what nfpm reads: the fields of its configuration that we use. JSON is YAML.
+type recipe struct {
+	Name          string            `json:"name"`
+	Arch          string            `json:"arch"`
+	Platform      string            `json:"platform"`
+	Version       string            `json:"version"`
+	VersionSchema string            `json:"version_schema"`
+	Release       string            `json:"release"`
+	Section       string            `json:"section"`
+	Priority      string            `json:"priority"`
+	Maintainer    string            `json:"maintainer"`
+	Vendor        string            `json:"vendor"`
+	Homepage      string            `json:"homepage"`
+	License       string            `json:"license"`
+	Description   string            `json:"description"`
+	MTime         time.Time         `json:"mtime"`
+	Depends       []string          `json:"depends"`
+	Contents      []content         `json:"contents"`
+	Scripts       map[string]string `json:"scripts"`
+	Deb           map[string]any    `json:"deb,omitempty"`
+	RPM           map[string]any    `json:"rpm,omitempty"`
+	APK           map[string]any    `json:"apk,omitempty"`
+}
+
+// content is one file of a package.
+type content struct {
+	Source string   `json:"src,omitempty"`
+	Path   string   `json:"dst"`
+	Type   string   `json:"type,omitempty"`
+	Info   fileInfo `json:"file_info"`
+}
+
+type fileInfo struct {
+	Mode  fs.FileMode `json:"mode"`
+	Owner string      `json:"owner"`
+	Group string      `json:"group"`
+	MTime time.Time   `json:"mtime"`
+}
+
+// format is a kind of package for Linux.
+type format struct {
+	kind    string
+	arch    map[string]string // nfpm's name of an architecture, by Go's
+	version func(version) string
+	// scripts of ours by nfpm's names: files/scripts/<kind>.<name>.sh
+	scripts map[string]string
+	depends []string
+	zsh     string // the folder of completions
+}
+
+var nfpmArch = map[string]string{"amd64": "amd64", "arm64": "arm64", "arm": "arm7"}
+
+// fileArch are the names of the architectures in file names, for all formats alike.
+var fileArch = map[string]string{"amd64": "amd64", "arm64": "arm64", "arm": "armhf"}
+
+var formats = []format{
+	{
+		kind: "deb", version: version.deb, zsh: "/usr/share/zsh/vendor-completions",
+		scripts: map[string]string{"postinstall": "postinst", "preremove": "prerm", "postremove": "postrm"},
+		depends: []string{"passwd", "init-system-helpers (>= 1.54)"},
+	},
+	{
+		kind: "rpm", version: version.deb, zsh: "/usr/share/zsh/site-functions",
+		scripts: map[string]string{"preinstall": "pre", "postinstall": "post", "preremove": "preun", "postremove": "postun"},
+		depends: []string{"/usr/sbin/useradd", "/usr/sbin/groupadd"},
+	},
+	{
+		kind: "apk", version: version.apk, zsh: "/usr/share/zsh/site-functions",
+		scripts: map[string]string{"preinstall": "pre-install", "postinstall": "post-install", "preremove": "pre-deinstall"},
+	},
+}
+
+const (
+	maintainer = "Argus Endpoint maintainers <packages@argus-endpoint.org>"
+	homepage   = "https://github.com/argus-endpoint/argus-endpoint"
+)
+
+// packageLinux has nfpm make one package.
+func (r *release) packageLinux(ctx context.Context, p product, f format, arch string, contents []content) error {
+	c := recipe{
+		Name: p.Name, Arch: nfpmArch[arch], Platform: "linux", Version: f.version(r.version), VersionSchema: "none", Release: "1",
+		Section: "net", Priority: "optional", Maintainer: maintainer, Vendor: "Argus Endpoint", Homepage: homepage, License: "Apache-2.0",
+		Description: p.Summary + "\n" + p.Description, MTime: r.date, Depends: f.depends, Contents: contents, Scripts: map[string]string{},
+	}
+	for name, ours := range f.scripts {
+		path, err := r.script(p, f.kind+"."+ours)
+		if err != nil {
+			return err
+		}
+		c.Scripts[name] = path
+	}
+	switch f.kind {
+	case "deb":
+		c.Deb = map[string]any{"compression": "gzip"}
+	case "rpm":
+		c.RPM = map[string]any{"buildhost": "localhost", "summary": p.Summary, "group": "Applications/Internet", "packager": maintainer}
+	case "apk":
+		post, err := r.script(p, "apk.post-upgrade")
+		if err != nil {
+			return err
+		}
+		c.APK = map[string]any{"scripts": map[string]string{"postupgrade": post}}
+	}
+	b, err := json.MarshalIndent(c, "", " ")
+	if err != nil {
+		return err
+	}
+	config := filepath.Join(r.stage, p.Name+"."+arch+"."+f.kind+".json")
+	if err := os.WriteFile(config, b, 0o600); err != nil {
+		return err
+	}
+	target := filepath.Join(r.out, fmt.Sprintf("%s_%s_%s.%s", p.Name, r.version, fileArch[arch], f.kind))
+	cmd := exec.CommandContext(ctx, "go", "tool", "-modfile=tools.mod", "nfpm", "package", "--config", config, "--packager", f.kind, "--target", target)
+	cmd.Dir = r.source
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("nfpm of %s: %w\n%s", filepath.Base(target), err, out)
+	}
+	return nil
+}
