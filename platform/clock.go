@@ -13,8 +13,8 @@ type Instant struct {
 // clock_gettime(3), on Windows GetTickCount64 and QueryUnbiasedInterruptTime; elsewhere Slept is 0.
 func ReadClocks() Instant { return readClocks() }
 
-// WatchClock tells when the clock was set or the system has slept, as far as the system tells of it at once: on Linux. One value
-// stands for any number of changes. The channel is closed when ctx has ended and nothing runs any more.
+// WatchClock tells when the clock was set or the system has slept, as far as the system tells of it at once: on Linux, and
+// of sleep on Windows. One value stands for any number of changes. The channel is closed when ctx has ended and nothing runs any more.
 func WatchClock(ctx context.Context) <-chan struct{} {
 	changed := make(chan struct{}, 1)
 	wait, err := clockChanges(ctx)

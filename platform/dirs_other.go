@@ -3,5 +3,5 @@
 package platform
 
 func defaultDirs(name string) Dirs {
-	return Dirs{State: "/var/lib/" + name, Config: "/etc/" + name}
+	return Dirs{State: "/var/lib/" + name, Config: "/etc/" + name, Handed: "/run/" + name}
 }

@@ -13,8 +13,8 @@ type Traffic struct {
 	TxDropped uint64 `json:"tx_dropped,omitempty"`
 }
 
-// ReadTraffic returns the counters of every interface by its index: on Linux those of rtnetlink(7), IFLA_STATS64. Elsewhere the
-// error wraps errors.ErrUnsupported.
+// ReadTraffic returns the counters of every interface by its index: on Linux those of rtnetlink(7), IFLA_STATS64, on Windows those
+// of GetIfEntry2Ex. Elsewhere the error wraps errors.ErrUnsupported.
 func ReadTraffic() (map[int]Traffic, error) { return readTraffic() }
 
 // Add adds what was counted between two readings. A counter that went back began anew in between.

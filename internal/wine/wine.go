@@ -159,20 +159,6 @@ func (p *Prefix) Path(windows string) string {
 	return path
 }
 
-// Endpoint returns argus-endpoint.exe of that version, built as it is shipped, and its path under Windows.
-func Endpoint(tb testing.TB, version string) (host, windows string) {
-	tb.Helper()
-	work := workFolder(tb)
-	defer lockFolder(tb, work)()
-	host = filepath.Join(work, "argus-endpoint-"+version+".exe")
-	cmd := exec.Command("make", "-s", "-C", "../..", "endpoint", "OUT="+host, "VERSION="+version)
-	cmd.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		tb.Fatalf("build argus-endpoint.exe: %v: %s", err, out)
-	}
-	return host, Windows(host)
-}
-
 // Windows returns the path under Windows of a file of this system.
 func Windows(host string) string { return `Z:` + strings.ReplaceAll(host, "/", `\`) }
 
