@@ -6,6 +6,9 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/windows"
 )
 
 func TestInterfacesAgreeWithNet(t *testing.T) {
@@ -50,6 +53,28 @@ func TestNoticesEndWithTheirContext(t *testing.T) {
 		}
 		for range clock {
 		}
+	}
+}
+
+// The system calls from threads of its own.
+func TestNoticesComeFromForeignThreads(t *testing.T) {
+	var n notices
+	c := n.join()
+	create := windows.NewLazySystemDLL("kernel32.dll").NewProc("CreateThread")
+	for range 20 {
+		thread, _, err := create.Call(0, 0, n.callback(), 0, 0, 0)
+		if thread == 0 {
+			t.Fatal(err)
+		}
+		select {
+		case <-c:
+		case <-time.After(10 * time.Second): // without a timer that runs the runtime takes this for a deadlock
+			t.Fatal("not told")
+		}
+		if _, err := windows.WaitForSingleObject(windows.Handle(thread), windows.INFINITE); err != nil {
+			t.Error(err)
+		}
+		_ = windows.CloseHandle(windows.Handle(thread))
 	}
 }
 
