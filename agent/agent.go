@@ -37,10 +37,12 @@ type Agent struct {
 	mar       reporter
 	ledger    ledger
 	reporting sync.Mutex // one account after the other
-	gaveBack  uint64     // frames captured when memory was last given back
-	degraded  time.Time  // since when the spool cannot write, zero while it can
-	memory    int64      // what the Go runtime is to stay within, octets
-	flows     int        // how many may be open
+	reports   pulse
+	checks    sync.WaitGroup // of the spool, by alive
+	gaveBack  uint64         // frames captured when memory was last given back
+	degraded  time.Time      // since when the spool cannot write, zero while it can
+	memory    int64          // what the Go runtime is to stay within, octets
+	flows     int            // how many may be open
 
 	readClocks func() platform.Instant                              // tests have clocks of their own
 	local      func(a netip.Addr, port uint16) (here, listens bool) // and more to say of an end
@@ -136,7 +138,7 @@ func (a *Agent) prepare() {
 	a.meters = meters{
 		clocks: a.clocks, config: &a.config, log: a.log.Named("meter"), room: newRoom(a.flows), monitor: a.host.ID,
 		emit: a.keepFlows, own: a.uplink.own, changed: a.uplink.wake, ended: a.reportEnd,
-		slots: make(map[slotKey]*slot), ending: make(map[*slot]bool), crashes: a.crashes, local: a.local,
+		pulse: make(pulse), slots: make(map[slotKey]*slot), ending: make(map[*slot]bool), crashes: a.crashes, local: a.local,
 	}
 	a.meters.seen = func(list []platform.Interface, short map[int]string) {
 		a.facts.network(list, short)
@@ -145,6 +147,7 @@ func (a *Agent) prepare() {
 	if a.local == nil {
 		a.meters.local = a.meters.ends.local
 	}
+	a.reports = make(pulse)
 	a.feeds = a.newFeeds()
 	a.mar = reporter{
 		config: &a.config, began: a.began, last: a.began, totals: a.meters.totals,
@@ -170,6 +173,7 @@ func (a *Agent) work(ctx context.Context) error {
 			}
 		})
 	}
+	a.meters.ready = func() { a.ready(ctx) }
 	part(a.meters.run)
 	part(a.uplink.run)
 	part(a.reportRegularly)
@@ -180,6 +184,7 @@ func (a *Agent) work(ctx context.Context) error {
 	wg.Wait()
 	stopSpooling()
 	spoolDone.Wait()
+	a.checks.Wait()
 	a.unlisten()
 	a.feeds.remote.close()
 	return failure
@@ -201,6 +206,7 @@ func (a *Agent) reportRegularly(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-a.reports:
 		case <-t.C:
 			a.clocks.now()
 			if err := a.lookAfterState(); err != nil {

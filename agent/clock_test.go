@@ -210,7 +210,7 @@ func TestSmallStepsAddUp(t *testing.T) {
 // An agent whose system slept records it, and its meters, silent as they are, close their flows at once.
 func TestAgentWakesUp(t *testing.T) {
 	r := newClockRun(t)
-	s := &slot{kick: make(chan struct{}, 1)}
+	s := newSlot(platform.Interface{}, nil, nil)
 	ms := meters{slots: map[slotKey]*slot{{1, "eth0"}: s}}
 	r.clocks.changed = func(string, time.Time, time.Time) { ms.interrupt() }
 	next := times(1, 1, 0, time.Unix(0, r.fake.now.Wall))

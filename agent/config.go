@@ -51,6 +51,10 @@ type Config struct {
 
 	SpoolSize int64  // octets of disk that records may take while the collector is away
 	LogLevel  string // debug, info, warn or error
+
+	// Ready is called once, when metering has begun or it is known why nothing can be metered, with a function that tells
+	// whether every loop of the agent still moves: else what hangs. It may be nil.
+	Ready func(alive func() error)
 }
 
 // DefaultConfig returns the settings of an agent that nobody has configured.

@@ -126,7 +126,7 @@ func TestWhatIsOffIsTriedAgain(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			began, tries := time.Now(), 0
-			s := &slot{in: platform.Interface{Name: "eth0"}, cancel: cancel, kick: make(chan struct{}, 1), crashes: c}
+			s := newSlot(platform.Interface{Name: "eth0"}, cancel, c)
 			if err := s.run(ctx, func(*slot) (*meter, error) {
 				tries++
 				config, again := c.allowed(Config{TunnelParsing: true})

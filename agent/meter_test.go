@@ -223,7 +223,7 @@ func TestPanicRestartsTheMeter(t *testing.T) {
 	defer cancel()
 	tries, kept := 0, uint64(0)
 	r := newRoom(1 << 16)
-	s := &slot{in: platform.Interface{Name: "eth0"}, cancel: cancel, kick: make(chan struct{}, 1)}
+	s := newSlot(platform.Interface{Name: "eth0"}, cancel, nil)
 	err := s.run(ctx, func(*slot) (*meter, error) {
 		tries++
 		if tries == 3 {
@@ -261,7 +261,7 @@ func TestPanicRestartsTheMeter(t *testing.T) {
 
 func TestRefusedCaptureIsNotTriedAgain(t *testing.T) {
 	tries := 0
-	s := &slot{kick: make(chan struct{}, 1)}
+	s := newSlot(platform.Interface{}, nil, nil)
 	err := s.run(t.Context(), func(*slot) (*meter, error) { tries++; return nil, errors.ErrUnsupported }, zap.NewNop())
 	if !errors.Is(err, errors.ErrUnsupported) || tries != 1 {
 		t.Errorf("%v after %d tries", err, tries)

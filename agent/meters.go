@@ -31,6 +31,9 @@ type meters struct {
 	changed func(moved bool)       // called on a change of the network: whether the host's addresses are others; may be nil
 	ended   func(*InterfaceStatus) // called when the metering of an interface has ended; may be nil
 
+	ready func() // called once, when metering has begun, or it is known why it cannot; may be nil
+	pulse pulse
+
 	seen func(list []platform.Interface, short map[int]string) // called with what is there, and the short names of what is metered; may be nil
 
 	addrs  []string // of the host, when last seen
@@ -56,8 +59,17 @@ func (ms *meters) run(ctx context.Context) error {
 	defer cancel()
 	changed := platform.Watch(ctx)
 	ms.update(ctx, cancel)
-	for range changed {
-		ms.update(ctx, cancel)
+	if ms.ready != nil {
+		ms.first(ctx, ms.ready)
+	}
+	for more := true; more; {
+		select {
+		case <-ms.pulse:
+		case _, more = <-changed:
+			if more {
+				ms.update(ctx, cancel)
+			}
+		}
 	}
 	ms.wg.Wait()
 	ms.mu.Lock()
@@ -188,7 +200,7 @@ func (s *slot) again() {
 
 func (ms *meters) begin(ctx context.Context, in platform.Interface, stopAll context.CancelFunc) *slot {
 	ctx, cancel := context.WithCancel(ctx)
-	s := &slot{in: in, cancel: cancel, kick: make(chan struct{}, 1), since: time.Now(), crashes: ms.crashes}
+	s := newSlot(in, cancel, ms.crashes)
 	s.short = shortName(in.Name, func(name string) bool {
 		return name == manName || slices.ContainsFunc(slices.Collect(maps.Values(ms.slots)), func(o *slot) bool { return o.short == name })
 	})

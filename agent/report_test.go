@@ -54,7 +54,7 @@ func TestReportsFitIntoARecord(t *testing.T) {
 func TestSumsCloseAfterAPanic(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	s := &slot{in: platform.Interface{Name: "eth0"}, cancel: cancel, kick: make(chan struct{}, 1)}
+	s := newSlot(platform.Interface{Name: "eth0"}, cancel, nil)
 	err := s.once(ctx, func(*slot) (*meter, error) {
 		m := newTestMeter(newFrames(times(10, 10, time.Millisecond, time.Unix(1e9, 0)), io.EOF), func([]byte, int) error { return nil })
 		m.table = flow.NewTable(flow.Config{MaxFlows: 3, StatusInterval: 5 * time.Second, Grow: func() int { panic("boom") }})

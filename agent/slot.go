@@ -31,6 +31,8 @@ type slot struct {
 	short   string
 	cancel  context.CancelFunc
 	kick    chan struct{} // ends a pause before the next try
+	tried   chan struct{} // closed when the first try to meter has come to something
+	try     sync.Once     // closes it
 	since   time.Time
 	crashes *crashes // told of a panic; nil: nobody counts
 
@@ -46,8 +48,14 @@ type slot struct {
 	nic      platform.Traffic // what the system has counted since `since`, valid with nicKnown
 	nicLast  platform.Traffic // what it said when last read
 	nicKnown bool
+	asked    []chan struct{} // closed at the next sign of life
 
 	said []byte // the last status record; the reports' lock guards it
+}
+
+// newSlot returns a slot that meters nothing until run. cancel ends it, crashes may be nil.
+func newSlot(in platform.Interface, cancel context.CancelFunc, crashes *crashes) *slot {
+	return &slot{in: in, cancel: cancel, kick: make(chan struct{}, 1), tried: make(chan struct{}), since: time.Now(), crashes: crashes}
 }
 
 // traffic takes what the system counts of the interface now. The first reading is where the counting begins.
@@ -112,6 +120,7 @@ func (s *slot) once(ctx context.Context, newMeter func(*slot) (*meter, error)) (
 	s.mu.Lock()
 	s.running, s.src, s.method = true, m.src, stats.Method
 	s.mu.Unlock()
+	s.try.Do(func() { close(s.tried) })
 	defer func() {
 		if p := recover(); p != nil {
 			stack := debug.Stack()
@@ -151,6 +160,8 @@ func (s *slot) ended(err error) {
 	done := s.now.ended()
 	s.past.add(&done)
 	s.now, s.running, s.src, s.method, s.err = Counters{}, false, nil, "", err
+	s.show()
+	s.try.Do(func() { close(s.tried) })
 	if errors.Is(err, errPanic) {
 		s.panics++
 	}
@@ -169,6 +180,7 @@ func (s *slot) interrupt() {
 func (s *slot) told(c Counters) {
 	s.mu.Lock()
 	s.now = c
+	s.show()
 	s.mu.Unlock()
 }
 

@@ -23,7 +23,7 @@ const (
 	identityDir = "identity"   // keys and certificates
 	spoolDir    = "spool"
 	privatePerm = 0o700
-	statePerm   = 0o750 // the service's group reaches the socket
+	statePerm   = 0o710 // the service's group reaches the socket
 )
 
 var errAnother = errors.New("another agent")

@@ -26,7 +26,7 @@ func TestStateIsPrivateAndRemembersItsEnd(t *testing.T) {
 		}
 		s.close(c.inOrder)
 	}
-	for name, want := range map[string]os.FileMode{".": 0o750, identityDir: 0o700, spoolDir: 0o700} {
+	for name, want := range map[string]os.FileMode{".": 0o710, identityDir: 0o700, spoolDir: 0o700} {
 		i, err := os.Stat(filepath.Join(dir, name))
 		if err != nil || i.Mode().Perm() != want {
 			t.Errorf("%s: %v %v, want %v", name, i.Mode(), err, want)

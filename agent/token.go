@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/argus-endpoint/argus-endpoint/platform"
 )
 
 const (
@@ -15,28 +17,41 @@ const (
 	maxTokenFile = 16 << 10
 )
 
-// FindToken returns the enrolment token and where it is from: the configuration itself, or a file in the state folder or in the
-// folder of the configuration. Both are empty when there is none.
+// FindToken returns the enrolment token and where it is from: the configuration itself, or a file in the state folder, in the
+// folder of the configuration, or in the one where the service manager hands it to a service that may not read that. Both are
+// empty when there is none.
 func (c *Config) FindToken() (token, origin string, err error) {
 	if c.Token != "" {
 		return c.Token, "configuration", nil
 	}
-	for _, path := range []string{filepath.Join(c.State, tokenFile), filepath.Join(filepath.Dir(ConfigFile()), tokenFile)} {
-		f, err := os.Open(path)
-		if errors.Is(err, fs.ErrNotExist) {
+	var denied error
+	for _, dir := range []string{c.State, filepath.Dir(ConfigFile()), platform.DefaultDirs().Handed} {
+		if dir == "" {
 			continue
 		}
-		if err != nil {
-			return "", "", fmt.Errorf("read the enrolment token: %w", err)
-		}
-		b, err := io.ReadAll(io.LimitReader(f, maxTokenFile))
-		_ = f.Close()
-		if err != nil {
-			return "", "", fmt.Errorf("read the enrolment token %s: %w", path, err)
-		}
-		if token := strings.TrimSpace(string(b)); token != "" {
-			return token, path, nil
+		token, err := readToken(filepath.Join(dir, tokenFile))
+		switch {
+		case errors.Is(err, fs.ErrPermission):
+			denied = err
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			return "", "", err
+		case token != "":
+			return token, filepath.Join(dir, tokenFile), nil
 		}
 	}
-	return "", "", nil
+	return "", "", denied
+}
+
+// readToken returns what the file holds, "" for nothing.
+func readToken(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("read the enrolment token: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	b, err := io.ReadAll(io.LimitReader(f, maxTokenFile))
+	if err != nil {
+		return "", fmt.Errorf("read the enrolment token %s: %w", path, err)
+	}
+	return strings.TrimSpace(string(b)), nil
 }
