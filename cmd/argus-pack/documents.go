@@ -8,33 +8,36 @@ import (
 	"time"
 )
 
+// noticesFile has the licences of what a program is linked with.
+const noticesFile = "THIRD-PARTY-LICENSES"
+
 // documents are what the format wants beside the program: completion of zsh, licences, changes.
-func (r *release) documents(p product, f format) ([]content, error) {
-	var list []content
-	var failed error
-	add := func(to string, data []byte, err error) {
-		if err == nil {
-			var c content
-			c, err = r.staged(to, data)
-			list = append(list, c)
-		}
-		if failed == nil {
-			failed = err
-		}
+func (l *linuxPackage) documents() ([]content, error) {
+	name := l.product.Name
+	zsh, err := l.completion(l.product, "zsh")
+	if err != nil {
+		return nil, err
 	}
-	doc := "/usr/share/doc/" + p.Name + "/"
-	if f.kind == "deb" {
-		changes, err := os.ReadFile(filepath.Join(r.source, "CHANGELOG.md"))
-		add(doc+"changelog.gz", compress(changes), err)
-		add(doc+"changelog.Debian.gz", compress(r.debianChangelog(p)), nil)
-		licence, err := os.ReadFile(filepath.Join(r.source, "LICENSE"))
-		add(doc+"copyright", licence, err)
+	list := []made{{l.zsh + "/_" + name, zsh}}
+	if l.kind != "deb" {
+		licence, err := os.ReadFile(filepath.Join(l.source, "LICENSE"))
+		if err != nil {
+			return nil, err
+		}
+		folder := "/usr/share/licenses/" + name + "/"
+		return l.all(append(list, made{folder + "LICENSE", licence}, made{folder + noticesFile, notices(l.program, l.linked(l.program))}))
 	}
-	return list, failed
+	changes, err := os.ReadFile(filepath.Join(l.source, "CHANGELOG.md"))
+	if err != nil {
+		return nil, err
+	}
+	doc := "/usr/share/doc/" + name + "/"
+	return l.all(append(list, made{doc + "changelog.gz", compress(changes)}, made{doc + "changelog.Debian.gz", compress(l.debianChangelog(l.product))},
+		made{doc + "copyright", copyright(l.program, l.linked(l.program))}))
 }
 
 // debianChangelog is one entry in the form of deb-changelog(5).
-func (r *release) debianChangelog(p product) []byte {
+func (r *release) debianChangelog(p *product) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s (%s-1) stable; urgency=medium\n\n  * Release %s: changelog.gz tells what is new.\n\n -- %s  %s\n",
 		p.Name, r.version.deb(), r.version, maintainer, r.date.Format(time.RFC1123Z))

@@ -11,110 +11,132 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"text/template"
 )
 
-// linux makes the packages of p for every architecture.
-func (r *release) linux(ctx context.Context, p product) error {
-	shared, err := r.shared(ctx, p)
-	if err != nil {
-		return err
-	}
-	for _, arch := range p.arches {
-		for _, f := range formats {
-			if !r.wants(f.kind) || f.kind == "apk" && !p.Endpoint {
-				continue
-			}
-			contents := append(r.contents(p, f), shared...)
-			contents = append(contents, r.file("/usr/bin/"+p.Name, r.program(p.Name, "linux", arch), 0o755))
-			more, err := r.documents(p, f)
-			if err != nil {
-				return err
-			}
-			if err := r.packageLinux(ctx, p, f, arch, append(contents, more...)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+// linuxPackage is a package of a program in one format, and the folder of what is on its way into it.
+type linuxPackage struct {
+	*release
+	program
+	format
+	dir string
 }
 
-// file is a file of root's in a package.
-func (r *release) file(to, from string, mode fs.FileMode) content {
+// linux makes the package of a program in a format.
+func (r *release) linux(ctx context.Context, p program, f format) error {
+	l := linuxPackage{r, p, f, filepath.Join(r.stage, filepath.FromSlash(p.name()), f.kind)}
+	contents := l.fixed()
+	for _, more := range []func() ([]content, error){l.manual, l.documents} {
+		list, err := more()
+		if err != nil {
+			return err
+		}
+		contents = append(contents, list...)
+	}
+	return l.make(ctx, append(contents, r.rootFile("/usr/bin/"+p.product.Name, p.file, 0o755)))
+}
+
+// rootFile is a file of root's in a package.
+func (r *release) rootFile(to, from string, mode fs.FileMode) content {
 	return content{Source: from, Path: to, Info: fileInfo{Mode: mode, Owner: "root", Group: "root", MTime: r.date}}
 }
 
-// staged writes a file into the stage and returns it as one of a package.
-func (r *release) staged(to string, data []byte) (content, error) {
-	name := filepath.Join(r.stage, "content", filepath.FromSlash(to))
+// staged writes a file that is made on the way, and returns it as one of the package.
+func (l *linuxPackage) staged(to string, data []byte) (content, error) {
+	name := filepath.Join(l.dir, filepath.FromSlash(to))
 	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return content{}, err
 	}
-	return r.file(to, name, 0o644), os.WriteFile(name, data, 0o600)
+	return l.rootFile(to, name, 0o644), os.WriteFile(name, data, 0o600)
 }
 
-// contents are the files of a format that are in the repository as they are.
-func (r *release) contents(p product, f format) []content {
-	ours := files + "/" + p.Name
-	conf := r.file("/etc/"+p.Name+"/"+p.Name+".conf", ours+"/"+p.Name+".conf", 0o644)
+// fixed are the files that are in the repository as they are.
+func (l *linuxPackage) fixed() []content {
+	name := l.product.Name
+	ours := files + "/" + name
+	conf := l.rootFile("/etc/"+name+"/"+name+".conf", ours+"/"+name+".conf", 0o644)
 	conf.Type = "config|noreplace"
-	list := []content{conf}
-	switch f.kind {
+	folder := l.rootFile("/etc/"+name, "", fs.ModeDir|0o755)
+	folder.Type = "dir"
+	list := []content{conf, folder}
+	switch l.kind {
 	case "apk":
-		return append(list, r.file("/etc/init.d/"+p.Name, "installer/files/"+p.Name+".openrc", 0o755))
+		return append(list, l.rootFile("/etc/init.d/"+name, "installer/files/"+name+".openrc", 0o755))
 	case "deb":
-		list = append(list, r.file("/usr/share/lintian/overrides/"+p.Name, ours+"/lintian-overrides", 0o644))
+		list = append(list, l.rootFile("/usr/share/lintian/overrides/"+name, ours+"/lintian-overrides", 0o644))
 	}
-	for _, u := range p.units {
-		list = append(list, r.file("/usr/lib/systemd/system/"+path.Base(u), u, 0o644))
+	for _, u := range l.product.units {
+		list = append(list, l.rootFile("/usr/lib/systemd/system/"+path.Base(u), u, 0o644))
 	}
 	return list
 }
 
-// shared are manual page and completions of shells, which all packages of p have.
-func (r *release) shared(ctx context.Context, p product) ([]content, error) {
-	page, err := os.ReadFile(filepath.Join(r.source, "docs", "man", p.Name+".1"))
+// manual is the manual page, and the completions of bash and fish.
+func (l *linuxPackage) manual() ([]content, error) {
+	name := l.product.Name
+	page, err := os.ReadFile(filepath.Join(l.source, "docs", "man", name+".1"))
 	if err != nil {
 		return nil, err
 	}
-	c, err := r.staged("/usr/share/man/man1/"+p.Name+".1.gz", compress(page))
-	list := []content{c}
-	for shell, to := range map[string]string{"bash": "/usr/share/bash-completion/completions/" + p.Name, "fish": "/usr/share/fish/vendor_completions.d/" + p.Name + ".fish"} {
+	bash, err := l.completion(l.product, "bash")
+	if err != nil {
+		return nil, err
+	}
+	fish, err := l.completion(l.product, "fish")
+	if err != nil {
+		return nil, err
+	}
+	return l.all([]made{
+		{"/usr/share/man/man1/" + name + ".1.gz", compress(page)},
+		{"/usr/share/bash-completion/completions/" + name, bash},
+		{"/usr/share/fish/vendor_completions.d/" + name + ".fish", fish},
+	})
+}
+
+// made is a file of a package that is made on the way.
+type made struct {
+	path string
+	data []byte
+}
+
+func (l *linuxPackage) all(files []made) (list []content, err error) {
+	for _, m := range files {
+		c, err := l.staged(m.path, m.data)
 		if err != nil {
 			return nil, err
 		}
-		var script []byte
-		if script, err = r.completion(ctx, p, shell); err == nil {
-			c, err = r.staged(to, script)
-			list = append(list, c)
-		}
+		list = append(list, c)
 	}
-	return list, err
+	return list, nil
 }
 
 // completion asks the program, built for this machine, for the completion script of a shell.
-func (r *release) completion(ctx context.Context, p product, shell string) ([]byte, error) {
-	program := r.program(p.Name, runtime.GOOS, runtime.GOARCH)
-	out, err := exec.CommandContext(ctx, program, "completion", shell).Output()
+func (r *release) completion(p *product, shell string) ([]byte, error) {
+	own := program{product: p, goos: runtime.GOOS, goarch: runtime.GOARCH}
+	out, err := exec.Command(filepath.Join(r.programs, filepath.FromSlash(own.name())), "completion", shell).Output()
 	if err != nil {
-		return nil, fmt.Errorf("completion for %s of %s: %w", shell, program, err)
+		return nil, fmt.Errorf("completion for %s of %s, built for this machine: %w", shell, own.name(), err)
+	}
+	if shell == "zsh" { // in a folder of functions it is run at the first use, and must complete then
+		out = fmt.Appendf([]byte("#compdef "+p.Name+"\n"), "%s_bash_complete -o default -F _%s\n", out, strings.ReplaceAll(p.Name, "-", "_"))
 	}
 	return out, nil
 }
 
 // script writes a script of a package into the stage: a template of files/scripts with the product in it.
-func (r *release) script(p product, name string) (string, error) {
-	dir := filepath.Join(r.source, files, "scripts")
+func (l *linuxPackage) script(name string) (string, error) {
+	dir := filepath.Join(l.source, files, "scripts")
 	t, err := template.ParseFiles(filepath.Join(dir, name+".sh"), filepath.Join(dir, "functions.sh"))
 	if err != nil {
 		return "", err
 	}
 	var b bytes.Buffer
-	if err := t.Execute(&b, p); err != nil {
+	if err := t.Execute(&b, l.product); err != nil {
 		return "", err
 	}
-	to := filepath.Join(r.stage, p.Name+"."+name)
-	return to, os.WriteFile(to, b.Bytes(), 0o700)
+	to := filepath.Join(l.dir, name)
+	return to, os.WriteFile(to, b.Bytes(), 0o600)
 }
 
 // compress is gzip -9n.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -58,6 +59,10 @@ type release struct {
 	out      string
 	stage    string
 	kinds    map[string]bool // of packages; empty: all
+	arches   map[string]bool // in Go's words; empty: all
+	modules  []*module       // of all programs
+	cert     string          // to sign programs for Windows and their installers with; "" leaves them
+	key      string
 }
 
 func buildCommand() *ffcli.Command {
@@ -66,13 +71,10 @@ func buildCommand() *ffcli.Command {
 	r := release{source: "."}
 	fs.StringVar(&r.programs, "programs", "bin", "the programs are in this `folder`, as make cross leaves them")
 	fs.StringVar(&r.out, "out", "dist", "write the packages into this `folder`; what is in it goes")
-	fs.Func("only", "make only these `kinds`, separated by commas: deb, rpm, apk, msi, pkg, archive", func(kinds string) error {
-		r.kinds = map[string]bool{}
-		for k := range strings.SplitSeq(kinds, ",") {
-			r.kinds[k] = true
-		}
-		return nil
-	})
+	fs.Func("only", "make only these `kinds`, separated by commas: deb, rpm, apk, msi, pkg, archive", set(&r.kinds))
+	fs.Func("arch", "make only what is for these `architectures`, separated by commas: amd64, arm64, arm", set(&r.arches))
+	fs.StringVar(&r.cert, "cert", "", "sign what is for Windows with the certificate in this PEM `file`")
+	fs.StringVar(&r.key, "key", "", "the key of --cert is in this PEM `file`")
 	return &ffcli.Command{
 		Name:       "build",
 		ShortUsage: "argus-pack build --version VERSION [flags]",
@@ -97,28 +99,72 @@ func buildCommand() *ffcli.Command {
 	}
 }
 
+// set returns what reads a list into a set.
+func set(to *map[string]bool) func(string) error {
+	return func(text string) error {
+		*to = map[string]bool{}
+		for s := range strings.SplitSeq(text, ",") {
+			(*to)[s] = true
+		}
+		return nil
+	}
+}
+
 // build makes everything, and at last the list of sums.
-func (r *release) build(ctx context.Context) error {
+func (r *release) build(ctx context.Context) (err error) {
 	if err := os.RemoveAll(r.out); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(r.out, 0o755); err != nil {
 		return err
 	}
+	programs := r.chosen()
+	if r.modules, err = modules(ctx, programs); err != nil {
+		return err
+	}
+	if err := r.sign(ctx, programs); err != nil {
+		return err
+	}
+	var wg errgroup
+	for _, job := range r.jobs(programs) {
+		wg.run(func() error { return job(ctx) })
+	}
+	if err := wg.wait(); err != nil {
+		return err
+	}
+	return r.sums()
+}
+
+// chosen are the programs that the wanted packages need.
+func (r *release) chosen() (list []program) {
+	needed := map[string]string{"linux": "deb rpm apk archive", "windows": "msi archive", "darwin": "pkg archive"}
 	for _, p := range products {
-		if err := r.linux(ctx, p); err != nil {
-			return fmt.Errorf("%s: %w", p.Name, err)
+		for _, t := range p.targets {
+			goos, goarch, _ := strings.Cut(t, "/")
+			if len(r.arches) > 0 && !r.arches[goarch] || !slices.ContainsFunc(strings.Fields(needed[goos]), r.wants) {
+				continue
+			}
+			built := program{product: p, goos: goos, goarch: goarch}
+			built.file = filepath.Join(r.programs, filepath.FromSlash(built.name()))
+			list = append(list, built)
 		}
 	}
-	return nil
+	return list
+}
+
+// jobs are the packages to make, which do not know of each other.
+func (r *release) jobs(programs []program) (jobs []func(context.Context) error) {
+	for _, p := range programs {
+		for _, f := range formats {
+			if p.goos == "linux" && r.wants(f.kind) && (f.kind != "apk" || p.product.Endpoint) {
+				jobs = append(jobs, func(ctx context.Context) error { return r.linux(ctx, p, f) })
+			}
+		}
+		if r.wants("archive") {
+			jobs = append(jobs, func(context.Context) error { return r.archive(p) })
+		}
+	}
+	return append(jobs, func(context.Context) error { return r.sbom(programs) })
 }
 
 func (r *release) wants(kind string) bool { return len(r.kinds) == 0 || r.kinds[kind] }
-
-// program returns the file of a program for a system.
-func (r *release) program(name, goos, goarch string) string {
-	if goos == "windows" {
-		name += ".exe"
-	}
-	return filepath.Join(r.programs, goos+"-"+goarch, name)
-}

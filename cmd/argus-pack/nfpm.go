@@ -88,43 +88,48 @@ const (
 	homepage   = "https://github.com/argus-endpoint/argus-endpoint"
 )
 
-// packageLinux has nfpm make one package.
-func (r *release) packageLinux(ctx context.Context, p product, f format, arch string, contents []content) error {
+// make has nfpm make the package of its contents.
+func (l *linuxPackage) make(ctx context.Context, contents []content) error {
+	p := l.product
 	c := recipe{
-		Name: p.Name, Arch: nfpmArch[arch], Platform: "linux", Version: f.version(r.version), VersionSchema: "none", Release: "1",
+		Name: p.Name, Arch: nfpmArch[l.goarch], Platform: "linux", Version: l.format.version(l.release.version), VersionSchema: "none", Release: "1",
 		Section: "net", Priority: "optional", Maintainer: maintainer, Vendor: "Argus Endpoint", Homepage: homepage, License: "Apache-2.0",
-		Description: p.Summary + "\n" + p.Description, MTime: r.date, Depends: f.depends, Contents: contents, Scripts: map[string]string{},
+		Description: p.Summary + "\n" + p.Description, MTime: l.date, Depends: l.depends, Contents: contents, Scripts: map[string]string{},
 	}
-	for name, ours := range f.scripts {
-		path, err := r.script(p, f.kind+"."+ours)
+	for name, ours := range l.scripts {
+		path, err := l.script(l.kind + "." + ours)
 		if err != nil {
 			return err
 		}
 		c.Scripts[name] = path
 	}
-	switch f.kind {
+	switch l.kind {
 	case "deb":
 		c.Deb = map[string]any{"compression": "gzip"}
 	case "rpm":
 		c.RPM = map[string]any{"buildhost": "localhost", "summary": p.Summary, "group": "Applications/Internet", "packager": maintainer}
 	case "apk":
-		post, err := r.script(p, "apk.post-upgrade")
+		post, err := l.script("apk.post-upgrade")
 		if err != nil {
 			return err
 		}
 		c.APK = map[string]any{"scripts": map[string]string{"postupgrade": post}}
 	}
+	return l.nfpm(ctx, c)
+}
+
+func (l *linuxPackage) nfpm(ctx context.Context, c recipe) error {
 	b, err := json.MarshalIndent(c, "", " ")
 	if err != nil {
 		return err
 	}
-	config := filepath.Join(r.stage, p.Name+"."+arch+"."+f.kind+".json")
+	config := filepath.Join(l.dir, "nfpm.json")
 	if err := os.WriteFile(config, b, 0o600); err != nil {
 		return err
 	}
-	target := filepath.Join(r.out, fmt.Sprintf("%s_%s_%s.%s", p.Name, r.version, fileArch[arch], f.kind))
-	cmd := exec.CommandContext(ctx, "go", "tool", "-modfile=tools.mod", "nfpm", "package", "--config", config, "--packager", f.kind, "--target", target)
-	cmd.Dir = r.source
+	target := filepath.Join(l.out, fmt.Sprintf("%s_%s_%s.%s", c.Name, l.release.version, fileArch[l.goarch], l.kind))
+	cmd := exec.CommandContext(ctx, "go", "tool", "-modfile=tools.mod", "nfpm", "package", "--config", config, "--packager", l.kind, "--target", target)
+	cmd.Dir = l.source
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("nfpm of %s: %w\n%s", filepath.Base(target), err, out)
 	}

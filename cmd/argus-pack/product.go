@@ -5,13 +5,12 @@ type product struct {
 	Name        string
 	Summary     string
 	Description string   // lines of at most 75 characters
-	arches      []string // of Linux, in Go's words
+	targets     []string // systems and architectures, in Go's words
 	units       []string // systemd's, beside argus-pack or the installer
 	Endpoint    bool
-	Mode        string // of the state folder
 }
 
-var products = []product{
+var products = []*product{
 	{
 		Name:    "argus-endpoint",
 		Summary: "network flow sensor for laptops and servers",
@@ -22,7 +21,7 @@ each exactly once, over mutual TLS.
 .
 A token is all it needs: in the file /etc/argus-endpoint/token, or in
 the environment variable ARGUS_TOKEN when the package is installed.`,
-		arches:   []string{"amd64", "arm64", "arm"},
+		targets:  []string{"linux/amd64", "linux/arm64", "linux/arm", "darwin/amd64", "darwin/arm64", "windows/amd64", "windows/arm64"},
 		units:    []string{"installer/files/argus-endpoint.service", "installer/files/argus-endpoint-token.path", "installer/files/argus-endpoint-token.service"},
 		Endpoint: true,
 	},
@@ -33,10 +32,28 @@ the environment variable ARGUS_TOKEN when the package is installed.`,
 TLS, keeps each exactly once as Parquet files by the hour, and serves them
 to queries, to the tools of Argus and to whatever reads Parquet. It works
 on one machine with nothing beside it, or shares a cluster of NATS servers.`,
-		arches: []string{"amd64", "arm64"},
-		units:  []string{files + "/argus-collector/argus-collector.service"},
+		targets: []string{"linux/amd64", "linux/arm64"},
+		units:   []string{files + "/argus-collector/argus-collector.service"},
 	},
 }
 
 // files is the folder of what only packages have.
 const files = "cmd/argus-pack/files"
+
+// program is a product built for one system.
+type program struct {
+	product      *product
+	goos, goarch string
+	file         string
+}
+
+// name is what SBOM and messages call it, and the end of its path in the folder of programs.
+func (p program) name() string { return p.goos + "-" + p.goarch + "/" + p.base() }
+
+// base is the name of the program's file.
+func (p program) base() string {
+	if p.goos == "windows" {
+		return p.product.Name + ".exe"
+	}
+	return p.product.Name
+}
