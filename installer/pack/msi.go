@@ -3,9 +3,7 @@ package pack
 import (
 	"crypto/sha256"
 	_ "embed"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -20,6 +18,8 @@ type MSI struct {
 	Version string    // three numbers first, which is all that Windows Installer compares: up to 255.255.65535
 	Arch    string    // "amd64" or "arm64"
 	Program string    // the file argus-endpoint.exe
+	Licence string    // a file of text: the program's
+	Notices string    // and one with the licences of what is linked into it
 	Time    time.Time // of all that has a time
 }
 
@@ -40,8 +40,8 @@ func (m MSI) Build(dir string, run func(program string, args ...string) error) (
 	if !ok {
 		return nil, fmt.Errorf("windows installer package: no architecture %q, only amd64 and arm64", m.Arch)
 	}
-	source, program, out := filepath.Join(dir, "msi.wxs"), filepath.Join(dir, "argus-endpoint.exe"), filepath.Join(dir, "argus-endpoint.msi")
-	sum, err := m.stage(program)
+	source, out := filepath.Join(dir, "msi.wxs"), filepath.Join(dir, "argus-endpoint.msi")
+	sum, err := m.stage(dir)
 	if err == nil {
 		err = os.WriteFile(source, msiSource, 0o644)
 	}
@@ -65,20 +65,27 @@ func (m MSI) Build(dir string, run func(program string, args ...string) error) (
 	return m.finish(out)
 }
 
-// stage copies the program, with the package's time, and returns its sum.
-func (m MSI) stage(to string) (sum []byte, err error) {
-	from, err := os.Open(m.Program)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = from.Close() }()
-	w, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
-	if err != nil {
-		return nil, err
-	}
+// stage copies the files, with the package's time, and returns the sum of all.
+func (m MSI) stage(dir string) (sum []byte, err error) {
 	h := sha256.New()
-	_, err = io.Copy(io.MultiWriter(w, h), from)
-	return h.Sum(nil), errors.Join(err, w.Close(), os.Chtimes(to, m.Time, m.Time))
+	for _, f := range []struct{ from, to string }{
+		{m.Program, "argus-endpoint.exe"}, {m.Licence, "LICENSE.txt"}, {m.Notices, "THIRD-PARTY-LICENSES.txt"},
+	} {
+		b, err := os.ReadFile(f.from)
+		to := filepath.Join(dir, f.to)
+		if err == nil {
+			err = os.WriteFile(to, b, 0o644)
+		}
+		if err == nil {
+			err = os.Chtimes(to, m.Time, m.Time)
+		}
+		if err != nil {
+			return nil, err
+		}
+		part := sha256.Sum256(b)
+		h.Write(part[:])
+	}
+	return h.Sum(nil), nil
 }
 
 // finish reads what the tools made and sets the times that they took from the clock.
