@@ -11,6 +11,7 @@ type Options struct {
 	Program   string            // the file to install; empty: the one that runs
 	Version   string            // of that file
 	Downgrade bool              // also over a newer version
+	Packaged  bool              // a package has put the program in place and made the service: only folders, token and configuration are our part
 	Note      func(step string) // is told each thing that was done, in the past tense: "created the user argus-endpoint"
 }
 

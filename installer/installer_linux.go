@@ -4,14 +4,155 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/argus-endpoint/argus-endpoint/platform"
 )
 
-var errUnsupported = fmt.Errorf("a service of this system: %w", errors.ErrUnsupported)
+const (
+	packagedProgram = "/usr/bin/" + name
+	ownProgram      = "/usr/local/bin/" + name
+)
 
-func install(context.Context, Options) error         { return errUnsupported }
-func uninstall(context.Context, Options, bool) error { return errUnsupported }
-func status() (State, error)                         { return State{}, errUnsupported }
+// manager is a service manager of this system.
+type manager interface {
+	name() string
+	// register makes a service of the program and has the system start it, and tells whether anything of that was new.
+	register(ctx context.Context, program string) (changed bool, err error)
+	deregister(ctx context.Context) (changed bool, err error) // the service does not run any more
+	start(ctx context.Context) error                          // waits until the service is ready, or has failed
+	restart(ctx context.Context) error
+	stop(ctx context.Context) error
+	state() State // Program, Enabled, Running and Detail
+}
 
-func run(ctx context.Context, work func(context.Context, func(func() error)) error) error {
-	return work(ctx, func(func() error) {})
+func install(ctx context.Context, o Options) error {
+	if o.Packaged {
+		if err := o.account(ctx); err != nil {
+			return err
+		}
+		_, err := o.configure()
+		return err
+	}
+	m, err := prepare(ctx, "installing")
+	if err != nil {
+		return err
+	}
+	from, err := o.source()
+	if err != nil {
+		return err
+	}
+	before, err := o.refuseNewer(ctx, ownProgram)
+	if err != nil {
+		return err
+	}
+	if err := o.account(ctx); err != nil {
+		return err
+	}
+	configured, err := o.configure()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(ownProgram), 0o755); err != nil {
+		return fmt.Errorf("create the folder of the program: %w", err)
+	}
+	replaced, err := copyProgram(from, ownProgram)
+	if err != nil {
+		return err
+	}
+	switch {
+	case replaced && before != "":
+		o.Note(fmt.Sprintf("replaced version %s by %s: %s", before, o.Version, ownProgram))
+	case replaced:
+		o.Note(fmt.Sprintf("copied the program, version %s, to %s", o.Version, ownProgram))
+	}
+	registered, err := m.register(ctx, ownProgram)
+	if err != nil {
+		return err
+	}
+	if registered {
+		o.Note("made it a service of " + m.name() + " that starts with the system")
+	}
+	switch running := m.state().Running; {
+	case !running:
+		err = m.start(ctx)
+		o.Note("started it")
+	case replaced || registered || configured:
+		err = m.restart(ctx)
+		o.Note("restarted it")
+	}
+	return err
+}
+
+func uninstall(ctx context.Context, o Options, purge bool) error {
+	if o.Packaged {
+		return o.leave(ctx, purge)
+	}
+	m, err := prepare(ctx, "removing")
+	if err != nil {
+		return err
+	}
+	gone, err := m.deregister(ctx)
+	if err != nil {
+		return err
+	}
+	if gone {
+		o.Note("stopped the service and removed it from " + m.name())
+	}
+	if err := o.remove(ownProgram); err != nil {
+		return err
+	}
+	return o.leave(ctx, purge)
+}
+
+// leave removes what is neither program nor service.
+func (o *Options) leave(ctx context.Context, purge bool) error {
+	dirs := platform.DefaultDirs()
+	if err := o.remove(dirs.Handed); err != nil || !purge {
+		return err
+	}
+	if err := o.remove(dirs.State, dirs.Config); err != nil {
+		return err
+	}
+	return o.removeAccount(ctx)
+}
+
+// prepare returns the service manager, or an error that says why there is nothing to do here.
+func prepare(ctx context.Context, doing string) (manager, error) {
+	if os.Geteuid() != 0 {
+		return nil, fmt.Errorf("%s a service needs root: run it with sudo: %w", doing, fs.ErrPermission)
+	}
+	if p := packageOf(ctx, packagedProgram); p != nil {
+		return nil, fmt.Errorf("%s comes with the %s package %s: %s", packagedProgram, p.format, p.name, p.advice(doing))
+	}
+	m := findManager()
+	if m == nil {
+		return nil, fmt.Errorf("neither systemd nor OpenRC nor System V scripts are here: have whatever starts programs on this system run `%s run`: %w",
+			name, errors.ErrUnsupported)
+	}
+	return m, nil
+}
+
+func status() (State, error) {
+	m := findManager()
+	if m == nil {
+		return State{}, nil
+	}
+	s := m.state()
+	s.Manager = m.name()
+	if s.Program == "" {
+		return s, nil
+	}
+	ctx := context.Background()
+	if p := packageOf(ctx, s.Program); p != nil {
+		s.Package = p.format
+	}
+	var err error
+	s.Version, err = versionOf(ctx, s.Program)
+	if err != nil {
+		return s, err
+	}
+	return s, nil
 }

@@ -31,7 +31,7 @@ func root() *ffcli.Command {
 		LongHelp:   runHelp,
 		Exec:       runExec(&config, flags),
 	}
-	r.Subcommands = []*ffcli.Command{runCommand(&config, flags), flowsCommand(), statusCommand(), doctorCommand(), cli.VersionCommand("argus-endpoint")}
+	r.Subcommands = []*ffcli.Command{runCommand(&config, flags), flowsCommand(), statusCommand(), doctorCommand(), installCommand(), uninstallCommand(), cli.VersionCommand("argus-endpoint")}
 	r.Subcommands = append(r.Subcommands, cli.Completion(r, map[string][]string{"flows": reader.FilterWords()}))
 	return r
 }

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/argus-endpoint/argus-endpoint/agent"
+	"github.com/argus-endpoint/argus-endpoint/installer"
 	"github.com/argus-endpoint/argus-endpoint/internal/cli"
 )
 
@@ -60,7 +61,10 @@ func runExec(config *agent.Config, flags *flag.FlagSet) func(context.Context, []
 		for _, w := range warnings {
 			log.Warn(w, zap.String("code", "config"))
 		}
-		err := agent.New(*config, cli.Version(), log).Run(ctx)
+		err := installer.Run(ctx, func(ctx context.Context, ready func(func() error)) error {
+			config.Ready = ready
+			return agent.New(*config, cli.Version(), log).Run(ctx)
+		})
 		if err != nil {
 			return fmt.Errorf("run: %w", err)
 		}

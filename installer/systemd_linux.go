@@ -1,0 +1,109 @@
+package installer
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+//go:embed files/argus-endpoint.service files/argus-endpoint-token.path files/argus-endpoint-token.service
+var units embed.FS
+
+const (
+	unit    = name + ".service"
+	unitDir = "/etc/systemd/system"
+)
+
+var allUnits = []string{unit, name + "-token.path", name + "-token.service"}
+
+type systemd struct{}
+
+func (systemd) name() string { return "systemd" }
+
+func (systemd) register(ctx context.Context, program string) (changed bool, err error) {
+	for _, u := range allUnits {
+		b, err := units.ReadFile("files/" + u)
+		if err != nil {
+			return false, err
+		}
+		text := strings.ReplaceAll(string(b), packagedProgram+" ", program+" ")
+		wrote, err := writeText(filepath.Join(unitDir, u), text, 0o644)
+		if err != nil {
+			return false, err
+		}
+		changed = changed || wrote
+	}
+	if changed {
+		if err := systemctl(ctx, "daemon-reload"); err != nil {
+			return true, err
+		}
+	}
+	if (systemd{}).state().Enabled {
+		return changed, nil
+	}
+	return true, systemctl(ctx, "enable", "--quiet", unit)
+}
+
+func (s systemd) deregister(ctx context.Context) (changed bool, err error) {
+	_, err = os.Lstat(filepath.Join(unitDir, unit))
+	if errors.Is(err, fs.ErrNotExist) && !s.state().Running {
+		return false, nil
+	}
+	if err := systemctl(ctx, "disable", "--quiet", "--now", unit); err != nil {
+		return false, err
+	}
+	for _, u := range allUnits {
+		_ = os.Remove(filepath.Join(unitDir, u))
+	}
+	_ = systemctl(ctx, "reset-failed", unit) // an error when nothing has failed
+	return true, systemctl(ctx, "daemon-reload")
+}
+
+func (systemd) start(ctx context.Context) error   { return begin(ctx, "start") }
+func (systemd) restart(ctx context.Context) error { return begin(ctx, "restart") }
+func (systemd) stop(ctx context.Context) error    { return systemctl(ctx, "stop", unit) }
+
+// begin starts the service. systemctl waits until it says that it meters.
+func begin(ctx context.Context, how string) error {
+	if err := systemctl(ctx, how, unit); err != nil {
+		return fmt.Errorf("%w; see journalctl -u %s -n 20", err, name)
+	}
+	return nil
+}
+
+func (systemd) state() (s State) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	out, err := output(ctx, "systemctl", "show", "-p", "LoadState,ActiveState,SubState,UnitFileState,ExecStart,NRestarts", unit)
+	if err != nil {
+		s.Detail = err.Error()
+		return s
+	}
+	is := map[string]string{}
+	for line := range strings.Lines(out) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		is[key] = value
+	}
+	if is["LoadState"] != "loaded" {
+		return s
+	}
+	_, path, _ := strings.Cut(is["ExecStart"], "path=")
+	path, _, _ = strings.Cut(path, " ;")
+	s.Program, s.Enabled, s.Running = path, is["UnitFileState"] == "enabled", is["ActiveState"] == "active"
+	s.Detail = is["ActiveState"] + " (" + is["SubState"] + ")"
+	if n := is["NRestarts"]; n != "" && n != "0" {
+		s.Detail += ", restarted " + n + " times"
+	}
+	return s
+}
+
+func systemctl(ctx context.Context, args ...string) error {
+	_, err := output(ctx, "systemctl", args...)
+	return err
+}

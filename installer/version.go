@@ -1,0 +1,68 @@
+package installer
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// newer tells whether version a is a later one than b: numbers that dots divide, then the commits since then, as git describe has them.
+// What has no number (a build of a developer's) is neither newer nor older than anything.
+func newer(a, b string) bool {
+	x, okA := numbers(a)
+	y, okB := numbers(b)
+	if !okA || !okB {
+		return false
+	}
+	for i := range max(len(x), len(y)) {
+		var p, q int
+		if i < len(x) {
+			p = x[i]
+		}
+		if i < len(y) {
+			q = y[i]
+		}
+		if p != q {
+			return p > q
+		}
+	}
+	return false
+}
+
+// numbers returns major, minor, patch and the commits since then of a version such as v1.2.3-45-gabcdef.
+func numbers(version string) (n []int, ok bool) {
+	release, rest, _ := strings.Cut(strings.TrimPrefix(version, "v"), "-")
+	for part := range strings.SplitSeq(release, ".") {
+		i, err := strconv.Atoi(part)
+		if err != nil {
+			return nil, false
+		}
+		n = append(n, i)
+	}
+	for len(n) < 3 {
+		n = append(n, 0)
+	}
+	commits, _, _ := strings.Cut(rest, "-")
+	if i, err := strconv.Atoi(commits); err == nil {
+		n = append(n, i)
+	}
+	return n, true
+}
+
+// versionOf returns what the program says of itself, "argus-endpoint VERSION, ...".
+func versionOf(ctx context.Context, program string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, program, "version").Output()
+	if err != nil {
+		return "", fmt.Errorf("ask %s for its version: %w", program, err)
+	}
+	version, _, ok := strings.Cut(strings.TrimPrefix(string(out), name+" "), ",")
+	if !ok || strings.ContainsAny(version, " \n") {
+		return "", fmt.Errorf("ask %s for its version: it says %.40q", program, out)
+	}
+	return version, nil
+}
