@@ -10,6 +10,7 @@
 # make engines    the store in an S3 server and read by DuckDB, and a site with a NATS cluster and a balancer
 # make ecosystem  every Argus tool of Debian on our files, archives and feeds, and our collector on its sensor: what is equal, and why the rest is not
 # make wine       the program for Windows, its service and its packages, under Wine
+# make hosts      booted Debian hosts: packages installed, upgraded and purged on them, and five of them rolled out by ansible
 # make bench      the table of speed and memory, beside the peers that are installed
 # make soak       100 million hostile frames (SEED for another run)
 # make pgo        the profile that the compiler optimises argus-endpoint by, made anew
@@ -29,7 +30,7 @@ TARGETS  = linux/amd64 linux/arm64 linux/arm darwin/amd64 darwin/arm64 windows/a
 VET     ?= linux/arm darwin/arm64 windows/amd64
 FUZZTIME ?= 30s
 
-.PHONY: build endpoint run test deps format vet staticcheck cross-vet unit judges budgets platforms demo-check chaos powercut faults scale engines ecosystem wine bench soak pgo fuzz cross packages shipped clean
+.PHONY: build endpoint run test deps format vet staticcheck cross-vet unit judges budgets platforms demo-check chaos powercut faults scale engines ecosystem wine hosts hosts-packages bench soak pgo fuzz cross packages shipped clean
 
 build:
 	$(BUILD) $(SMALL) -o bin/ ./cmd/argus-endpoint
@@ -106,6 +107,19 @@ ecosystem:
 wine:
 	@.ci/deps wine packages
 	ENDTOEND=1 go test -count=1 -v -timeout 20m ./internal/wine
+
+# Of two versions, as every release has one before it. bin/hosts/root is made once.
+hosts: build
+	@.ci/deps hosts
+	@internal/hosts/root.sh
+	@for v in 1.0.0 1.1.0; do $(MAKE) -s hosts-packages VERSION=$$v || exit 1; done
+	ENDTOEND=1 go test -count=1 -v -parallel 6 -timeout 20m ./internal/hosts
+
+hosts-packages:
+	@mkdir -p bin/hosts/programs/linux-amd64
+	$(BUILD) $(SMALL) -o bin/hosts/programs/linux-amd64/ ./cmd/argus-endpoint
+	$(BUILD) -o bin/hosts/programs/linux-amd64/ ./cmd/argus-collector
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) go run ./cmd/argus-pack build --version $(VERSION) --only deb,rpm --arch amd64 --programs bin/hosts/programs --out bin/hosts/$(VERSION)
 
 bin/tools/duckdb/node_modules:
 	npm install --no-audit --no-fund --prefix bin/tools/duckdb @duckdb/node-api@1.5.6-r.1

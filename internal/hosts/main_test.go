@@ -1,0 +1,88 @@
+//go:build linux
+
+package hosts
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// inside marks the process that runs the tests, in namespaces of its own. It holds the number of the one that waits outside.
+const inside = "HOSTS_INSIDE"
+
+// TestMain runs the tests in a process that is the first of its PID namespace, with mounts and a network of its own: when it
+// ends, however it ends, the kernel ends every host, mount and interface that it has made.
+func TestMain(m *testing.M) {
+	switch {
+	case os.Getenv("ENDTOEND") == "":
+		fmt.Println("hosts: left out; run it with: make hosts")
+	case os.Getenv(inside) == "":
+		os.Exit(enter())
+	default:
+		if err := prepare(); err != nil {
+			fmt.Println("hosts:", err)
+			os.Exit(1)
+		}
+		os.Exit(m.Run())
+	}
+}
+
+// enter runs this program once more, inside, and returns its exit code.
+func enter() int {
+	runtime.LockOSThread() // the child dies with this thread
+	leaveGroups()
+	cmd := exec.Command(os.Args[0], os.Args[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.Env = append(os.Environ(), inside+"="+strconv.Itoa(os.Getpid()))
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS | syscall.CLONE_NEWNET | syscall.CLONE_NEWUTS,
+		Pdeathsig:  syscall.SIGKILL,
+	}
+	err := cmd.Run()
+	leaveGroups()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return max(exit.ExitCode(), 1)
+	}
+	if err != nil {
+		fmt.Println("hosts:", err)
+		return 1
+	}
+	return 0
+}
+
+// prepare makes the places that ip netns and systemd-nspawn use this process's own.
+func prepare() error {
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return err
+	}
+	if err := unix.Mount("proc", "/proc", "proc", 0, ""); err != nil {
+		return fmt.Errorf("/proc: %w", err)
+	}
+	for _, dir := range []string{"/run/netns", "/run/systemd/nspawn", "/run/systemd/machines", scratch} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+		if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "mode=755"); err != nil {
+			return fmt.Errorf("%s: %w", dir, err)
+		}
+	}
+	for _, line := range []string{
+		"link set lo up",
+		"link add br0 type bridge",
+		"addr add " + address(1) + "/24 dev br0",
+		"link set br0 up",
+	} {
+		if out, err := command("ip " + line).CombinedOutput(); err != nil {
+			return fmt.Errorf("ip %s: %w: %s", line, err, out)
+		}
+	}
+	return sink(port)
+}
