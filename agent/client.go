@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"path/filepath"
 	"syscall"
 
@@ -43,7 +44,8 @@ func OpenFlows(ctx context.Context, state string) (io.ReadCloser, error) {
 }
 
 func localSource(state string) feed.Source {
-	return feed.Source{Network: "unix", Address: filepath.Join(state, socketFile)}
+	path := filepath.Join(state, socketFile)
+	return feed.Source{Address: path, Dial: func(ctx context.Context) (net.Conn, error) { return dialSocket(ctx, path) }}
 }
 
 // localError says what an error of the agent's socket means.
@@ -52,8 +54,8 @@ func localError(state string, err error) error {
 	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("%w on the state folder %s", ErrNotRunning, state)
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("the agent's socket %s may be opened by root and by the group %s only: use sudo, or join the group: %w",
-			filepath.Join(state, socketFile), serviceGroup, fs.ErrPermission)
+		return fmt.Errorf("the agent's socket %s may be opened %s: %w",
+			filepath.Join(state, socketFile), whoReads, fs.ErrPermission)
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, argus.ErrFormat) {
 		return fmt.Errorf("ask the agent: %w: one of another version runs, restart it", err)

@@ -137,7 +137,7 @@ func listenLocal(st *state) (net.Listener, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) { // left by a run that was cut off
 		return nil, fmt.Errorf("local socket: %w", err)
 	}
-	l, err := net.Listen("unix", path)
+	l, err := listenSocket(path)
 	if err != nil {
 		return nil, fmt.Errorf("local socket: %w", err)
 	}

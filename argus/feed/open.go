@@ -85,6 +85,9 @@ func Ask(ctx context.Context, s Source, command string, limit int64) ([]byte, er
 }
 
 func dial(ctx context.Context, s *Source) (net.Conn, error) {
+	if s.Dial != nil {
+		return s.Dial(ctx)
+	}
 	conn, err := (&net.Dialer{}).DialContext(ctx, s.Network, s.Address)
 	if err != nil || s.TLS == nil {
 		return conn, err

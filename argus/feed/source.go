@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -15,6 +16,8 @@ type Source struct {
 	Address string      // host:port, or a path
 	Filter  string      // what the server is asked for, in the words of ra; it may send more; empty: all
 	TLS     *tls.Config // nil: in the clear
+
+	Dial func(ctx context.Context) (net.Conn, error) // how to get there, if not by Network and Address
 }
 
 var schemes = map[string]string{"argus": "tcp", "argus-tcp": "tcp", "argus-tls": "tcp", "argus-udp": "udp", "argus-unix": "unix"}

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"reflect"
 	"testing"
 )
 
@@ -20,7 +21,7 @@ func TestParseSource(t *testing.T) {
 		"./agent.sock":             {Network: "unix", Address: "./agent.sock"},
 		"argus-unix:///run/x.sock": {Network: "unix", Address: "/run/x.sock"},
 	} {
-		if got, err := ParseSource(text); err != nil || got != want {
+		if got, err := ParseSource(text); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%q: %+v, %v; want %+v", text, got, err, want)
 		}
 	}
@@ -39,7 +40,7 @@ func TestParseListen(t *testing.T) {
 		"561": "127.0.0.1:561", ":561": "127.0.0.1:561", "*:561": ":561", "0.0.0.0:561": "0.0.0.0:561", "[::]:561": "[::]:561",
 		"192.0.2.1": "192.0.2.1:561", "soc:5610": "soc:5610", "::1": "[::1]:561", "/run/x.sock": "/run/x.sock",
 	} {
-		if _, got, err := ParseListen(text); err != nil || got != want {
+		if _, got, err := ParseListen(text); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%q: %q, %v; want %q", text, got, err, want)
 		}
 	}
