@@ -17,6 +17,7 @@ func root() *ffcli.Command {
 		LongHelp: `Examples:
   argus-collector run                            collect; agents come to port 4561
   argus-collector token create                   print a token: give it to argus-endpoint --token
+  argus-collector package --token TOKEN          installers of argus-endpoint that enrol by themselves
   argus-collector hosts                          who sends, how complete, and what is wrong
   argus-collector gaps --since 1h                when nobody was looking, and why
   argus-collector flows --follow                 what happens now
@@ -26,7 +27,7 @@ func root() *ffcli.Command {
 
 Exit codes: 0 done, 1 failed, 2 wrong flag or configuration, 3 another collector owns the state folder.`,
 	}
-	r.Subcommands = []*ffcli.Command{runCommand(), receiveCommand(), writeCommand(), tokenCommand(), caCommand(), hostsCommand(), gapsCommand(), eventsCommand(), flowsCommand(), feedCommand(), filesCommand(), importCommand(), radiumCommand(), cli.VersionCommand("argus-collector")}
+	r.Subcommands = []*ffcli.Command{runCommand(), receiveCommand(), writeCommand(), tokenCommand(), caCommand(), hostsCommand(), gapsCommand(), eventsCommand(), flowsCommand(), feedCommand(), filesCommand(), importCommand(), radiumCommand(), packageCommand(), cli.VersionCommand("argus-collector")}
 	r.Subcommands = append(r.Subcommands, cli.Completion(r, map[string][]string{"flows": reader.FilterWords(), "feed": reader.FilterWords()}))
 	return r
 }

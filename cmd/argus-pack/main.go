@@ -160,9 +160,16 @@ func (r *release) jobs(programs []program) (jobs []func(context.Context) error) 
 				jobs = append(jobs, func(ctx context.Context) error { return r.linux(ctx, p, f) })
 			}
 		}
+		if p.goos == "windows" && r.wants("msi") {
+			jobs = append(jobs, func(ctx context.Context) error { return r.msi(ctx, p) })
+		}
 		if r.wants("archive") {
 			jobs = append(jobs, func(context.Context) error { return r.archive(p) })
 		}
+	}
+	macs := slices.DeleteFunc(slices.Clone(programs), func(p program) bool { return p.goos != "darwin" })
+	if r.wants("pkg") && len(macs) > 0 {
+		jobs = append(jobs, func(context.Context) error { return r.pkg(macs) })
 	}
 	return append(jobs, func(context.Context) error { return r.sbom(programs) })
 }
