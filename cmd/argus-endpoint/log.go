@@ -13,21 +13,29 @@ const linesPerMinute = 20
 
 // newLogger writes lines for a person to a terminal and JSON to anything else.
 func newLogger(f *os.File, level string) *zap.Logger {
-	c := zap.NewProductionEncoderConfig()
-	c.EncodeTime = zapcore.RFC3339TimeEncoder
-	encoder := zapcore.NewJSONEncoder(c)
+	encoder := jsonLines()
 	if isTerminal(f) {
-		c = zap.NewDevelopmentEncoderConfig()
+		c := zap.NewDevelopmentEncoderConfig()
 		c.EncodeTime = zapcore.TimeEncoderOfLayout("15:04:05")
 		c.EncodeLevel = zapcore.CapitalColorLevelEncoder
 		encoder = zapcore.NewConsoleEncoder(c)
 	}
-	l, err := zapcore.ParseLevel(level)
-	if err != nil {
-		l = zapcore.InfoLevel
-	}
-	core := zapcore.NewCore(encoder, zapcore.Lock(f), l)
+	core := zapcore.NewCore(encoder, zapcore.Lock(f), logLevel(level))
 	return zap.New(zapcore.NewSamplerWithOptions(core, time.Minute, linesPerMinute, 0))
+}
+
+func jsonLines() zapcore.Encoder {
+	c := zap.NewProductionEncoderConfig()
+	c.EncodeTime = zapcore.RFC3339TimeEncoder
+	return zapcore.NewJSONEncoder(c)
+}
+
+func logLevel(name string) zapcore.Level {
+	l, err := zapcore.ParseLevel(name)
+	if err != nil {
+		return zapcore.InfoLevel
+	}
+	return l
 }
 
 func isTerminal(f *os.File) bool {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"os"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 	"go.uber.org/zap"
@@ -49,19 +48,20 @@ func runCommand(config *agent.Config, flags *flag.FlagSet) *ffcli.Command {
 }
 
 func runExec(config *agent.Config, flags *flag.FlagSet) func(context.Context, []string) error {
-	return func(ctx context.Context, args []string) error {
+	return func(ctx context.Context, args []string) (err error) {
 		if len(args) > 0 {
 			return cli.Usagef("unknown command %q", args[0])
 		}
+		defer func() { logEnd(err) }()
 		var warnings []string
 		if err := config.Load(flags, func(message string) { warnings = append(warnings, message) }); err != nil {
 			return err
 		}
-		log := newLogger(os.Stderr, config.LogLevel)
+		log := openLog(config.LogLevel, config.State)
 		for _, w := range warnings {
 			log.Warn(w, zap.String("code", "config"))
 		}
-		err := installer.Run(ctx, func(ctx context.Context, ready func(func() error)) error {
+		err = installer.Run(ctx, func(ctx context.Context, ready func(func() error)) error {
 			config.Ready = ready
 			return agent.New(*config, cli.Version(), log).Run(ctx)
 		})

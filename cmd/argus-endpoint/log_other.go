@@ -1,0 +1,14 @@
+//go:build !windows
+
+package main
+
+import (
+	"os"
+
+	"go.uber.org/zap"
+)
+
+// openLog writes to standard error, which service managers keep.
+func openLog(level, _ string) *zap.Logger { return newLogger(os.Stderr, level) }
+
+func logEnd(error) {}
