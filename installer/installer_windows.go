@@ -34,6 +34,9 @@ func install(ctx context.Context, o Options) error {
 		if _, err := o.folders(); err != nil {
 			return err
 		}
+		if _, err := register(program); err != nil { // with its path in quotes, whoever entered it
+			return err
+		}
 		return o.hardened()
 	}
 	from, err := o.source()
@@ -167,13 +170,13 @@ func uninstall(ctx context.Context, o Options, purge bool) error {
 	if err != nil {
 		return err
 	}
-	if !o.Packaged {
-		if err := o.dismiss(ctx, program); err != nil {
-			return err
-		}
+	if o.Packaged {
+		_, err = stop(ctx) // Windows Installer goes on when the service has, its process maybe not
+	} else {
+		err = o.dismiss(ctx, program)
 	}
-	if !purge {
-		return nil
+	if err != nil || !purge {
+		return err
 	}
 	return o.remove(platform.DefaultDirs().State)
 }

@@ -22,10 +22,12 @@ type action struct {
 }
 
 // What only the program itself can do well: access rights of its folders, the token file, what services have beside their tables.
+// Stop waits for the process: Windows Installer only for the service, and would ask for a restart of the system then.
 // Settings is empty whenever the product is installed already: an ordinary user may start a repair, and with properties of theirs.
 var actions = []action{
 	{"UseBakedToken", setProperty, "TOKEN", "[BAKEDTOKEN]", `NOT Installed AND NOT TOKEN AND BAKEDTOKEN << "argus"`, 1510},
 	{"PassSettings", setProperty, "Settings", `--token "[TOKEN]" --collector "[COLLECTOR]"`, `NOT Installed`, 1520},
+	{"Stop", runInstalled | ignoreResult | inScript | asSystem, "Program", "uninstall --packaged", `Installed`, 1890},
 	{"Purge", runInstalled | ignoreResult | inScript | asSystem, "Program", "uninstall --packaged --purge", `REMOVE="ALL" AND PURGE AND NOT UPGRADINGPRODUCTCODE`, 3400},
 	{"Configure", runInstalled | inScript | asSystem | hiddenCommand, "Program", "install --packaged [Settings]", `NOT REMOVE`, 5850},
 }
