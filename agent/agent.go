@@ -176,6 +176,7 @@ func (a *Agent) work(ctx context.Context) error {
 	a.meters.ready = func() { a.ready(ctx) }
 	part(a.meters.run)
 	part(a.uplink.run)
+	part(a.uplink.watchToken)
 	part(a.reportRegularly)
 	part(a.watchClock)
 	spooling, stopSpooling := context.WithCancel(context.Background())
@@ -215,7 +216,6 @@ func (a *Agent) reportRegularly(ctx context.Context) error {
 			a.report(time.Now(), flow.CauseStatus)
 			a.meters.ends.look(a.meters.log)
 			a.facts.look(a.meters.ends.seen.Load().Sockets(), true)
-			a.uplink.look()
 			sent = false
 			calm.Reset(min(calmAfter, a.config.MARInterval/2))
 		case <-calm.C:

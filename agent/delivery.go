@@ -38,7 +38,7 @@ type delivery struct {
 	agent  *Agent
 	client *uplink.Client
 	told   string // what was last logged about the token; used by the client's goroutine only
-	seen   string // the token that the client was last woken for; used by look only
+	seen   string // the token, or error, that the client was last woken for; used by look only
 }
 
 // prepare makes the client. It knows the configured collectors and token; a token file is looked for as long as neither is known.
@@ -106,15 +106,36 @@ func (d *delivery) wake(moved bool) {
 	}
 }
 
-// look wakes a client without a certificate when a token file has come.
-func (d *delivery) look() {
-	if s := d.client.Stats().State; s != uplink.StateNoCollector && s != uplink.StatePending {
-		return
+const (
+	lookSoon  = 5 * time.Second // for a token, while nothing can be delivered without one
+	lookLater = time.Minute
+)
+
+// watchToken looks for a token file until ctx ends.
+func (d *delivery) watchToken(ctx context.Context) error {
+	for wait := lookSoon; pause(ctx, wait); {
+		wait = lookLater
+		if d.look() {
+			wait = lookSoon
+		}
 	}
-	if token, _, err := d.agent.config.FindToken(); err != nil || token != "" && token != d.seen {
+	return nil
+}
+
+// look wakes a client without a certificate when a token file has come. It tells whether one is still to come.
+func (d *delivery) look() bool {
+	if s := d.client.Stats().State; s != uplink.StateNoCollector && s != uplink.StatePending {
+		return false
+	}
+	token, _, err := d.agent.config.FindToken()
+	if err != nil {
+		token = err.Error() // the client says so, once
+	}
+	if token != "" && token != d.seen {
 		d.seen = token
 		d.client.Wake()
 	}
+	return true
 }
 
 func (d *delivery) status() UplinkStatus {

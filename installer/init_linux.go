@@ -148,10 +148,8 @@ func (i initScripts) state() (s State) {
 		return s
 	}
 	for line := range strings.Lines(string(b)) {
-		for _, key := range []string{"program=", "command="} {
-			if path, ok := strings.CutPrefix(strings.TrimSpace(line), key); ok {
-				s.Program = path
-			}
+		if path, ok := strings.CutPrefix(strings.TrimSpace(line), "program="); ok {
+			s.Program = path
 		}
 	}
 	_, err = output(context.Background(), script, "status")

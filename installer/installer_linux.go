@@ -72,18 +72,24 @@ func install(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	if registered {
+	switch {
+	case registered && before != "":
+		o.Note("renewed the service of " + m.name())
+	case registered:
 		o.Note("made it a service of " + m.name() + " that starts with the system")
 	}
-	switch running := m.state().Running; {
-	case !running:
-		err = m.start(ctx)
-		o.Note("started it")
-	case replaced || registered || configured:
-		err = m.restart(ctx)
-		o.Note("restarted it")
+	step, done := m.start, "started it"
+	if m.state().Running {
+		step, done = m.restart, "restarted it"
+		if !replaced && !registered && !configured {
+			return nil
+		}
 	}
-	return err
+	if err := step(ctx); err != nil {
+		return err
+	}
+	o.Note(done)
+	return nil
 }
 
 func uninstall(ctx context.Context, o Options, purge bool) error {

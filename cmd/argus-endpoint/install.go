@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -126,30 +125,38 @@ const (
 
 // enrolled says how the new service stands with its collector. A collector that is not reached is no failure of the installation.
 func enrolled(ctx context.Context, out io.Writer) error {
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
-	defer cancel()
+	late := time.After(answerTime)
 	slow := time.AfterFunc(2*time.Second, func() { fmt.Fprintln(os.Stderr, "waiting for the collector ...") })
 	defer slow.Stop()
 	t := time.NewTicker(answerEach)
 	defer t.Stop()
 	for {
 		s, err := agent.ReadStatus(ctx, agent.DefaultConfig().State)
-		settled := err == nil && uplink.State(s.Uplink.State) != uplink.StateConnecting && uplink.State(s.Uplink.State) != uplink.StateWaiting
-		if settled || ctx.Err() != nil {
-			return writeEnrolled(out, s, err)
+		if err == nil && settled(&s.Uplink) {
+			return writeEnrolled(out, s, nil)
 		}
 		select {
 		case <-ctx.Done():
+			return writeEnrolled(out, s, err)
+		case <-late:
+			return writeEnrolled(out, s, err)
 		case <-t.C:
 		}
 	}
 }
 
+// settled tells whether more will not be known soon. One that is enrolled may take its time after an upgrade: a fleet does not
+// come back at once.
+func settled(u *agent.UplinkStatus) bool {
+	switch uplink.State(u.State) {
+	case uplink.StateConnecting, uplink.StateWaiting:
+		return !u.Certificate.IsZero()
+	}
+	return true
+}
+
 func writeEnrolled(out io.Writer, s *agent.Status, err error) error {
 	if err != nil {
-		if errors.Is(err, context.DeadlineExceeded) {
-			err = agent.ErrNotRunning
-		}
 		return fmt.Errorf("install: the service was started, but does not answer: %w; its log says why", err)
 	}
 	u, metered := &s.Uplink, 0
@@ -166,6 +173,12 @@ func writeEnrolled(out io.Writer, s *agent.Status, err error) error {
 		fmt.Fprintf(out, "waiting for approval at %s: compare the key %s (argus-collector hosts)\n", u.Collector, u.Key)
 	case uplink.StateNoCollector:
 		fmt.Fprintf(out, "not enrolled: %s. Flows are kept in the spool until then\n", u.Reason)
+	case uplink.StateConnecting, uplink.StateWaiting:
+		if !u.Certificate.IsZero() {
+			fmt.Fprintln(out, strings.TrimSpace(fmt.Sprintf("enrolled: %s %s %s", u.State, u.Collector, u.Reason)))
+			break
+		}
+		fallthrough
 	default:
 		fmt.Fprintf(out, "not enrolled yet: %s %s: %s. Flows are kept in the spool, and it goes on trying\n", u.State, u.Collector, u.Reason)
 	}
