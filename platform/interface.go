@@ -28,6 +28,7 @@ type Interface struct {
 
 // Interfaces lists the interfaces, by index, and chooses those to meter: the roots. A bridge or bond stands for its ports,
 // the parent of a VLAN shows the frames with their tag; a tunnel and the interface that carries it are different flows, both metered.
+// On macOS the ports stand for their bridge or bond.
 func Interfaces() ([]Interface, error) {
 	list, err := interfaces()
 	if err != nil {
@@ -37,7 +38,7 @@ func Interfaces() ([]Interface, error) {
 	return list, nil
 }
 
-// choose sets Meter and Reason.
+// choose sets Meter and Reason, unless the system gave a reason.
 func choose(list []Interface) {
 	byIndex := make(map[int]*Interface, len(list))
 	for i := range list {
@@ -45,7 +46,9 @@ func choose(list []Interface) {
 	}
 	for i := range list {
 		in := &list[i]
-		in.Reason = whyNot(in, byIndex[in.Master], byIndex[in.Parent])
+		if in.Reason == "" {
+			in.Reason = whyNot(in, byIndex[in.Master], byIndex[in.Parent])
+		}
 		in.Meter = in.Reason == ""
 	}
 }
