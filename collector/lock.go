@@ -19,6 +19,9 @@ func lock(state string) (*os.File, error) {
 	if err := os.MkdirAll(state, 0o750); err != nil {
 		return nil, fmt.Errorf("state folder: %w", err)
 	}
+	if err := checkOwner(state); err != nil {
+		return nil, err
+	}
 	f, err := os.OpenFile(filepath.Join(state, lockFile), os.O_RDWR|os.O_CREATE, 0o640)
 	if err != nil {
 		return nil, fmt.Errorf("state folder: %w", err)
@@ -36,4 +39,16 @@ func lock(state string) (*os.File, error) {
 		fmt.Fprintln(f, os.Getpid())
 	}
 	return f, nil
+}
+
+// checkOwner refuses a state folder of somebody else, as of a service's user when root calls: what would be written there, he could not read.
+func checkOwner(state string) error {
+	info, err := os.Stat(state)
+	if err == nil {
+		err = platform.CheckFolder(info)
+	}
+	if err != nil {
+		return fmt.Errorf("state folder %s: %w (if it is a service's, start that: systemctl start argus-collector)", state, err)
+	}
+	return nil
 }

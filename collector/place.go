@@ -11,7 +11,6 @@ import (
 	"github.com/argus-endpoint/argus-endpoint/collector/journal"
 	"github.com/argus-endpoint/argus-endpoint/collector/pki"
 	"github.com/argus-endpoint/argus-endpoint/collector/store"
-	"github.com/argus-endpoint/argus-endpoint/platform"
 )
 
 // Place says where a collector's things are: all in one state folder, or, of a fleet's collector, the small shared state and the
@@ -122,12 +121,5 @@ func (p *Place) makeState() error {
 	if err := os.MkdirAll(p.State, 0o750); err != nil {
 		return fmt.Errorf("state folder: %w", err)
 	}
-	info, err := os.Stat(p.State)
-	if err == nil {
-		err = platform.CheckFolder(info)
-	}
-	if err != nil {
-		return fmt.Errorf("state folder %s: %w", p.State, err)
-	}
-	return nil
+	return checkOwner(p.State)
 }

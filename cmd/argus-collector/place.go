@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"flag"
 	"os"
+	"reflect"
 	"strings"
 
 	"github.com/argus-endpoint/argus-endpoint/collector"
+	"github.com/argus-endpoint/argus-endpoint/internal/cli"
 )
 
 // addPlace gives fs the flags that say where a collector's things are.
@@ -19,19 +22,57 @@ func addPlace(fs *flag.FlagSet, p *collector.Place) {
 	fs.StringVar(&p.Nats.Key, "nats-key", "", "the key of --nats-cert is in this PEM `file`")
 }
 
-// placeFlags returns the flag set of a command that looks at a collector's things. Variables of the environment set the place
-// (ARGUS_STATE, ARGUS_STORE, ARGUS_NATS ...) and nothing else: a forgotten ARGUS_N must not change what a command prints.
+// configFile is that of the service, as packages install it.
+const configFile = "/etc/argus-collector/argus-collector.conf"
+
+// placeFlags returns the flag set of a command that looks at a collector's things. By default these are the service's, as its
+// configuration file says (another one: ARGUS_CONFIG). Variables of the environment set the place (ARGUS_STATE, ARGUS_STORE, ARGUS_NATS
+// ...) and nothing else: a forgotten ARGUS_N must not change what a command prints.
 func placeFlags(name string) (fs *flag.FlagSet, p *collector.Place) {
 	fs = flag.NewFlagSet(name, flag.ContinueOnError)
 	p = &collector.Place{State: collector.DefaultConfig().State}
 	addPlace(fs, p)
+	readPlace(fs, cmp.Or(os.Getenv("ARGUS_CONFIG"), configFile))
+	state := fs.Lookup("state")
+	state.Value = &stateFlag{state.Value, p, *p}
 	fs.VisitAll(func(f *flag.Flag) {
 		if v, ok := os.LookupEnv("ARGUS_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))); ok {
 			_ = f.Value.Set(v) // they take any text; Check judges it
-			f.DefValue = f.Value.String()
 		}
+		f.DefValue = f.Value.String()
 	})
 	return fs, p
+}
+
+// readPlace sets flags of fs to what a configuration file says. Its other settings are for the service, which tells what is wrong with them.
+func readPlace(fs *flag.FlagSet, file string) {
+	f, err := os.Open(file)
+	if err != nil { // there is none, or it is not for this user
+		return
+	}
+	defer f.Close()
+	_ = cli.ConfFile(fs, func(string) {}, nil)(f, fs.Set)
+}
+
+// stateFlag is the flag --state. Another state folder than the service's is another collector's: what the file says of store and
+// cluster is not about it.
+type stateFlag struct {
+	flag.Value
+	place *collector.Place
+	file  collector.Place
+}
+
+// Set makes it the folder text.
+func (s *stateFlag) Set(text string) error {
+	if text != s.file.State {
+		if s.place.Store == s.file.Store {
+			s.place.Store = ""
+		}
+		if reflect.DeepEqual(s.place.Nats, s.file.Nats) {
+			s.place.Nats = collector.Place{}.Nats
+		}
+	}
+	return s.Value.Set(text)
 }
 
 // list is a flag of texts separated by commas.

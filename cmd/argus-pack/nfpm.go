@@ -69,7 +69,7 @@ var fileArch = map[string]string{"amd64": "amd64", "arm64": "arm64", "arm": "arm
 var formats = []format{
 	{
 		kind: "deb", version: version.deb, zsh: "/usr/share/zsh/vendor-completions",
-		scripts: map[string]string{"postinstall": "postinst", "preremove": "prerm", "postremove": "postrm"},
+		scripts: map[string]string{"preinstall": "preinst", "postinstall": "postinst", "preremove": "prerm", "postremove": "postrm"},
 		depends: []string{"passwd", "init-system-helpers (>= 1.54)"},
 	},
 	{

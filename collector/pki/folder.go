@@ -119,11 +119,25 @@ func (f *folder) Put(name string, value []byte, revision uint64) (uint64, error)
 		return 0, fmt.Errorf("%s has changed: %w", name, fs.ErrExist)
 	}
 	if dir := path.Dir(name); dir != "." {
-		if err := f.root.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := f.mkdir(dir); err != nil {
 			return 0, err
 		}
 	}
 	return revisionOf(value), f.replace(fileOf(name), value)
+}
+
+// mkdir makes a folder below the folder, of the same owner.
+func (f *folder) mkdir(name string) error {
+	if err := f.root.Mkdir(name, 0o700); errors.Is(err, fs.ErrExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	d, err := f.root.Open(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(platform.Inherit(d, f.root), d.Close())
 }
 
 // replace writes a file: after a crash there is the old content or the new.
@@ -135,7 +149,7 @@ func (f *folder) replace(name string, b []byte) error {
 		return err
 	}
 	_, err = file.Write(b)
-	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
+	if err = errors.Join(err, platform.Inherit(file, f.root), file.Sync(), file.Close()); err == nil {
 		err = f.root.Rename(temp, name)
 	}
 	if err != nil {
@@ -192,7 +206,7 @@ func (f *folder) begin() (end func(), err error) {
 	f.change.Lock() // so that one thread at most waits for the lock
 	file, err := f.root.OpenFile("lock", os.O_RDWR|os.O_CREATE, 0o600)
 	if err == nil {
-		if err = platform.Lock(file); err != nil {
+		if err = errors.Join(platform.Inherit(file, f.root), platform.Lock(file)); err != nil {
 			file.Close()
 		}
 	}

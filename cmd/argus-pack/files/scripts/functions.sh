@@ -13,6 +13,13 @@ add_user() {
 # systemd_runs tells whether systemd is this system's first process: not so in a chroot, a container or the build of an image.
 systemd_runs() { [ -z "$DPKG_ROOT" ] && [ -d /run/systemd/system ]; }
 {{if .Endpoint}}
+# take_over removes what argus-endpoint install has made: its unit would go before ours. State, configuration and user stay.
+take_over() {
+	if grep -qs /usr/local/bin/argus-endpoint "/etc/systemd/system/$unit" && [ -x /usr/local/bin/argus-endpoint ]; then
+		timeout 60 /usr/local/bin/argus-endpoint uninstall || echo "$name: /usr/local/bin/argus-endpoint is still there and goes first: run its uninstall" >&2
+	fi
+}
+
 # place_token puts an enrolment token where the service finds it: ARGUS_TOKEN of the environment, else the one that
 # argus-collector package put into this package, unless the file is newer. The token is in no command line and on no screen.
 place_token() {

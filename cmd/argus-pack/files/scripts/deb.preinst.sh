@@ -1,0 +1,2 @@
+{{template "functions" .}}
+{{if .Endpoint}}if [ "$1" = install ]; then take_over; fi{{end}}
