@@ -225,14 +225,14 @@ func prepare(o *Options, doing string) (program string, err error) {
 func status() (State, error) {
 	s := State{Manager: "windows", Package: packageName()}
 	err := withService(windows.SERVICE_QUERY_CONFIG|windows.SERVICE_QUERY_STATUS, func(h *mgr.Service) error {
-		c, err := h.Config()
+		command, kind, err := config(h)
 		if err != nil {
 			return err
 		}
-		if words, err := windows.DecomposeCommandLine(c.BinaryPathName); err == nil && len(words) > 0 {
+		if words, err := windows.DecomposeCommandLine(command); err == nil && len(words) > 0 {
 			s.Program = words[0]
 		}
-		s.Enabled = c.StartType == mgr.StartAutomatic
+		s.Enabled = kind == mgr.StartAutomatic
 		now, err := h.Query()
 		s.Running = now.State == svc.Running
 		if code := max(now.Win32ExitCode, now.ServiceSpecificExitCode); now.State == svc.Stopped && code != 0 {
@@ -243,8 +243,6 @@ func status() (State, error) {
 	if errors.Is(err, windows.ERROR_SERVICE_DOES_NOT_EXIST) {
 		return s, nil
 	}
-	if err == nil && s.Program != "" {
-		s.Version, err = versionOf(context.Background(), s.Program)
-	}
+	s.Version, _ = versionOf(context.Background(), s.Program)
 	return s, err
 }

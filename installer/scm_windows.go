@@ -55,13 +55,12 @@ func withService(rights uint32, f func(*mgr.Service) error) error {
 func register(program string) (changed string, err error) {
 	want := windows.EscapeArg(program) + " run" // quoted where it has spaces: else C:\Program.exe would be run
 	err = withService(windows.SERVICE_ALL_ACCESS, func(s *mgr.Service) error {
-		c, err := s.Config()
-		if err != nil || c.BinaryPathName == want && c.StartType == mgr.StartAutomatic {
+		command, kind, err := config(s)
+		if err != nil || command == want && kind == mgr.StartAutomatic {
 			return err
 		}
-		c.BinaryPathName, c.StartType, c.Password = want, mgr.StartAutomatic, ""
 		changed = "corrected the service " + name
-		return windows.ChangeServiceConfig(s.Handle, windows.SERVICE_NO_CHANGE, c.StartType, windows.SERVICE_NO_CHANGE,
+		return windows.ChangeServiceConfig(s.Handle, windows.SERVICE_NO_CHANGE, mgr.StartAutomatic, windows.SERVICE_NO_CHANGE,
 			windows.StringToUTF16Ptr(want), nil, nil, nil, nil, nil, nil)
 	})
 	if errors.Is(err, windows.ERROR_SERVICE_DOES_NOT_EXIST) {
@@ -75,6 +74,17 @@ func register(program string) (changed string, err error) {
 		return "", fmt.Errorf("install the service: %w", err)
 	}
 	return changed, nil
+}
+
+// config returns what the service runs, and when. mgr.Service.Config also asks for what not every Windows has.
+func config(s *mgr.Service) (command string, startType uint32, err error) {
+	b := make([]byte, 8<<10) // as large as it may be
+	c := (*windows.QUERY_SERVICE_CONFIG)(unsafe.Pointer(&b[0]))
+	var needed uint32
+	if err := windows.QueryServiceConfig(s.Handle, c, uint32(len(b)), &needed); err != nil {
+		return "", 0, fmt.Errorf("query the service %s: %w", name, err)
+	}
+	return windows.UTF16PtrToString(c.BinaryPathName), c.StartType, nil
 }
 
 // harden sets what a service is to have beside its program. Not every Windows has all of it, and the service works without.
