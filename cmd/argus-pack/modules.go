@@ -135,6 +135,7 @@ func licencesOf(text string) (names []string) {
 	add(source && has("Neither the name"), "BSD-3-Clause")
 	add(has("Permission to use, copy, modify, and/or distribute"), "ISC")
 	add(has("Permission is hereby granted, free of charge"), "MIT")
+	add(has("Altered source versions must be plainly marked as such"), "Zlib")
 	add(has("Mozilla Public License") && has("2.0"), "MPL-2.0")
 	add(has("GNU GENERAL PUBLIC LICENSE"), "GPL-3.0-or-later")
 	return names
