@@ -108,7 +108,7 @@ wine:
 	@.ci/deps wine packages
 	ENDTOEND=1 go test -count=1 -v -timeout 20m ./internal/wine
 
-# Of two versions, as every release has one before it. bin/hosts/root is made once.
+# Of two versions, as every release has one before it. bin/_hosts/root is made once.
 hosts: build
 	@.ci/deps hosts
 	@internal/hosts/root.sh
@@ -116,10 +116,10 @@ hosts: build
 	ENDTOEND=1 go test -count=1 -v -parallel 6 -timeout 20m ./internal/hosts
 
 hosts-packages:
-	@mkdir -p bin/hosts/programs/linux-amd64
-	$(BUILD) $(SMALL) -o bin/hosts/programs/linux-amd64/ ./cmd/argus-endpoint
-	$(BUILD) -o bin/hosts/programs/linux-amd64/ ./cmd/argus-collector
-	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) go run ./cmd/argus-pack build --version $(VERSION) --only deb,rpm --arch amd64 --programs bin/hosts/programs --out bin/hosts/$(VERSION)
+	@mkdir -p bin/_hosts/programs/linux-amd64
+	$(BUILD) $(SMALL) -o bin/_hosts/programs/linux-amd64/ ./cmd/argus-endpoint
+	$(BUILD) -o bin/_hosts/programs/linux-amd64/ ./cmd/argus-collector
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) go run ./cmd/argus-pack build --version $(VERSION) --only deb,rpm --arch amd64 --programs bin/_hosts/programs --out bin/_hosts/$(VERSION)
 
 bin/tools/duckdb/node_modules:
 	npm install --no-audit --no-fund --prefix bin/tools/duckdb @duckdb/node-api@1.5.6-r.1

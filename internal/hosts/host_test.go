@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	root    = "../../bin/hosts/root" // the Debian below every host, made by root.sh
+	root    = "../../bin/_hosts/root" // the Debian below every host, made by root.sh
 	scratch = "/run/argus-hosts"     // what the hosts write: in memory
 )
 
