@@ -84,15 +84,36 @@ func adoptFolder(dir string, sd *windows.SECURITY_DESCRIPTOR) error {
 	if err != nil {
 		return fmt.Errorf("close %s to other users: %w", dir, err)
 	}
-	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || path == dir {
-			return err
-		}
+	return checkInside(dir, trusted)
+}
+
+// checkInside looks at all that is in a folder.
+func checkInside(dir string, trusted []*windows.SID) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	list, err := f.ReadDir(-1)
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
+		path := filepath.Join(dir, d.Name())
 		if d.Type()&(fs.ModeSymlink|fs.ModeIrregular) != 0 {
 			return fmt.Errorf("%s is a link: remove it and try again", path)
 		}
-		return checkOwner(path, trusted)
-	})
+		if err := checkOwner(path, trusted); err != nil {
+			return err
+		}
+		if !d.IsDir() {
+			continue
+		}
+		if err := checkInside(path, trusted); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // trustedOwners are SYSTEM, Administrators, the service, and who runs this, who may do everything anyway.

@@ -1,6 +1,7 @@
 package installer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -37,12 +38,25 @@ func list(program, version string) error {
 func unlist() { _ = registry.DeleteKey(registry.LOCAL_MACHINE, uninstallKey) }
 
 // packageName returns what kind of package has installed the program, "" for none.
-func packageName() string {
-	k, err := registry.OpenKey(registry.LOCAL_MACHINE, packageKey, registry.QUERY_VALUE)
+func packageName() string { return textOf(packageKey, "Package") }
+
+// versionOf returns what the package, or install, has noted of the program.
+func versionOf(context.Context, string) (string, error) {
+	for _, place := range [][2]string{{packageKey, "Version"}, {uninstallKey, "DisplayVersion"}} {
+		if version := textOf(place[0], place[1]); version != "" {
+			return version, nil
+		}
+	}
+	return "", errors.New("nobody has noted the version of what is installed")
+}
+
+// textOf returns a value of the registry, "" when there is none.
+func textOf(key, value string) string {
+	k, err := registry.OpenKey(registry.LOCAL_MACHINE, key, registry.QUERY_VALUE)
 	if err != nil {
 		return ""
 	}
 	defer k.Close()
-	text, _, _ := k.GetStringValue("Package")
+	text, _, _ := k.GetStringValue(value)
 	return text
 }

@@ -1,12 +1,8 @@
 package installer
 
 import (
-	"context"
-	"fmt"
-	"os/exec"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // newer tells whether version a is a later one than b: numbers that dots divide, then the commits since then, as git describe has them.
@@ -50,19 +46,4 @@ func numbers(version string) (n []int, ok bool) {
 		n = append(n, i)
 	}
 	return n, true
-}
-
-// versionOf returns what the program says of itself, "argus-endpoint VERSION, ...".
-func versionOf(ctx context.Context, program string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, program, "version").Output()
-	if err != nil {
-		return "", fmt.Errorf("ask %s for its version: %w", program, err)
-	}
-	version, _, ok := strings.Cut(strings.TrimPrefix(string(out), name+" "), ",")
-	if !ok || strings.ContainsAny(version, " \n") {
-		return "", fmt.Errorf("ask %s for its version: it says %.40q", program, out)
-	}
-	return version, nil
 }

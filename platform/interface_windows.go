@@ -7,7 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"strings"
+	"sort"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -36,7 +36,7 @@ func interfaces() ([]Interface, error) {
 	for a := range first {
 		list = append(list, adapter(a))
 	}
-	slices.SortFunc(list, func(a, b Interface) int { return a.Index - b.Index })
+	sort.Slice(list, func(i, j int) bool { return list[i].Index < list[j].Index })
 	return list, nil
 }
 
@@ -85,7 +85,6 @@ func adapter(a *windows.IpAdapterAddresses) Interface {
 			in.Addrs = append(in.Addrs, netip.PrefixFrom(addr, min(int(u.OnLinkPrefixLength), addr.BitLen())))
 		}
 	}
-	slices.SortFunc(in.Addrs, func(a, b netip.Prefix) int { return strings.Compare(a.String(), b.String()) })
 	return in
 }
 
