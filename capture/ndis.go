@@ -147,10 +147,10 @@ func (n *ndis) stopped() bool {
 
 // start starts the session, in place of one that a run which crashed has left.
 func (n *ndis) start() error {
-	if err := n.tracer.prepare(); err != nil {
-		return err
+	err := n.tracer.prepare()
+	if err == nil {
+		err = n.tracer.start()
 	}
-	err := n.tracer.start()
 	if errors.Is(err, fs.ErrExist) {
 		if err = n.tracer.stop(); err == nil {
 			err = n.tracer.start()

@@ -105,7 +105,7 @@ func detachDriver() {
 }
 
 func countDriver(change func(k registry.Key, users uint64, ours bool) error) error {
-	k, _, err := registry.CreateKey(registry.LOCAL_MACHINE, driverKey, registry.QUERY_VALUE|registry.SET_VALUE)
+	k, err := registry.OpenKey(registry.LOCAL_MACHINE, driverKey, registry.QUERY_VALUE|registry.SET_VALUE)
 	if err != nil {
 		return err
 	}

@@ -40,6 +40,9 @@ var errPcapHeader = errors.New("wpcap.dll returned a frame header that makes no 
 // delay and the wake-ups a second. A silent interface causes none.
 const pcapPause = 100 * time.Millisecond
 
+// pcapBusy is how many frames in one pause are so many that the next ones are fetched without: they could fill the library's buffer.
+const pcapBusy = 500
+
 // feedPcap begins to put the frames of h into q; it belongs to q then.
 func feedPcap(q *queue, h pcapHandle, link LinkType) {
 	p := &pcapFeed{q: q, h: h, link: link, stopped: make(chan struct{})}
@@ -64,43 +67,46 @@ type pcapFeed struct {
 	sum    uint64
 }
 
-// run fetches what has gathered, pauses when there was something, else waits in the library for the next frame.
+// run waits in the library for a frame, then fetches what has gathered after a pause, and again until there was nothing.
 func (p *pcapFeed) run() error {
 	for {
+		if err := p.h.setNonBlock(false); err != nil {
+			return err
+		}
+		ok, err := p.one()
+		if err != nil || p.isStopped() {
+			return err
+		}
+		if !ok {
+			continue
+		}
 		if err := p.h.setNonBlock(true); err != nil {
 			return err
 		}
-		for {
-			any, err := p.drain()
+		for n := 1; n > 0; {
+			if n < pcapBusy {
+				select {
+				case <-p.stopped:
+				case <-time.After(pcapPause):
+				}
+			}
+			n, err = p.drain()
 			p.q.flush()
 			if err != nil || p.isStopped() {
 				return err
 			}
-			if !any {
-				break
-			}
-			select {
-			case <-p.stopped:
-			case <-time.After(pcapPause):
-			}
-		}
-		if err := p.h.setNonBlock(false); err != nil {
-			return err
-		}
-		if _, err := p.one(); err != nil || p.isStopped() {
-			return err
 		}
 	}
 }
 
 // drain fetches the frames that are there.
-func (p *pcapFeed) drain() (any bool, err error) {
+func (p *pcapFeed) drain() (n int, err error) {
 	for {
 		ok, err := p.one()
 		if !ok || err != nil {
-			return any, err
+			return n, err
 		}
-		any = true
+		n++
 	}
 }
 

@@ -14,15 +14,34 @@ import (
 
 // Npcap's library, of which only the functions below are used. It stays loaded.
 var wpcap struct {
-	mu     sync.Mutex
+	sync.Mutex
 	loaded bool
-
-	create, activate, close, geterr, statustostr             uintptr
-	setSnapLen, setPromisc, setTimeout, setBufferSize        uintptr
-	setFilter, setNonBlock, dataLink, nextEx, stats, breakUp uintptr
-
-	setImmediate, setTimestamp uintptr // 0 where an old library has none
+	at     [len(pcapFunctions)]uintptr
 }
+
+// pcapFunctions are the names of the functions, without "pcap_"; an old library may lack the last two.
+var pcapFunctions = [...]string{"create", "activate", "close", "geterr", "statustostr", "set_snaplen", "set_promisc", "set_timeout",
+	"set_buffer_size", "setfilter", "setnonblock", "datalink", "next_ex", "stats", "breakloop", "set_immediate_mode", "set_tstamp_type"}
+
+const (
+	pcapCreate = iota
+	pcapActivate
+	pcapClose
+	pcapGetErr
+	pcapStatusToStr
+	pcapSetSnapLen
+	pcapSetPromisc
+	pcapSetTimeout
+	pcapSetBufferSize
+	pcapSetFilter
+	pcapSetNonBlock
+	pcapDataLink
+	pcapNextEx
+	pcapStats
+	pcapBreakLoop
+	pcapSetImmediate
+	pcapSetTimestamp
+)
 
 // errNoNpcap makes the next way to capture be tried.
 var errNoNpcap = fmt.Errorf("Npcap is not installed (https://npcap.com): %w", errors.ErrUnsupported)
@@ -30,10 +49,9 @@ var errNoNpcap = fmt.Errorf("Npcap is not installed (https://npcap.com): %w", er
 // loadNpcap loads the library from where Npcap's installer puts it, and what it needs from there and from the system: never from
 // the working directory or the path. Nobody but administrators may be able to change it.
 func loadNpcap() error {
-	w := &wpcap
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.loaded {
+	wpcap.Lock()
+	defer wpcap.Unlock()
+	if wpcap.loaded {
 		return nil
 	}
 	system, err := windows.GetSystemDirectory()
@@ -55,17 +73,12 @@ func loadNpcap() error {
 	if err != nil {
 		return fmt.Errorf("load %s: %w: reinstall Npcap", file, err)
 	}
-	for name, to := range map[string]*uintptr{
-		"create": &w.create, "activate": &w.activate, "close": &w.close, "geterr": &w.geterr, "statustostr": &w.statustostr,
-		"set_snaplen": &w.setSnapLen, "set_promisc": &w.setPromisc, "set_timeout": &w.setTimeout, "set_buffer_size": &w.setBufferSize,
-		"setfilter": &w.setFilter, "setnonblock": &w.setNonBlock, "datalink": &w.dataLink, "next_ex": &w.nextEx, "stats": &w.stats,
-		"breakloop": &w.breakUp, "set_immediate_mode": &w.setImmediate, "set_tstamp_type": &w.setTimestamp,
-	} {
-		if *to, err = windows.GetProcAddress(lib, "pcap_"+name); err != nil && to != &w.setImmediate && to != &w.setTimestamp {
+	for i, name := range pcapFunctions {
+		if wpcap.at[i], err = windows.GetProcAddress(lib, "pcap_"+name); err != nil && i < pcapSetImmediate {
 			return fmt.Errorf("%s has no pcap_%s: update Npcap: %w", file, name, errors.ErrUnsupported)
 		}
 	}
-	w.loaded = true
+	wpcap.loaded = true
 	return nil
 }
 
@@ -99,7 +112,7 @@ func openNpcap(name string, a *adapter, o Options) (Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", device, err)
 	}
-	link := LinkType(int32(call(wpcap.dataLink, h.p)))
+	link := LinkType(int32(call(pcapDataLink, h.p)))
 	q := newQueue(name, a.index, "npcap", o)
 	feedPcap(q, h, link)
 	return q, nil
@@ -112,7 +125,7 @@ func activate(device string, index int, o Options) (*npcapHandle, error) {
 		return nil, err
 	}
 	var text [pcapErrorBuffer]byte
-	h := &npcapHandle{p: call(wpcap.create, uintptr(unsafe.Pointer(source)), uintptr(unsafe.Pointer(&text))), index: index, snap: o.SnapLen}
+	h := &npcapHandle{p: call(pcapCreate, uintptr(unsafe.Pointer(source)), uintptr(unsafe.Pointer(&text))), index: index, snap: o.SnapLen}
 	if h.p == 0 {
 		return nil, errors.New(windows.ByteSliceToString(text[:]))
 	}
@@ -120,15 +133,15 @@ func activate(device string, index int, o Options) (*npcapHandle, error) {
 	if o.Promiscuous {
 		promiscuous = 1
 	}
-	if wpcap.setImmediate != 0 && int32(call(wpcap.setImmediate, h.p, 1)) == 0 {
+	if wpcap.at[pcapSetImmediate] != 0 && int32(call(pcapSetImmediate, h.p, 1)) == 0 {
 		timeout = pcapIdleMillis
 	}
-	call(wpcap.setSnapLen, h.p, uintptr(o.SnapLen))
-	call(wpcap.setPromisc, h.p, promiscuous)
-	call(wpcap.setTimeout, h.p, timeout)
-	call(wpcap.setBufferSize, h.p, uintptr(o.Ring))
-	if wpcap.setTimestamp != 0 {
-		call(wpcap.setTimestamp, h.p, pcapHostHiPrec) // where it is refused the default remains
+	call(pcapSetSnapLen, h.p, uintptr(o.SnapLen))
+	call(pcapSetPromisc, h.p, promiscuous)
+	call(pcapSetTimeout, h.p, timeout)
+	call(pcapSetBufferSize, h.p, uintptr(o.Ring))
+	if wpcap.at[pcapSetTimestamp] != 0 {
+		call(pcapSetTimestamp, h.p, pcapHostHiPrec) // where it is refused the default remains
 	}
 	if err = h.begin(o); err != nil {
 		h.close()
@@ -139,8 +152,8 @@ func activate(device string, index int, o Options) (*npcapHandle, error) {
 
 // begin activates the handle, whose kernel then keeps snapLen octets of each frame.
 func (h *npcapHandle) begin(o Options) error {
-	if r := int32(call(wpcap.activate, h.p)); r < 0 {
-		err := errors.New(cString(call(wpcap.statustostr, uintptr(r))) + ": " + h.problem())
+	if r := int32(call(pcapActivate, h.p)); r < 0 {
+		err := errors.New(cString(call(pcapStatusToStr, uintptr(r))) + ": " + h.problem())
 		switch r {
 		case pcapPermDenied, pcapPromiscDeny:
 			return fmt.Errorf("%w (Npcap is restricted to administrators: run as one, or as the service): %w", err, fs.ErrPermission)
@@ -150,7 +163,7 @@ func (h *npcapHandle) begin(o Options) error {
 		return err
 	}
 	keep := bpfInstruction{code: 0x06, k: uint32(o.SnapLen)} // BPF_RET|BPF_K
-	if r := int32(call(wpcap.setFilter, h.p, uintptr(unsafe.Pointer(&bpfProgram{1, &keep})))); r != 0 {
+	if r := int32(call(pcapSetFilter, h.p, uintptr(unsafe.Pointer(&bpfProgram{1, &keep})))); r != 0 {
 		return fmt.Errorf("filter: %s", h.problem())
 	}
 	return nil
@@ -170,7 +183,7 @@ type bpfInstruction struct {
 
 func (h *npcapHandle) next() (header, data []byte, err error) {
 	var head, body *byte
-	r, _, _ := syscall.SyscallN(wpcap.nextEx, h.p, uintptr(unsafe.Pointer(&head)), uintptr(unsafe.Pointer(&body)))
+	r, _, _ := syscall.SyscallN(wpcap.at[pcapNextEx], h.p, uintptr(unsafe.Pointer(&head)), uintptr(unsafe.Pointer(&body)))
 	switch int32(r) {
 	case 1:
 		header = unsafe.Slice(head, pcapHeaderSize)
@@ -191,31 +204,31 @@ func (h *npcapHandle) setNonBlock(on bool) error {
 	if on {
 		mode = 1
 	}
-	if int32(call(wpcap.setNonBlock, h.p, mode, uintptr(unsafe.Pointer(&text)))) != 0 {
+	if int32(call(pcapSetNonBlock, h.p, mode, uintptr(unsafe.Pointer(&text)))) != 0 {
 		return errors.New(windows.ByteSliceToString(text[:]))
 	}
 	return nil
 }
 
-func (h *npcapHandle) breakLoop() { call(wpcap.breakUp, h.p) }
+func (h *npcapHandle) breakLoop() { call(pcapBreakLoop, h.p) }
 
 func (h *npcapHandle) drops() (uint32, error) {
 	var s [16]uint32 // struct pcap_stat: received, dropped, dropped by the interface, and what Windows has beside it
-	if int32(call(wpcap.stats, h.p, uintptr(unsafe.Pointer(&s)))) != 0 {
+	if int32(call(pcapStats, h.p, uintptr(unsafe.Pointer(&s)))) != 0 {
 		return 0, errors.New(h.problem())
 	}
 	return s[1], nil
 }
 
-func (h *npcapHandle) close() { call(wpcap.close, h.p) }
+func (h *npcapHandle) close() { call(pcapClose, h.p) }
 
-func (h *npcapHandle) problem() string { return cString(call(wpcap.geterr, h.p)) }
+func (h *npcapHandle) problem() string { return cString(call(pcapGetErr, h.p)) }
 
-// call calls a function of a library. What args point to stays where it is meanwhile.
+// call calls a function of the library. What args point to stays where it is meanwhile.
 //
 //go:uintptrescapes
-func call(function uintptr, args ...uintptr) uintptr {
-	r, _, _ := syscall.SyscallN(function, args...)
+func call(function int, args ...uintptr) uintptr {
+	r, _, _ := syscall.SyscallN(wpcap.at[function], args...)
 	return r
 }
 
