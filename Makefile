@@ -16,6 +16,9 @@
 # make pgo        the profile that the compiler optimises argus-endpoint by, made anew
 # make fuzz       every fuzz target for FUZZTIME each (default 30s)
 # make cross      both programs for every platform into bin/<os>-<arch>/
+# make packages   deb, rpm, apk, MSI, pkg and archives of both programs into dist/, with sums and SBOM
+# make sign       the same, signed for Windows (CERT= KEY=)
+# make packages-check every package is looked at, and made twice
 # make clean      remove what the above made
 
 export CGO_ENABLED = 0
@@ -24,13 +27,13 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 HOT      = runtime/... internal/... sync/... math/bits encoding/binary bytes strconv github.com/klauspost/... \
            $(addprefix github.com/argus-endpoint/argus-endpoint/,capture/... flow/... argus argus/fields agent uplink/spool/...)
 SMALL    = -gcflags=all=-l $(foreach p,$(HOT),-gcflags=$(p)=)
-BUILD    = go build -trimpath -ldflags "-s -w -X github.com/argus-endpoint/argus-endpoint/internal/cli.release=$(VERSION)"
+BUILD    = go build -trimpath -buildvcs=false -ldflags "-s -w -X github.com/argus-endpoint/argus-endpoint/internal/cli.release=$(VERSION)"
 TARGETS  = linux/amd64 linux/arm64 linux/arm darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 # What make test vets: one of each other system, and one of 32 bits. .ci/run vets all TARGETS.
 VET     ?= linux/arm darwin/arm64 windows/amd64
 FUZZTIME ?= 30s
 
-.PHONY: build endpoint run test deps format vet staticcheck cross-vet unit judges budgets platforms demo-check chaos powercut faults scale engines ecosystem wine hosts hosts-packages bench soak pgo fuzz cross packages shipped clean
+.PHONY: build endpoint run test deps format vet staticcheck cross-vet unit judges budgets platforms demo-check chaos powercut faults scale engines ecosystem wine hosts hosts-packages bench soak pgo fuzz cross packages shipped sign packages-check clean
 
 build:
 	$(BUILD) $(SMALL) -o bin/ ./cmd/argus-endpoint
@@ -154,15 +157,30 @@ cross:
 	@for t in $(TARGETS); do d=bin/$${t%/*}-$${t#*/}; mkdir -p $$d; export GOOS=$${t%/*} GOARCH=$${t#*/}; \
 		$(BUILD) $(SMALL) -o $$d/ ./cmd/argus-endpoint && $(BUILD) -o $$d/ ./cmd/argus-collector || exit 1; ls -l $$d | tail -n +2; done
 
-# The programs for all systems, then every package of them. What is in dist is the same wherever and whenever it is made.
+# The programs for all systems, then every package of them (ONLY=deb,rpm: some), into DIST. They are the same wherever and whenever they
+# are made; VERSION is of the latest tag unless it is given.
+DIST ?= dist
 packages:
+	@.ci/deps packages
 	@v=$$(go run ./cmd/argus-pack version $(if $(filter file,$(origin VERSION)),,$(VERSION))) && $(MAKE) -s shipped VERSION=$$v && \
-		SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} go run ./cmd/argus-pack build --version $$v $(if $(ONLY),--only $(ONLY)) && ls -l dist
+		SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} go run ./cmd/argus-pack build --version $$v --out $(DIST) \
+		$(if $(ONLY),--only $(ONLY)) $(if $(ARCH),--arch $(ARCH)) $(if $(CERT),--cert $(CERT) --key $(KEY)) && ls -l $(DIST)
+
+# The same, with what is for Windows signed: CERT and KEY are PEM files.
+sign:
+	@test -n "$(CERT)" -a -n "$(KEY)" || { echo "make sign CERT=code.pem KEY=code.key (ARGUS_TIMESTAMP=URL of a timestamp service)"; exit 2; }
+	@$(MAKE) -s packages CERT=$(CERT) KEY=$(KEY) $(if $(filter file,$(origin VERSION)),,VERSION=$(VERSION))
 
 shipped:
 	@for t in $(TARGETS); do d=bin/$${t%/*}-$${t#*/}; mkdir -p $$d; export GOOS=$${t%/*} GOARCH=$${t#*/}; \
 		$(BUILD) $(SMALL) -o $$d/ ./cmd/argus-endpoint || exit 1; \
 		case $$t in linux/a*64) $(BUILD) -o $$d/ ./cmd/argus-collector || exit 1; esac; done
+
+# Every package is unpacked and looked at, and made a second time elsewhere.
+packages-check: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct)
+packages-check:
+	@$(MAKE) -s packages VERSION=1.2.3 DIST=bin/packages/dist
+	ENDTOEND=1 go test -count=1 -v -timeout 20m ./cmd/argus-pack ./internal/packages
 
 clean:
 	rm -rf bin run dist

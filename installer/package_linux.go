@@ -17,9 +17,8 @@ func packageOf(ctx context.Context, file string) *owner {
 	if _, err := os.Lstat(file); err != nil {
 		return nil
 	}
-	if out, err := output(ctx, "dpkg-query", "-S", file); err == nil {
-		names, _, _ := strings.Cut(out, ": ")
-		return &owner{"deb", names}
+	if out, err := output(ctx, "dpkg-query", "-L", name); err == nil && strings.Contains(out+"\n", file+"\n") { // -S would read the lists of all packages
+		return &owner{"deb", name}
 	}
 	if out, err := output(ctx, "rpm", "-qf", "--qf", "%{NAME}", file); err == nil {
 		return &owner{"rpm", out}

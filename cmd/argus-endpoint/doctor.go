@@ -68,6 +68,7 @@ func (d *doctor) examine(ctx context.Context) error {
 	d.interfaces()
 	d.clock()
 	d.collector(ctx, status)
+	d.service(status)
 	d.agent(status, err)
 	if d.wrong > 0 {
 		return fmt.Errorf("doctor: %d of these are wrong", d.wrong)

@@ -19,6 +19,7 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"github.com/argus-endpoint/argus-endpoint/agent"
+	"github.com/argus-endpoint/argus-endpoint/installer"
 	"github.com/argus-endpoint/argus-endpoint/internal/cli"
 )
 
@@ -44,25 +45,30 @@ Examples:
 			if err := config.Load(flags, func(string) {}); err != nil {
 				return err
 			}
+			service, _ := installer.Status() // what is not known is not told
 			s, err := agent.ReadStatus(ctx, config.State)
 			if err != nil {
-				return fmt.Errorf("status: %w", err)
+				return fmt.Errorf("status: %w (the service: %s)", err, serviceText(&service))
 			}
 			if *asJSON {
 				out := json.NewEncoder(os.Stdout)
 				out.SetIndent("", "  ")
-				return out.Encode(s)
+				return out.Encode(struct {
+					*agent.Status
+					Service installer.State `json:"service"`
+				}{s, service})
 			}
-			return writeStatus(os.Stdout, s)
+			return writeStatus(os.Stdout, s, &service)
 		},
 	}
 }
 
 // writeStatus prints what a person wants to know first.
-func writeStatus(out io.Writer, s *agent.Status) error {
+func writeStatus(out io.Writer, s *agent.Status, service *installer.State) error {
 	out = printable{out}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "agent\t%s, pid %d, running for %s\n", s.Version, s.PID, s.Now.Sub(s.Started).Round(time.Second))
+	fmt.Fprintf(w, "service\t%s\n", serviceText(service))
 	fmt.Fprintf(w, "monitor\t%s (%s), host %s\n", s.Monitor, s.MonitorOrigin, s.Host)
 	if s.UncleanRestart {
 		fmt.Fprintf(w, "\tthe last run did not end in order\n")
@@ -95,6 +101,29 @@ func writeStatus(out io.Writer, s *agent.Status) error {
 		return err
 	}
 	return writeTroubles(out, s)
+}
+
+// serviceText says in a line what the system knows of the service.
+func serviceText(s *installer.State) string {
+	if s.Program == "" {
+		return "not installed; argus-endpoint install makes this program one"
+	}
+	text := s.Manager + ", " + either(s.Enabled, "starts with the system", "does not start with the system") + ", " + either(s.Running, "runs", "does not run")
+	if s.Detail != "" && !s.Running {
+		text += ": " + s.Detail
+	}
+	text += "; " + s.Program + " " + s.Version
+	if s.Package != "" {
+		text += " of a " + s.Package
+	}
+	return text
+}
+
+func either(is bool, yes, no string) string {
+	if is {
+		return yes
+	}
+	return no
 }
 
 // writeTroubles prints what is not as it should be, and what happened lately.

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/argus-endpoint/argus-endpoint/agent"
+	"github.com/argus-endpoint/argus-endpoint/installer"
 )
 
 // An agent that has just started answers before its meters run.
@@ -21,13 +22,13 @@ func TestStatusOfAnAgentThatStarts(t *testing.T) {
 	}
 	var out strings.Builder
 	s.Interfaces[1].Accounts.Metered, s.Totals.Metered = 123456, 123456
-	if err := writeStatus(&out, s); err != nil || !strings.Contains(out.String(), "not metered: about to begin") ||
+	if err := writeStatus(&out, s, &installer.State{}); err != nil || !strings.Contains(out.String(), "not metered: about to begin") ||
 		!strings.Contains(out.String(), "not metered: no permission") {
 		t.Errorf("%v: %s", err, &out)
 	}
 	s.Interfaces = append(s.Interfaces, agent.InterfaceStatus{Name: "a\x1b[31m\u202eb\u009bö", Kind: "veth"})
 	out.Reset()
-	if err := writeStatus(&out, s); err != nil || !strings.Contains(out.String(), "a_[31m_b_ö  ") || strings.ContainsAny(out.String(), "\x1b\u202e\u009b\t") {
+	if err := writeStatus(&out, s, &installer.State{}); err != nil || !strings.Contains(out.String(), "a_[31m_b_ö  ") || strings.ContainsAny(out.String(), "\x1b\u202e\u009b\t") {
 		t.Errorf("%v: %q", err, &out)
 	}
 	s.SwitchedOff = []agent.SwitchedOff{{Path: "tunnel-parsing"}}
@@ -35,7 +36,7 @@ func TestStatusOfAnAgentThatStarts(t *testing.T) {
 	s.Events = []agent.Event{{Kind: "asleep", Text: "the system slept for 8h0m0s"}}
 	s.Totals.Spooled, s.Totals.Durable = 5, 3
 	out.Reset()
-	if err := writeStatus(&out, s); err != nil {
+	if err := writeStatus(&out, s, &installer.State{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"tunnel-parsing, after three crashes", "argus.conf:3", "asleep: the system slept", "do not close: +2"} {

@@ -51,7 +51,7 @@ func copyright(p program, linked []*module) []byte {
 }
 
 var (
-	apacheText = regexp.MustCompile(`(?s)[ \t]*Apache License\s+Version 2\.0, January 2004.*?(END OF TERMS AND CONDITIONS|$)`)
+	apacheText = regexp.MustCompile(`(?s)[ \t]*Apache License\s+Version 2\.0, January 2004.*?(END OF TERMS AND CONDITIONS(\s+APPENDIX:.*?limitations under the License\.)?|$)`)
 	holder     = regexp.MustCompile(`(?im)^\W*(copyright\s.*\w.*)$`)
 )
 

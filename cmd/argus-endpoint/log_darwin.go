@@ -1,0 +1,26 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"go.uber.org/zap"
+
+	"github.com/argus-endpoint/argus-endpoint/platform"
+)
+
+// openLog writes to standard error; as a child of launchd, which keeps nothing of that, to a file in the state folder, and warnings and
+// errors to the unified log: log show --predicate 'process == "argus-endpoint"'.
+func openLog(level, state string) *zap.Logger {
+	if !platform.Service() {
+		return newLogger(os.Stderr, level)
+	}
+	return serviceLog(level, state, syslog)
+}
+
+// logEnd tells the unified log why the agent has ended, which nobody else would hear.
+func logEnd(err error) {
+	if err != nil && platform.Service() {
+		_ = syslog(true, fmt.Sprintf("the agent ended: %v", err))
+	}
+}

@@ -1,0 +1,167 @@
+//go:build linux
+
+package hosts
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// bare puts the program of a version on the host, as someone who downloaded it has it, and returns its path.
+func (h *host) bare(version string) string {
+	h.t.Helper()
+	dir := "/root/" + version
+	h.run("dpkg -x %s %s", h.copy(pack("argus-endpoint", version, "deb"), "/root"), dir)
+	return dir + "/usr/bin/argus-endpoint"
+}
+
+// fails runs what must not work, and looks for what it must say.
+func (h *host) fails(line string, says ...string) {
+	h.t.Helper()
+	out, err := h.try(line)
+	if err == nil {
+		h.t.Errorf("%s: %s works: %s", h.name, line, out)
+	}
+	for _, s := range says {
+		if !strings.Contains(out, s) {
+			h.t.Errorf("%s: %s: %q is not in: %s", h.name, line, s, out)
+		}
+	}
+}
+
+// says runs what must work, and looks for what it must say.
+func (h *host) says(line string, says ...string) {
+	h.t.Helper()
+	out := h.run("%s", line)
+	for _, s := range says {
+		if !strings.Contains(out, s) {
+			h.t.Errorf("%s: %s: %q is not in: %s", h.name, line, s, out)
+		}
+	}
+}
+
+const ownProgram = "/usr/local/bin/argus-endpoint"
+
+// TestBareInstall: the program alone makes itself a service, enrols when a token comes, upgrades, and goes without a trace.
+func TestBareInstall(t *testing.T) {
+	t.Parallel()
+	s, h := newSite(t), boot(t, "bare")
+	was := h.files()
+	old, next := h.bare(before), h.bare(after)
+	h.run("rm -r /root/*.deb")
+
+	began := time.Now()
+	h.says(old+" install", "created the user", "copied the program, version "+before, "started it", "not enrolled: no collector is known")
+	t.Logf("%s: installed and metering in %v", h.name, time.Since(began))
+	h.serves(before)
+	h.says(old+" install", "nothing to do: version "+before)
+	h.says("argus-endpoint status", "systemd", "no collector")
+	if out, _ := h.try("argus-endpoint doctor"); !strings.Contains(out, "ok    service") {
+		t.Errorf("doctor does not tell of the service: %s", out)
+	}
+	h.fails("setpriv --reuid=65534 --regid=65534 --clear-groups argus-endpoint status", "root and by the group argus-endpoint")
+	h.says("setpriv --reuid=65534 --regid=65534 --groups=argus-endpoint argus-endpoint status", "no collector")
+
+	h.token(s.token())
+	h.await("it is enrolled by a token that came later", 15*time.Second, func() bool { return h.status().Uplink.State == "up" })
+	h.says("stat -c '%U %a' /etc/argus-endpoint/token /run/argus-endpoint/token", "root 600\nargus-endpoint 400")
+	filter, want := h.udp(20)
+	h.says(next+" install", "replaced version "+before+" by "+after, "restarted it", "enrolled: ")
+	h.serves(after)
+	s.awaitFlows(filter, want, 90*time.Second)
+	h.fails(old+" install", "version "+after+" is installed", "--downgrade")
+	h.serves(after)
+	h.fails("setpriv --reuid=65534 --regid=65534 --clear-groups "+ownProgram+" install", "needs root")
+
+	h.says(ownProgram+" uninstall", "removed "+ownProgram)
+	h.says(next+" uninstall", "nothing to do")
+	h.says("ls /var/lib/argus-endpoint /etc/argus-endpoint", "spool", "token")
+	h.run("%s install", next)
+	h.serves(after)
+	h.says(next+" uninstall --purge", "removed /var/lib/argus-endpoint", "removed the user")
+	h.run("rm -r /root/" + before + " /root/" + after)
+	h.nothingLeft(was)
+}
+
+// token drops a token as an administrator would.
+func (h *host) token(token string) {
+	h.t.Helper()
+	h.run("mkdir -p /etc/argus-endpoint; umask 077; echo %s >/etc/argus-endpoint/token", token)
+}
+
+// TestTokenFlag: one command, one value.
+func TestTokenFlag(t *testing.T) {
+	t.Parallel()
+	s, h := newSite(t), boot(t, "flag")
+	program := h.bare(before)
+	h.fails(program+" install --token argus1.none", "token")
+	h.fails("ls " + ownProgram)
+	h.says(fmt.Sprintf("echo %s | %s install --token-file -", s.token(), program), "wrote the enrolment token", "enrolled: delivering to "+s.at)
+	s.awaitState(h, "up", 20*time.Second)
+}
+
+// TestStop: whatever the collector does, the service stops within five seconds.
+func TestStop(t *testing.T) {
+	t.Parallel()
+	s, h := newSite(t), boot(t, "stop")
+	h.token(s.token())
+	h.run("%s install", h.bare(before))
+	s.awaitState(h, "up", 20*time.Second)
+	for _, c := range []struct {
+		collector string
+		is        func()
+	}{
+		{"there", func() {}},
+		{"hung", func() { s.cmd.Process.Signal(syscall.SIGSTOP) }},
+		{"silent", func() { h.run("nft 'add table inet cut; add chain inet cut out { type filter hook output priority 0; }; add rule inet cut out meta l4proto tcp drop'") }},
+		{"dead", func() { h.run("nft delete table inet cut"); s.cmd.Process.Signal(syscall.SIGCONT); s.kill() }},
+	} {
+		h.run("systemctl start argus-endpoint")
+		h.awaitMeter(5 * time.Second)
+		h.await("connected", 90*time.Second, func() bool {
+			u := h.status().Uplink.State
+			return u == "up" || c.collector != "there" && u != "connecting"
+		})
+		c.is()
+		h.udp(50)
+		began := time.Now()
+		h.run("systemctl stop argus-endpoint")
+		took := time.Since(began)
+		t.Logf("the collector is %s: stopped in %v", c.collector, took.Round(10*time.Millisecond))
+		if took > 5*time.Second {
+			t.Errorf("the collector is %s: stopping takes %v", c.collector, took)
+		}
+		if out := h.run("systemctl show -P Result argus-endpoint"); strings.TrimSpace(out) != "success" {
+			t.Errorf("the collector is %s: the service ends with %s", c.collector, out)
+		}
+	}
+}
+
+// TestWatchdog: a service that answers is left alone, and one that hangs is started anew.
+func TestWatchdog(t *testing.T) {
+	t.Parallel()
+	h := boot(t, "watchdog")
+	h.write("/etc/systemd/system/argus-endpoint.service.d/fast.conf", "[Service]\nWatchdogSec=3\nTimeoutAbortSec=1\n")
+	h.run("%s install", h.bare(before))
+	pid := h.run("systemctl show -P MainPID argus-endpoint")
+	h.await("four intervals", 15*time.Second, func() bool {
+		return strings.TrimSpace(h.run("echo $(($(date +%%s) - $(date +%%s -d \"$(systemctl show -P ActiveEnterTimestamp argus-endpoint)\") >= 12))")) == "1"
+	})
+	if now := h.run("systemctl show -P MainPID argus-endpoint"); now != pid {
+		t.Fatalf("a service that works was started anew: %s", h.run("journalctl -u argus-endpoint --no-pager -n 20"))
+	}
+	h.run("kill -STOP %s", strings.TrimSpace(pid))
+	h.await("started anew", 20*time.Second, func() bool {
+		now := h.run("systemctl show -P MainPID argus-endpoint")
+		return now != pid && strings.TrimSpace(now) != "0" && strings.TrimSpace(h.run("systemctl is-active argus-endpoint || true")) == "active"
+	})
+	h.says("journalctl -u argus-endpoint --no-pager", "Watchdog timeout")
+	h.run("kill -9 $(systemctl show -P MainPID argus-endpoint)")
+	h.await("started anew after its death", 10*time.Second, func() bool {
+		out, _ := h.try("systemctl is-active argus-endpoint")
+		return strings.TrimSpace(out) == "active" && h.status().Interfaces != nil
+	})
+}
