@@ -13,6 +13,7 @@ import (
 	"github.com/gofrs/uuid/v5"
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
+	"github.com/argus-endpoint/argus-endpoint/capture"
 	"github.com/argus-endpoint/argus-endpoint/platform"
 )
 
@@ -266,7 +267,7 @@ func (ms *meters) newMeter(s *slot) (*meter, error) {
 		}
 		config, again = ms.crashes.allowed(config)
 	}
-	src, err := s.open(config.capture())
+	src, err := capture.Open(s.in.Name, s.in.Index, config.capture())
 	if err != nil {
 		return nil, err
 	}

@@ -191,12 +191,3 @@ func (s *slot) counters() Counters {
 	c.add(&s.now)
 	return c
 }
-
-// open returns a source for the slot's interface.
-func (s *slot) open(o capture.Options) (capture.Source, error) {
-	src, err := capture.Open(s.in.Name, s.in.Index, o)
-	if errors.Is(err, fs.ErrPermission) {
-		return nil, fmt.Errorf("%w: capturing needs root or CAP_NET_RAW (setcap cap_net_raw+ep, or AmbientCapabilities=CAP_NET_RAW in the unit)", err)
-	}
-	return src, err
-}

@@ -109,6 +109,9 @@ func openNpcap(name string, a *adapter, o Options) (Source, error) {
 		device = `\Device\NPF_Loopback`
 	}
 	h, err := activate(device, a.index, o)
+	if err != nil && a.loopback {
+		return nil, fmt.Errorf("%s (Npcap's installer offers support of loopback traffic): %s: %w", device, err, errors.ErrUnsupported)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", device, err)
 	}

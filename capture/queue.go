@@ -82,12 +82,13 @@ func (q *queue) put(n *note, data []byte) {
 	if n.notVerified {
 		flags |= flagNotVerified
 	}
-	b := binary.LittleEndian.AppendUint64(q.fill, uint64(n.at))
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(data)))
-	b = binary.LittleEndian.AppendUint32(b, max(n.length, uint32(len(data))))
-	b = binary.LittleEndian.AppendUint16(b, uint16(n.link))
-	b = append(b, flags, 0)
-	q.fill = append(b, data...)
+	var b [noteSize]byte
+	binary.LittleEndian.PutUint64(b[:], uint64(n.at))
+	binary.LittleEndian.PutUint32(b[8:], uint32(len(data)))
+	binary.LittleEndian.PutUint32(b[12:], max(n.length, uint32(len(data))))
+	binary.LittleEndian.PutUint16(b[16:], uint16(n.link))
+	b[18] = flags
+	q.fill = append(append(q.fill, b[:]...), data...)
 	if len(q.fill) > q.limit/2 {
 		q.signal()
 	}

@@ -30,7 +30,7 @@ func newSocket(name string) (*socket, error) {
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
-			err = fmt.Errorf("the privilege CAP_NET_RAW is missing, run as root or grant it: %w", err)
+			err = fmt.Errorf("%w: capturing needs root or CAP_NET_RAW (setcap cap_net_raw+ep, or AmbientCapabilities=CAP_NET_RAW in the unit)", err)
 		}
 		return nil, err
 	}

@@ -80,8 +80,8 @@ func (o Options) withDefaults() Options {
 }
 
 // Open begins to capture on one interface, named for messages and chosen by its index (net.Interface.Index).
-// On Linux it needs CAP_NET_RAW; on an operating system without
-// a capture source the error wraps errors.ErrUnsupported.
+// It needs CAP_NET_RAW on Linux, an administrator elsewhere: without, the error wraps fs.ErrPermission and says what to do. Where no way to
+// capture is there it wraps errors.ErrUnsupported.
 func Open(name string, index int, o Options) (Source, error) {
 	return open(name, index, o.withDefaults())
 }
