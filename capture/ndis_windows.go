@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"sync"
 	"syscall"
 	"unsafe"
 
@@ -128,7 +127,7 @@ func (t *etw) prepare() error {
 
 func (t *etw) release() {
 	if t.owner != 0 {
-		detachDriver()
+		_ = countDriver(false) // the driver does nothing while no session wants its events
 		_ = windows.CloseHandle(t.owner)
 		t.owner = 0
 	}
@@ -182,31 +181,33 @@ var consumer struct {
 	event         func(*traceEvent)
 	flush         func()
 	next          traceEvent
-	once          sync.Once
 	record, block uintptr
+}
+
+func takeRecord(record *[eventRecordSize]byte) uintptr {
+	e, ok := readEvent(record[:])
+	if !ok {
+		return 0
+	}
+	if size := int(*(*uint16)(unsafe.Pointer(&record[eventDataLength]))); size > 0 {
+		e.payload = unsafe.Slice(*(**byte)(unsafe.Pointer(&record[eventData])), size)
+	}
+	consumer.next = e
+	consumer.event(&consumer.next)
+	return 0
+}
+
+func takeBlock(*traceLogfile) uintptr {
+	consumer.flush()
+	return 1 // go on
 }
 
 func (t *etw) process(event func(*traceEvent), flush func()) error {
 	c := &consumer
 	c.event, c.flush = event, flush
-	c.once.Do(func() {
-		c.record = windows.NewCallback(func(record *[eventRecordSize]byte) uintptr {
-			e, ok := readEvent(record[:])
-			if !ok {
-				return 0
-			}
-			if size := int(*(*uint16)(unsafe.Pointer(&record[eventDataLength]))); size > 0 {
-				e.payload = unsafe.Slice(*(**byte)(unsafe.Pointer(&record[eventData])), size)
-			}
-			c.next = e
-			c.event(&c.next)
-			return 0
-		})
-		c.block = windows.NewCallback(func(*traceLogfile) uintptr {
-			c.flush()
-			return 1
-		})
-	})
+	if c.record == 0 {
+		c.record, c.block = windows.NewCallback(takeRecord), windows.NewCallback(takeBlock)
+	}
 	log := &traceLogfile{
 		loggerName: windows.StringToUTF16Ptr(sessionName), mode: realTimeMode | processEventRecord, buffer: c.block, eventRecord: c.record,
 	}

@@ -67,15 +67,7 @@ const (
 )
 
 func attachDriver() error {
-	err := countDriver(func(k registry.Key, users uint64, ours bool) error {
-		if ours {
-			return nil
-		}
-		if err := k.SetDWordValue(driverOurs, 1); err != nil {
-			return err
-		}
-		return k.SetDWordValue(driverUsers, uint32(users)+1)
-	})
+	err := countDriver(true)
 	if err == nil {
 		err = bindDriver(true)
 	}
@@ -85,47 +77,35 @@ func attachDriver() error {
 	return nil
 }
 
-// detachDriver does what can be done: the driver does nothing while no session wants its events.
-func detachDriver() {
-	_ = countDriver(func(k registry.Key, users uint64, ours bool) error {
-		if !ours {
-			return nil
-		}
-		if users > 0 {
-			users--
-		}
-		if err := k.DeleteValue(driverOurs); err != nil {
-			return err
-		}
-		if err := k.SetDWordValue(driverUsers, uint32(users)); err != nil || users > 0 {
-			return err
-		}
-		return bindDriver(false)
-	})
-}
-
-func countDriver(change func(k registry.Key, users uint64, ours bool) error) error {
+// countDriver counts us among the users of the driver, or no longer, after which nobody may be left.
+func countDriver(in bool) error {
 	k, err := registry.OpenKey(registry.LOCAL_MACHINE, driverKey, registry.QUERY_VALUE|registry.SET_VALUE)
+	if errors.Is(err, registry.ErrNotExist) {
+		return nil // nobody counts
+	}
 	if err != nil {
 		return err
 	}
 	defer k.Close()
-	users, _, err := k.GetIntegerValue(driverUsers)
-	if err != nil && !errors.Is(err, registry.ErrNotExist) {
-		return err
+	users, _, _ := k.GetIntegerValue(driverUsers) // 0 where there is none
+	_, _, absent := k.GetIntegerValue(driverOurs)
+	switch {
+	case in == (absent == nil):
+		return nil
+	case in:
+		users++
+		err = k.SetDWordValue(driverOurs, 1)
+	default:
+		users = max(users, 1) - 1
+		err = k.DeleteValue(driverOurs)
 	}
-	_, _, err = k.GetIntegerValue(driverOurs)
-	return change(k, users, err == nil)
-}
-
-// bindDriver attaches the driver to all adapters that it fits, or detaches it (INetCfg, netcfgx.h).
-func bindDriver(on bool) error {
-	result := make(chan error)
-	go func() {
-		runtime.LockOSThread() // COM belongs to a thread; this one ends with the goroutine
-		result <- withNetCfg(func(cfg *comObject) error { return bindPaths(cfg, on) })
-	}()
-	return <-result
+	if err == nil {
+		err = k.SetDWordValue(driverUsers, uint32(users))
+	}
+	if err == nil && users == 0 {
+		return bindDriver(false)
+	}
+	return err
 }
 
 // comObject is a COM interface pointer: it points to a table of functions, of which the first three are IUnknown's.
@@ -178,8 +158,10 @@ const (
 	pathEnable, pathIsEnabled, pathGetOwner           = 6, 5, 8
 )
 
-// withNetCfg calls do with the network configuration, locked for us.
-func withNetCfg(do func(cfg *comObject) error) error {
+// bindDriver attaches the driver to all adapters that it fits, or detaches it, in the network configuration (INetCfg, netcfgx.h).
+func bindDriver(on bool) error {
+	runtime.LockOSThread() // COM belongs to a thread
+	defer runtime.UnlockOSThread()
 	if err := windows.CoInitializeEx(0, windows.COINIT_APARTMENTTHREADED); err != nil && !errors.Is(err, syscall.Errno(1)) {
 		return err
 	}
@@ -220,7 +202,7 @@ func withNetCfg(do func(cfg *comObject) error) error {
 		return err
 	}
 	defer func() { _, _ = cfg.call(cfgUninitialize) }()
-	return do(cfg)
+	return bindPaths(cfg, on)
 }
 
 // bindPaths switches on or off every path from the driver to an adapter.

@@ -14,7 +14,7 @@ import (
 // The kernel has two buffers of this size for each device, and we one: 10 ms of 50,000 frames a second at the full snap length.
 const bpfBufferLen = 256 << 10
 
-// bpfDevices bounds the search for a free device: net.bpf.maxdevices is 256.
+// bpfDevices bounds the search for a free device: debug.bpf_maxdevices is 256.
 const bpfDevices = 256
 
 func open(name string, index int, o Options) (Source, error) {

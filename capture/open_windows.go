@@ -15,19 +15,7 @@ func open(name string, index int, o Options) (Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("capture on %s: %w", name, err)
 	}
-	return firstOf(name, []way{
-		{"npcap", func() (Source, error) { return openNpcap(name, a, o) }},
-		{"ndis-etw", func() (Source, error) { return openNDIS(name, a, o) }},
-		{"rcvall", func() (Source, error) { return openRcvall(name, a, o) }},
-	})
-}
-
-// adapter is what the ways to capture need to know of an interface.
-type adapter struct {
-	index    int
-	guid     string // "{...}"
-	loopback bool
-	addrs    []netip.Addr // unicast
+	return firstOf([]way{{"npcap", openNpcap}, {"ndis-etw", openNDIS}, {"rcvall", openRcvall}}, name, a, o)
 }
 
 // findAdapter asks the system for an interface by its index.

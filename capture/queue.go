@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"net"
@@ -69,27 +70,26 @@ func newQueue(name string, index int, method string, o Options) *queue {
 // put copies a frame, of which data was captured.
 func (q *queue) put(n *note, data []byte) {
 	data = data[:min(len(data), q.snap)]
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if len(q.fill)+noteSize+len(data) > q.limit {
-		q.dropped++
-		return
-	}
-	flags := byte(0)
-	if n.outgoing {
-		flags |= flagOutgoing
-	}
-	if n.notVerified {
-		flags |= flagNotVerified
-	}
 	var b [noteSize]byte
 	binary.LittleEndian.PutUint64(b[:], uint64(n.at))
 	binary.LittleEndian.PutUint32(b[8:], uint32(len(data)))
 	binary.LittleEndian.PutUint32(b[12:], max(n.length, uint32(len(data))))
 	binary.LittleEndian.PutUint16(b[16:], uint16(n.link))
-	b[18] = flags
-	q.fill = append(append(q.fill, b[:]...), data...)
-	if len(q.fill) > q.limit/2 {
+	if n.outgoing {
+		b[18] = flagOutgoing
+	}
+	if n.notVerified {
+		b[18] |= flagNotVerified
+	}
+	q.mu.Lock()
+	if len(q.fill)+noteSize+len(data) > q.limit {
+		q.dropped++
+	} else {
+		q.fill = append(append(q.fill, b[:]...), data...)
+	}
+	many := len(q.fill) > q.limit/2
+	q.mu.Unlock()
+	if many {
 		q.signal()
 	}
 }
@@ -104,19 +104,19 @@ func (q *queue) drop(n uint64) {
 // flush tells Next of what was put: the feeder has no more for now.
 func (q *queue) flush() {
 	q.mu.Lock()
-	defer q.mu.Unlock()
-	if len(q.fill) > 0 {
+	any := len(q.fill) > 0
+	q.mu.Unlock()
+	if any {
 		q.signal()
 	}
 }
 
 // fail ends the source with err when all that was put has been lent.
 func (q *queue) fail(err error) {
+	err = fmt.Errorf("capture on %s: %s: %w", q.name, q.method, err)
 	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.err == nil {
-		q.err = fmt.Errorf("capture on %s: %s: %w", q.name, q.method, err)
-	}
+	q.err = cmp.Or(q.err, err)
+	q.mu.Unlock()
 	q.signal()
 }
 
@@ -207,8 +207,8 @@ const quietTime = time.Minute
 // Interrupt implements Source.
 func (q *queue) Interrupt() {
 	q.mu.Lock()
-	defer q.mu.Unlock()
 	q.interrupted = true
+	q.mu.Unlock()
 	q.signal()
 }
 

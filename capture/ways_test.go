@@ -24,15 +24,15 @@ func TestFirstWayThatWorks(t *testing.T) {
 		{unsupported, busy, "capture on eth7: a: not here: unsupported operation; b: not now", false},
 		{down, nil, "capture on eth7: a: gone: interface is down or was removed", false},
 	} {
-		way1 := func(err error) func() (Source, error) {
-			return func() (Source, error) {
+		way1 := func(err error) func(string, *adapter, Options) (Source, error) {
+			return func(string, *adapter, Options) (Source, error) {
 				if err != nil {
 					return nil, err
 				}
 				return src, nil
 			}
 		}
-		got, err := firstOf("eth7", []way{{"a", way1(c.a)}, {"b", way1(c.b)}})
+		got, err := firstOf([]way{{"a", way1(c.a)}, {"b", way1(c.b)}}, "eth7", nil, Options{})
 		if c.says == "" {
 			if got != src || err != nil {
 				t.Errorf("%v, %v: %v", c.a, c.b, err)
