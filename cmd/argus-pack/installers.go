@@ -71,10 +71,8 @@ func (r *release) pkg(programs []program) error {
 		}
 		m.Files = append(m.Files, pack.File{Path: path, Mode: 0o644, Data: data})
 	}
-	for _, s := range []string{"preinstall", "postinstall"} {
-		if m.Scripts[s], err = os.ReadFile(filepath.Join(r.source, "installer/files/pkg", s)); err != nil {
-			return err
-		}
+	if m.Scripts["postinstall"], err = os.ReadFile(filepath.Join(r.source, "installer/files/pkg/postinstall")); err != nil {
+		return err
 	}
 	var b bytes.Buffer
 	if err := pack.PKG(&b, m); err != nil {
