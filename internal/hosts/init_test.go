@@ -32,7 +32,6 @@ func lifeOf(t *testing.T, name, packages, ends string) {
 		h.await("the end of the boot", 30*time.Second, func() bool { _, err := h.try(ends); return err == nil })
 	}
 	up()
-	was := h.files()
 	old, next := h.bare(before), h.bare(after)
 	h.run("rm -r /root/*.deb")
 	h.says(old+" install", "made it a service of "+name, "started it", "not enrolled: no collector is known")
@@ -68,7 +67,11 @@ func lifeOf(t *testing.T, name, packages, ends string) {
 	h.says(next+" uninstall --purge", "stopped the service", "removed the user")
 	h.says(next+" uninstall --purge", "nothing to do")
 	h.run("rm -r /root/" + before + " /root/" + after)
-	h.nothingLeft(was)
+	for line := range strings.Lines(h.files()) { // the second boot has left its own
+		if strings.Contains(line, "argus") {
+			t.Errorf("%s: left: %s", h.name, strings.TrimSpace(line))
+		}
+	}
 }
 
 // unprivileged fails unless one program runs, as a user of its own that may only read packets.

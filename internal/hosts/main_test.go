@@ -76,7 +76,7 @@ func prepare() error {
 	}
 	for _, line := range []string{
 		"link set lo up",
-		"link add br0 type bridge",
+		"link add br0 address 02:00:00:00:00:01 type bridge", // its own: else it takes that of a port, and another one when that goes
 		"addr add " + address(1) + "/24 dev br0",
 		"link set br0 up",
 	} {

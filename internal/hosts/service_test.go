@@ -1,0 +1,137 @@
+//go:build linux
+
+package hosts
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// hasty makes the service deliver what it has at once, by a setting of the administrator's: a test waits for it.
+func (h *host) hasty() {
+	h.t.Helper()
+	h.write("/etc/systemd/system/argus-endpoint.service.d/test.conf", "[Service]\nEnvironment=ARGUS_BATCH_INTERVAL=1\n")
+}
+
+// join installs the package with a token and waits until the collector hears of it.
+func (h *host) join(s *site) {
+	h.t.Helper()
+	h.hasty()
+	h.token(s.token())
+	h.setup(debian.install, debian, after)
+	s.awaitState(h, "up", 30*time.Second)
+}
+
+// TestTokenLater: without a token the agent meters into its spool and says so; when there is one, it delivers all of it.
+func TestTokenLater(t *testing.T) {
+	t.Parallel()
+	s, h := newSite(t), boot(t, "later")
+	h.hasty()
+	h.setup(debian.install, debian, after)
+	h.awaitMeter(2 * time.Second)
+	filter, want := h.udp(200)
+	h.awaitSpooled(200)
+	h.await("status says what is missing", 20*time.Second, func() bool {
+		return strings.Contains(h.run("argus-endpoint status"), "no collector is known: give an enrolment token or an address")
+	})
+	doctor, _ := h.try("argus-endpoint doctor")
+	if !strings.Contains(doctor, "token") {
+		t.Errorf("doctor does not speak of a token:\n%s", doctor)
+	}
+	h.token(s.token())
+	began := time.Now()
+	s.awaitState(h, "up", 30*time.Second)
+	t.Logf("at the collector %v after the token was dropped", time.Since(began).Round(time.Millisecond))
+	s.awaitFlows(filter, want, 30*time.Second)
+	s.complete(h)
+}
+
+// TestTokenInEnvironment: the one value on the command line of the installation, which other users do not see.
+func TestTokenInEnvironment(t *testing.T) {
+	t.Parallel()
+	s, h := newSite(t), boot(t, "environment")
+	h.hasty()
+	h.run("ARGUS_TOKEN=%s dpkg -i %s", s.token(), h.copy(pack("argus-endpoint", after, "deb"), "/root"))
+	s.awaitState(h, "up", 30*time.Second)
+	if mode := h.run("%s", "stat -c '%a %U' /etc/argus-endpoint/token"); mode != "600 root\n" {
+		t.Errorf("the token's file: %s", mode)
+	}
+	h.run("! journalctl -b | grep -q argus1") // the token is in no log
+}
+
+// TestReboots: what a host sends before, between and after its reboots is there, and the gaps tell of the time between.
+func TestReboots(t *testing.T) {
+	t.Parallel()
+	s, h := newSite(t), boot(t, "reboots")
+	h.join(s)
+	sent := 0
+	for range 2 {
+		sent += 100
+		h.udp(100)
+		down := time.Now()
+		h.reboot()
+		h.awaitMeter(2 * time.Second)
+		t.Logf("metering again %v after the reboot began", time.Since(down).Round(time.Millisecond))
+	}
+	h.udp(100)
+	filter, want := sentTo(h, sent+100)
+	s.awaitFlows(filter, want, 30*time.Second)
+	s.complete(h)
+	type gap struct{ Reason, Interface string }
+	stopped := 0
+	for _, g := range lines[gap](t, s.run("gaps", "--json", "--reason", "stopped")) {
+		if g.Reason == "stopped" {
+			stopped++
+		}
+	}
+	if stopped != 2 {
+		t.Errorf("gaps for %d reboots of 2:\n%s", stopped, s.run("gaps"))
+	}
+}
+
+// TestImage: installed into an image, where no systemd runs, it starts with the first boot of the image.
+func TestImage(t *testing.T) {
+	t.Parallel()
+	s, h := newSite(t), newHost(t, "image")
+	h.hasty()
+	h.token(s.token())
+	h.setup(debian.install, debian, after)
+	h.on()
+	h.awaitMeter(2 * time.Second)
+	h.serves(after)
+	s.awaitState(h, "up", 70*time.Second)
+	h.off()
+	h.run("dpkg -P argus-endpoint")
+	if left := h.run("find / -xdev -name '*argus-endpoint*' -not -path '/root/*' -not -path '*.service.d*' -not -path '/proc/*'; getent passwd argus-endpoint; true"); left != "" {
+		t.Errorf("left in the image:\n%s", left)
+	}
+}
+
+// TestBakedPackage: a package that argus-collector package has put a token into needs nothing else.
+func TestBakedPackage(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	out := t.TempDir()
+	s.run("package", "--token", s.token(), "--format", "deb,rpm", "--from", "../../bin/_hosts/"+after, "--out", out)
+	for _, f := range []family{debian, redhat} {
+		h := boot(t, "baked-"+f.kind)
+		h.hasty()
+		made, _ := filepath.Glob(filepath.Join(out, "*amd64*."+f.kind))
+		if len(made) != 1 {
+			t.Fatalf("%s: %v", f.kind, made)
+		}
+		h.run("%s %s", f.install, h.copy(made[0], "/root"))
+		s.awaitState(h, "up", 30*time.Second)
+		filter, want := h.udp(10)
+		s.awaitFlows(filter, want, 30*time.Second)
+		h.run("! find / -xdev -type f -perm /044 -not -path '/proc/*' -not -path '/root/*' -exec grep -lq argus1. {} +") // whoever is not root reads no token
+	}
+}
+
+// token drops a token as an administrator does: root's alone.
+func (h *host) token(token string) {
+	h.t.Helper()
+	h.run("mkdir -p /etc/argus-endpoint && umask 077 && echo %s >/etc/argus-endpoint/token", token)
+}
