@@ -51,18 +51,25 @@ func (l *linuxPackage) staged(to string, data []byte) (content, error) {
 	return l.rootFile(to, name, 0o644), os.WriteFile(name, data, 0o600)
 }
 
+// folder is one that the package owns, and takes away when it goes.
+func (l *linuxPackage) folder(to string) content {
+	f := l.rootFile(to, "", fs.ModeDir|0o755)
+	f.Type = "dir"
+	return f
+}
+
 // fixed are the files that are in the repository as they are.
 func (l *linuxPackage) fixed() []content {
 	name := l.product.Name
 	ours := files + "/" + name
 	conf := l.rootFile("/etc/"+name+"/"+name+".conf", ours+"/"+name+".conf", 0o644)
 	conf.Type = "config|noreplace"
-	folder := l.rootFile("/etc/"+name, "", fs.ModeDir|0o755)
-	folder.Type = "dir"
-	list := []content{conf, folder}
+	list := []content{conf, l.folder("/etc/" + name)}
 	switch l.kind {
 	case "apk":
-		return append(list, l.rootFile("/etc/init.d/"+name, "installer/files/"+name+".openrc", 0o755))
+		return append(list, l.folder("/usr/share/licenses/"+name), l.rootFile("/etc/init.d/"+name, "installer/files/"+name+".openrc", 0o755))
+	case "rpm":
+		list = append(list, l.folder("/usr/share/licenses/"+name))
 	case "deb":
 		list = append(list, l.rootFile("/usr/share/lintian/overrides/"+name, ours+"/lintian-overrides", 0o644))
 	}

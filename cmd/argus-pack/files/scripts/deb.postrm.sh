@@ -1,6 +1,7 @@
 {{template "functions" .}}
 case $1 in
 remove)
+	rm -rf "/run/$name"
 	if command -v deb-systemd-helper >/dev/null; then deb-systemd-helper mask "$unit" >/dev/null || true; fi
 	;;
 purge)
@@ -8,7 +9,7 @@ purge)
 		deb-systemd-helper purge "$unit" >/dev/null || true
 		deb-systemd-helper unmask "$unit" >/dev/null || true
 	fi
-	rm -rf "/var/lib/$name" "/etc/$name" "/run/$name" "/run/$name-token"
+	rm -rf "/var/lib/$name" "/etc/$name" "/run/$name"
 	if getent passwd "$name" >/dev/null && command -v userdel >/dev/null; then userdel "$name" || true; fi
 	if getent group "$name" >/dev/null && command -v groupdel >/dev/null; then groupdel "$name" || true; fi
 	;;
