@@ -11,7 +11,8 @@
 //	}
 //
 // The live source of Linux is a TPACKET_V3 ring of our own, small until a block of it was full within 100 ms, large until
-// none has been for a minute; file sources read pcap and pcapng.
+// none has been for a minute. On Windows frames come by Npcap, by Windows' own capture driver and a trace session, or by raw
+// sockets (docs/capture.md), through a bounded queue. File sources read pcap and pcapng.
 // Neither trusts a length that a packet, a file or a ring states.
 //
 // # Tunnels
