@@ -82,6 +82,7 @@ type host struct {
 	State   string    `json:"state"`
 	Version string    `json:"version"`
 	Records uint64    `json:"records"`
+	Lost    uint64    `json:"lost"`
 }
 
 func (s *site) hosts() (all []host) {
