@@ -3,6 +3,8 @@ package agent
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -71,10 +73,7 @@ func came(ctx context.Context, c <-chan struct{}) bool {
 // silent wakes every meter and returns the interface of one that shows nothing before ctx ends, "" when all do.
 func (ms *meters) silent(ctx context.Context) string {
 	ms.mu.Lock()
-	slots := make([]*slot, 0, len(ms.slots))
-	for _, s := range ms.slots {
-		slots = append(slots, s)
-	}
+	slots := slices.Collect(maps.Values(ms.slots))
 	ms.mu.Unlock()
 	shown := make([]<-chan struct{}, len(slots))
 	for i, s := range slots {
@@ -110,20 +109,26 @@ func (s *slot) show() {
 	s.asked = nil
 }
 
-// first calls f when every meter that runs now has opened its source, or it is known why it cannot.
+// first calls f when every meter that is there now has opened its source, or it is known why it cannot. It does not where none
+// ever will: then the agent ends.
 func (ms *meters) first(ctx context.Context, f func()) {
 	ms.mu.Lock()
-	var tried []chan struct{}
-	for _, s := range ms.slots {
-		tried = append(tried, s.tried)
-	}
+	slots := slices.Collect(maps.Values(ms.slots))
 	ms.mu.Unlock()
 	ms.wg.Go(func() {
-		for _, t := range tried {
-			if !came(ctx, t) {
+		refused := 0
+		for _, s := range slots {
+			if !came(ctx, s.tried) {
 				return
 			}
+			s.mu.Lock()
+			if hopeless(s.err) {
+				refused++
+			}
+			s.mu.Unlock()
 		}
-		f()
+		if refused == 0 || refused < len(slots) {
+			f()
+		}
 	})
 }

@@ -77,8 +77,8 @@ func (s *slot) run(ctx context.Context, newMeter func(*slot) (*meter, error), lo
 		if ctx.Err() != nil {
 			return nil
 		}
-		if errors.Is(err, fs.ErrPermission) || errors.Is(err, errors.ErrUnsupported) {
-			return err // trying again does not help
+		if hopeless(err) {
+			return err
 		}
 		if time.Since(began) >= calmRun {
 			retry = firstRetry
@@ -106,6 +106,11 @@ func (s *slot) run(ctx context.Context, newMeter func(*slot) (*meter, error), lo
 		s.restarts++
 		s.mu.Unlock()
 	}
+}
+
+// hopeless tells whether trying again does not help.
+func hopeless(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, errors.ErrUnsupported)
 }
 
 // once runs one meter to its end, without an error when it is time to try again what is switched off. A panic in it ends that meter

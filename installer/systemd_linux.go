@@ -71,10 +71,18 @@ func (systemd) stop(ctx context.Context) error    { return systemctl(ctx, "stop"
 
 // begin starts the service. systemctl waits until it says that it meters.
 func begin(ctx context.Context, how string) error {
-	if err := systemctl(ctx, how, unit); err != nil {
-		return fmt.Errorf("%w; see journalctl -u %s -n 20", err, name)
+	err := systemctl(ctx, how, unit)
+	if err == nil {
+		return nil
 	}
-	return nil
+	said, _ := output(ctx, "journalctl", "-q", "-o", "cat", "-n", "20", "-u", unit)
+	for line := range strings.Lines(said) {
+		if why, ok := strings.CutPrefix(line, name+": "); ok { // the program's last words
+			err = fmt.Errorf("%w: %s", err, strings.TrimSpace(why))
+			break
+		}
+	}
+	return fmt.Errorf("%w; see journalctl -u %s -n 20", err, name)
 }
 
 func (systemd) state() (s State) {
