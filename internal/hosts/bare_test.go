@@ -137,3 +137,32 @@ func TestStop(t *testing.T) {
 		c.mend()
 	}
 }
+
+// TestWatchdog: a service that answers is left alone, one that hangs or dies is started anew.
+func TestWatchdog(t *testing.T) {
+	t.Parallel()
+	h := boot(t, "watchdog")
+	h.write("/etc/systemd/system/argus-endpoint.service.d/test.conf", "[Service]\nWatchdogSec=3\nTimeoutAbortSec=1\n")
+	h.run("%s install", h.bare(before))
+	main := func() string { return strings.TrimSpace(h.run("systemctl show -P MainPID argus-endpoint")) }
+	pid, fed := main(), ""
+	for range 5 {
+		h.await("the watchdog is fed", 5*time.Second, func() bool {
+			now := h.run("systemctl show -P WatchdogTimestampMonotonic argus-endpoint")
+			last := fed
+			fed = now
+			return now != last
+		})
+	}
+	if now := main(); now != pid {
+		t.Fatalf("a service that works was started anew: %s", h.run("journalctl -u argus-endpoint --no-pager -n 20"))
+	}
+	for _, kill := range []string{"STOP", "KILL"} {
+		pid := main()
+		h.run("kill -%s %s", kill, pid)
+		took := h.await("started anew after "+kill, 20*time.Second, func() bool { now := main(); return now != "0" && now != pid })
+		t.Logf("%s: started anew after %v", kill, took.Round(10*time.Millisecond))
+		h.awaitMeter(5 * time.Second)
+	}
+	h.says("journalctl -u argus-endpoint --no-pager", "Watchdog timeout")
+}
