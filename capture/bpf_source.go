@@ -9,10 +9,6 @@ import (
 	"time"
 )
 
-// bpfRetire is how long the kernel keeps frames before it hands over a buffer that is not full. It bounds the delay of a frame and the
-// wake-ups a second; a silent interface causes none.
-const bpfRetire = 100 * time.Millisecond
-
 // bpfDevice is an opened /dev/bpf. Only wake may be called while another call runs.
 type bpfDevice interface {
 	// wait returns at once when there is something to read, else after d, or when it was woken, or earlier.

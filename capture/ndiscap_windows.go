@@ -178,6 +178,11 @@ func bindDriver(on bool) error {
 		return fmt.Errorf("network configuration: %w", hresult(uint32(r)))
 	}
 	defer cfg.release()
+	return bindLocked(cfg, on)
+}
+
+// bindLocked does it while nobody else changes the configuration.
+func bindLocked(cfg *comObject, on bool) error {
 	lock, err := cfg.query(netCfg(0x9f))
 	if err != nil {
 		return err
@@ -185,7 +190,7 @@ func bindDriver(on bool) error {
 	defer lock.release()
 	const patience = 5000 // milliseconds
 	var who *uint16
-	r1, err := lock.call(lockAcquire, patience, uintptr(unsafe.Pointer(windows.StringToUTF16Ptr(sessionName))), uintptr(unsafe.Pointer(&who)))
+	r, err := lock.call(lockAcquire, patience, uintptr(unsafe.Pointer(windows.StringToUTF16Ptr(sessionName))), uintptr(unsafe.Pointer(&who)))
 	other := ""
 	if who != nil {
 		other = windows.UTF16PtrToString(who)
@@ -194,14 +199,14 @@ func bindDriver(on bool) error {
 	switch {
 	case err != nil:
 		return err
-	case r1 == 1: // S_FALSE
+	case r == 1: // S_FALSE
 		return fmt.Errorf("another program is changing the network configuration: %s", other)
 	}
-	defer func() { _, _ = lock.call(lockRelease) }()
+	defer lock.call(lockRelease)
 	if _, err := cfg.call(cfgInitialize, 0); err != nil {
 		return err
 	}
-	defer func() { _, _ = cfg.call(cfgUninitialize) }()
+	defer cfg.call(cfgUninitialize)
 	return bindPaths(cfg, on)
 }
 

@@ -44,7 +44,7 @@ const (
 )
 
 // errNoNpcap makes the next way to capture be tried.
-var errNoNpcap = fmt.Errorf("Npcap is not installed (https://npcap.com): %w", errors.ErrUnsupported)
+var errNoNpcap = fmt.Errorf("it is not installed (https://npcap.com): %w", errors.ErrUnsupported)
 
 // loadNpcap loads the library from where Npcap's installer puts it, and what it needs from there and from the system: never from
 // the working directory or the path. Nobody but administrators may be able to change it.
@@ -179,9 +179,9 @@ type bpfProgram struct {
 }
 
 type bpfInstruction struct {
-	code   uint16
-	jt, jf uint8
-	k      uint32
+	code uint16
+	_    [2]uint8
+	k    uint32
 }
 
 func (h *npcapHandle) next() (header, data []byte, err error) {

@@ -9,7 +9,13 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/argus-endpoint/argus-endpoint/platform"
 )
+
+// bpfRetire is how long the kernel keeps frames before it hands over a buffer that is not full. It bounds the delay of a frame and the
+// wake-ups a second; a silent interface causes none.
+const bpfRetire = 100 * time.Millisecond
 
 // The kernel has two buffers of this size for each device, and we one: 10 ms of 50,000 frames a second at the full snap length.
 const bpfBufferLen = 256 << 10
@@ -101,7 +107,7 @@ func (d *bpfFile) start(name string, o Options) (size int, link LinkType, err er
 		if step.skip {
 			continue
 		}
-		if err := ioctl(d.fd, step.code, step.arg); err != nil {
+		if err := platform.Ioctl(d.fd, step.code, step.arg); err != nil {
 			return 0, 0, fmt.Errorf("%s: %w", step.what, downOr(err))
 		}
 	}
@@ -171,7 +177,7 @@ func (d *bpfFile) read(b []byte) (int, error) {
 
 func (d *bpfFile) drops() (uint32, error) {
 	var st unix.BpfStat
-	err := ioctl(d.fd, unix.BIOCGSTATS, unsafe.Pointer(&st))
+	err := platform.Ioctl(d.fd, unix.BIOCGSTATS, unsafe.Pointer(&st))
 	return st.Drop, err
 }
 
@@ -192,12 +198,4 @@ func downOr(err error) error {
 		return fmt.Errorf("%w: %w", ErrInterfaceDown, err)
 	}
 	return err
-}
-
-// ioctl calls the system: x/sys/unix has no function for the requests of BPF.
-func ioctl(fd int, request uint, arg unsafe.Pointer) error {
-	if _, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), uintptr(request), uintptr(arg)); e != 0 {
-		return e
-	}
-	return nil
 }

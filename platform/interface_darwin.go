@@ -51,7 +51,7 @@ func readRIB() ([]Interface, map[int]Traffic, error) {
 func media(fd int, name string) []byte {
 	var req [mediaLen]byte // struct ifmediareq, which begins with the name
 	copy(req[:unix.IFNAMSIZ-1], name)
-	if _, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCGIFMEDIA, uintptr(unsafe.Pointer(&req))); e != 0 {
+	if Ioctl(fd, unix.SIOCGIFMEDIA, unsafe.Pointer(&req)) != nil {
 		return nil
 	}
 	return req[:]

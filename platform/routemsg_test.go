@@ -16,7 +16,6 @@ type routeMsg struct {
 	flags     uint32
 	typ       byte // of the interface
 	addrs     map[int][]byte
-	media     []byte
 	counts    [10]uint64
 	mtu, drop uint32
 }

@@ -15,12 +15,12 @@ func openLog(level, state string) *zap.Logger {
 	if !platform.Service() {
 		return newLogger(os.Stderr, level)
 	}
-	return serviceLog(level, state, syslog)
+	return serviceLog(level, state, platform.Syslog)
 }
 
 // logEnd tells the unified log why the agent has ended, which nobody else would hear.
 func logEnd(err error) {
 	if err != nil && platform.Service() {
-		_ = syslog(true, fmt.Sprintf("the agent ended: %v", err))
+		_ = platform.Syslog(true, fmt.Sprintf("the agent ended: %v", err))
 	}
 }

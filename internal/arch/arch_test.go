@@ -58,7 +58,7 @@ func files(t *testing.T) []file {
 			return err
 		}
 		rel, _ := filepath.Rel(root, p)
-		if d.IsDir() && rel != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || d.Name() == "run" || d.Name() == "node_modules") {
+		if d.IsDir() && rel != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || d.Name() == "run" || rel == "bin" || d.Name() == "node_modules") {
 			return fs.SkipDir
 		}
 		if !strings.HasSuffix(p, ".go") {

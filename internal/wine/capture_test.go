@@ -307,7 +307,7 @@ func TestCaptureRefused(t *testing.T) {
 		}
 	}
 	const others = "; ndis-etw: start the driver ndiscap: this Windows has no driver ndiscap"
-	refused("npcap: Npcap is not installed (https://npcap.com)", others, "; rcvall: raw socket for 10.9.0.1: winapi error #10043")
+	refused("npcap: it is not installed (https://npcap.com)", others, "; rcvall: raw socket for 10.9.0.1: winapi error #10043")
 
 	p.npcap()
 	for _, name := range []string{"", "wpcap.dll"} {
