@@ -5,6 +5,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -65,10 +66,8 @@ func tarred(list []member, date time.Time) ([]byte, error) {
 			return nil, err
 		}
 	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	return b.Bytes(), z.Close()
+	err := errors.Join(w.Close(), z.Close())
+	return b.Bytes(), err
 }
 
 func zipped(list []member, date time.Time) ([]byte, error) {
@@ -85,5 +84,6 @@ func zipped(list []member, date time.Time) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return b.Bytes(), w.Close()
+	err := w.Close()
+	return b.Bytes(), err
 }

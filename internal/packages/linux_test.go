@@ -41,8 +41,8 @@ func (p *linuxPackage) unpack(t *testing.T) {
 	switch p.kind {
 	case "deb":
 		output(t, "dpkg-deb", "-x", p.path, p.dir)
-	case "rpm":
-		pipe(t, p.dir, []string{"rpm2cpio", p.path}, []string{"cpio", "-idm", "--quiet", "--no-absolute-filenames"})
+	case "rpm": // rpm2cpio fails when it is done: it wants another count of octets than nfpm writes
+		output(t, "bsdtar", "-xf", p.path, "-C", p.dir)
 	case "apk": // three archives one behind the other; Alpine's apk is not here
 		output(t, "tar", "-xzf", p.path, "-C", p.dir, "--ignore-zeros", "--warning=no-unknown-keyword")
 	}
