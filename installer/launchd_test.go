@@ -229,7 +229,7 @@ func TestLaunchdPackage(t *testing.T) {
 		"Library/LaunchDaemons/" + label + ".plist", "usr/local/share", "usr/local/share/doc", "usr/local/share/doc/argus-endpoint",
 		"usr/local/share/doc/argus-endpoint/copyright", "usr/local/share/zsh", "usr/local/share/zsh/_argus-endpoint", "usr/local/share/zsh/other",
 		"../argus-endpoint-outside"}
-	for _, f := range []string{"usr/local/share/doc/argus-endpoint/copyright", "usr/local/share/zsh/_argus-endpoint", "usr/local/share/zsh/other"} {
+	for _, f := range []string{"usr/local/share/doc/argus-endpoint/copyright", "usr/local/share/zsh/_argus-endpoint", "usr/local/share/zsh/other", "../argus-endpoint-outside"} {
 		path := filepath.Join(m.l.root, f)
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, nil, 0o644)); err != nil {
 			t.Fatal(err)
@@ -249,6 +249,9 @@ func TestLaunchdPackage(t *testing.T) {
 		[]string{"stopped the service and removed it from launchd", "removed what the package had installed, and its receipt",
 			"removed /Library/Application Support/argus-endpoint"})
 	m.left([]string{"usr/local/share/zsh/other"})
+	if _, err := os.Stat(filepath.Join(m.l.root, "../argus-endpoint-outside")); err != nil {
+		t.Errorf("a receipt that goes up: %v", err)
+	}
 }
 
 func TestLaunchdConfiguredAnew(t *testing.T) {
