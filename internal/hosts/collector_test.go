@@ -18,22 +18,29 @@ import (
 
 // site is a collector that listens on the bridge.
 type site struct {
-	t     *testing.T
-	state string
-	at    string // where its agents reach it
-	cmd   *exec.Cmd
-	log   bytes.Buffer
+	t         *testing.T
+	state     string
+	at        string // where it listens
+	advertise string // where agents are told to reach it
+	cmd       *exec.Cmd
+	log       string // a file
 }
 
 var sites atomic.Int32
 
-func newSite(t *testing.T) *site {
+// newSite starts a collector; agents know it by its address, or by a name.
+func newSite(t *testing.T, name ...string) *site {
 	t.Helper()
-	s := &site{t: t, state: t.TempDir(), at: fmt.Sprintf("%s:%d", address(1), 4560+sites.Add(1))}
+	port := 4560 + sites.Add(1)
+	s := &site{t: t, state: t.TempDir(), at: fmt.Sprintf("%s:%d", address(1), port)}
+	s.advertise = s.at
+	if len(name) > 0 {
+		s.advertise = fmt.Sprintf("%s:%d", name[0], port)
+	}
 	s.start()
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("the collector:\n%s", tail(s.log.String(), 3000))
+			t.Logf("the collector:\n%s", tail(read(t, s.log), 3000))
 		}
 		s.kill()
 	})
@@ -47,13 +54,18 @@ func (s *site) start() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.cmd = exec.Command(program, "run", "--state", s.state, "--listen", s.at, "--advertise", s.at, "--commit-interval", "1s")
-	s.log.Reset()
-	s.cmd.Stderr = &s.log
+	s.cmd = exec.Command(program, "run", "--state", s.state, "--listen", s.at, "--advertise", s.advertise, "--commit-interval", "1s")
+	s.log = filepath.Join(s.state, "log")
+	log, err := os.Create(s.log)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer log.Close()
+	s.cmd.Stderr = log
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	await(s.t, "the collector's socket", 10*time.Second, func() bool { _, err := s.try("token", "list"); return err == nil })
+	await(s.t, "the collector is ready", 10*time.Second, func() bool { return strings.Contains(read(s.t, s.log), "collector is ready") })
 }
 
 // stop ends the collector in order: what it has taken is in the store.
@@ -76,7 +88,8 @@ func (s *site) kill() {
 
 // try runs a command of argus-collector at the site's state.
 func (s *site) try(words ...string) (string, error) {
-	cmd := exec.Command("../../bin/argus-collector", append(words, "--state", s.state)...)
+	cmd := exec.Command("../../bin/argus-collector", words...)
+	cmd.Env = append(os.Environ(), "ARGUS_STATE="+s.state)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -99,9 +112,9 @@ func (s *site) token() string { s.t.Helper(); return strings.TrimSpace(s.run("to
 
 // seen is what the collector tells of a host.
 type seen struct {
-	Monitor, Name, State, Why, Version string
-	Records, Lost, Sequence            uint64
-	Epochs                             []struct {
+	Monitor, Name, State, Why, Version, Fingerprint string
+	Records, Lost, Sequence                         uint64
+	Epochs                                          []struct {
 		Epoch                             string
 		Sequence, Records, Lost, Repeated uint64
 	}
@@ -142,13 +155,8 @@ func (s *site) flows(filter string) (c counts) {
 	type record struct {
 		SPkts, DPkts, SBytes, DBytes, SAppBytes, DAppBytes int
 	}
-	words := append([]string{"flows", "--json", "-s", "spkts,dpkts,sbytes,dbytes,sappbytes,dappbytes"}, strings.Fields(filter)...)
-	cmd := exec.Command("../../bin/argus-collector", append([]string{"flows", "--state", s.state}, words[1:]...)...)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		s.t.Fatalf("flows %s: %v: %s", filter, err, out)
-	}
-	for _, r := range lines[record](s.t, string(out)) {
+	out := s.run(append([]string{"flows", "--json", "-s", "spkts,dpkts,sbytes,dbytes,sappbytes,dappbytes"}, strings.Fields(filter)...)...)
+	for _, r := range lines[record](s.t, out) {
 		c.flows++
 		c.spkts, c.dpkts, c.sbytes, c.dbytes = c.spkts+r.SPkts, c.dpkts+r.DPkts, c.sbytes+r.SBytes, c.dbytes+r.DBytes
 		c.sapp, c.dapp = c.sapp+r.SAppBytes, c.dapp+r.DAppBytes

@@ -124,7 +124,7 @@ func (h *host) start() {
 	h.console, err = os.OpenFile(filepath.Join(filepath.Dir(h.dir), "console"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	h.must(err)
 	// A control group of its own: the host's init makes its groups below it.
-	h.nspawn = exec.Command("/bin/sh", "-c", enterGroup+`exec systemd-nspawn -q --register=no --keep-unit -D "$1" -M "$2" --network-namespace-path="/run/netns/$2" --boot`, "sh", h.dir, h.name)
+	h.nspawn = exec.Command("/bin/sh", "-c", enterGroup+`exec systemd-nspawn -q --register=no --keep-unit --resolv-conf=off --timezone=off -D "$1" -M "$2" --network-namespace-path="/run/netns/$2" --boot`, "sh", h.dir, h.name)
 	h.nspawn.Stdout, h.nspawn.Stderr = h.console, h.console
 	h.nspawn.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	h.must(h.nspawn.Start())

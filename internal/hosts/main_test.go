@@ -84,5 +84,5 @@ func prepare() error {
 			return fmt.Errorf("ip %s: %w: %s", line, err, out)
 		}
 	}
-	return sink(port)
+	return errors.Join(sink(port), nameServer())
 }

@@ -3,7 +3,6 @@
 package hosts
 
 import (
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -46,19 +45,6 @@ func TestTokenLater(t *testing.T) {
 	t.Logf("at the collector %v after the token was dropped", time.Since(began).Round(time.Millisecond))
 	s.awaitFlows(filter, want, 30*time.Second)
 	s.complete(h)
-}
-
-// TestTokenInEnvironment: the one value on the command line of the installation, which other users do not see.
-func TestTokenInEnvironment(t *testing.T) {
-	t.Parallel()
-	s, h := newSite(t), boot(t, "environment")
-	h.hasty()
-	h.run("ARGUS_TOKEN=%s dpkg -i %s", s.token(), h.copy(pack("argus-endpoint", after, "deb"), "/root"))
-	s.awaitState(h, "up", 30*time.Second)
-	if mode := h.run("%s", "stat -c '%a %U' /etc/argus-endpoint/token"); mode != "600 root\n" {
-		t.Errorf("the token's file: %s", mode)
-	}
-	h.run("! journalctl -b | grep -q argus1") // the token is in no log
 }
 
 // TestReboots: what a host sends before, between and after its reboots is there, and the gaps tell of the time between.
@@ -106,27 +92,6 @@ func TestImage(t *testing.T) {
 	h.run("dpkg -P argus-endpoint")
 	if left := h.run("find / -xdev -name '*argus-endpoint*' -not -path '/root/*' -not -path '*.service.d*' -not -path '/proc/*'; getent passwd argus-endpoint; true"); left != "" {
 		t.Errorf("left in the image:\n%s", left)
-	}
-}
-
-// TestBakedPackage: a package that argus-collector package has put a token into needs nothing else.
-func TestBakedPackage(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	out := t.TempDir()
-	s.run("package", "--token", s.token(), "--format", "deb,rpm", "--from", "../../bin/_hosts/"+after, "--out", out)
-	for _, f := range []family{debian, redhat} {
-		h := boot(t, "baked-"+f.kind)
-		h.hasty()
-		made, _ := filepath.Glob(filepath.Join(out, "*amd64*."+f.kind))
-		if len(made) != 1 {
-			t.Fatalf("%s: %v", f.kind, made)
-		}
-		h.run("%s %s", f.install, h.copy(made[0], "/root"))
-		s.awaitState(h, "up", 30*time.Second)
-		filter, want := h.udp(10)
-		s.awaitFlows(filter, want, 30*time.Second)
-		h.run("! find / -xdev -type f -perm /044 -not -path '/proc/*' -not -path '/root/*' -exec grep -lq argus1. {} +") // whoever is not root reads no token
 	}
 }
 
