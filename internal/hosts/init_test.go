@@ -10,6 +10,7 @@ import (
 
 // TestOtherInits: without systemd, OpenRC's and System V's scripts do the same, on hosts that boot with them.
 func TestOtherInits(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name, packages string
 		ends           string // what the last word of the boot looks like
