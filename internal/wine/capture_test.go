@@ -322,3 +322,18 @@ func TestCaptureRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestCaptureUnit runs the tests of the package there: structures, callbacks, adapters, and all that has no system below it.
+func TestCaptureUnit(t *testing.T) {
+	unit := tests(t, "capture")
+	if !netns.Inside(t) {
+		return
+	}
+	newCable(t)
+	out := New(t).Run(unit, "-test.v", "-test.run", "Trace|Adapters|OneCaptor|DriverIsBound|Queue|NDIS|Pcap(Feed|Fails|Header)|Raw|FirstWay")
+	for _, name := range []string{"TestTraceStructures", "TestTraceCallbacks", "TestAdapters", "TestOneCaptor", "TestDriverIsBound", "TestNDISSession", "TestQueueWaits"} {
+		if !strings.Contains(out, "--- PASS: "+name) {
+			t.Errorf("%s did not pass: %s", name, out)
+		}
+	}
+}
