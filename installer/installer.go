@@ -11,7 +11,7 @@ type Options struct {
 	Program   string            // the file to install; empty: the one that runs
 	Version   string            // of that file
 	Downgrade bool              // also over a newer version
-	Packaged  bool              // a package has put the program in place and made the service: only folders, token and configuration are our part
+	Packaged  bool              // a package has put the program in place and made the service: only folders, token and configuration are our part; on macOS its start too
 	Note      func(step string) // is told each thing that was done, in the past tense: "created the user argus-endpoint"
 }
 
@@ -22,7 +22,8 @@ type Options struct {
 func Install(ctx context.Context, o Options) error { return install(ctx, o.complete()) }
 
 // Uninstall stops the service and removes it and the program. With purge also the state, the configuration and the user: nothing
-// is left. What a package manager owns it refuses to remove, and says what to run.
+// is left. What a package manager owns it refuses to remove, and says what to run; macOS has none: what
+// its Installer has put there is removed.
 func Uninstall(ctx context.Context, o Options, purge bool) error {
 	return uninstall(ctx, o.complete(), purge)
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 
@@ -87,12 +88,23 @@ func (d *doctor) privileges() {
 		_ = src.Close()
 		d.ok("privileges", "frames can be captured")
 	case errors.Is(err, fs.ErrPermission):
-		d.bad("privileges", "this process may not capture", "run as root, or give the program CAP_NET_RAW: setcap cap_net_raw+ep "+os.Args[0])
+		d.bad("privileges", "this process may not capture", mayCapture())
 	case errors.Is(err, errors.ErrUnsupported):
 		d.bad("privileges", err.Error(), "use a system with a capture source; capture files can be read on this one")
 	default:
 		d.bad("privileges", err.Error(), "see whether the interface is up and the kernel has packet sockets (CONFIG_PACKET)")
 	}
+}
+
+// mayCapture says how a process may capture on this system.
+func mayCapture() string {
+	switch runtime.GOOS {
+	case "linux":
+		return "run as root, or give the program CAP_NET_RAW: setcap cap_net_raw+ep " + os.Args[0]
+	case "windows":
+		return "run as an administrator"
+	}
+	return "run as root, with sudo"
 }
 
 func (d *doctor) interfaces() {
