@@ -3,6 +3,7 @@ package pack
 import (
 	"bytes"
 	"compress/gzip"
+	"debug/macho"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -338,7 +339,7 @@ func TestCksum(t *testing.T) {
 func TestUniversal(t *testing.T) {
 	mach := func(cpu uint32, n int) []byte {
 		b := make([]byte, n)
-		for i, v := range []uint32{machMagic, cpu, 3} {
+		for i, v := range []uint32{machMagic, cpu, 3, uint32(macho.TypeExec)} {
 			binary.LittleEndian.PutUint32(b[4*i:], v)
 		}
 		return b
@@ -348,12 +349,15 @@ func TestUniversal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := filepath.Join(t.TempDir(), "fat")
-	if err := os.WriteFile(out, fat, 0o600); err != nil {
+	f, err := macho.NewFatFile(bytes.NewReader(fat))
+	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(fat[1<<14:][:20000], amd64) || !bytes.Equal(fat[3<<14:], arm64) {
-		t.Error("the programs are not where they should be")
+	for i, want := range [][]byte{amd64, arm64} {
+		a := f.Arches[i]
+		if a.Offset%(1<<a.Align) != 0 || a.Align != fatAlign || !bytes.Equal(fat[a.Offset:][:a.Size], want) || uint32(a.Cpu) != binary.LittleEndian.Uint32(want[4:]) {
+			t.Errorf("program %d: %+v", i, a.FatArchHeader)
+		}
 	}
 	for name, programs := range map[string][][]byte{"none": nil, "one processor twice": {amd64, amd64}, "an ELF": {[]byte("\x7fELF............................")}} {
 		if _, err := Universal(programs...); err == nil {
