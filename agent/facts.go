@@ -154,7 +154,7 @@ func (f *facts) find(sockets []platform.Listener, now time.Time) {
 	if n := len(sockets) - len(owners); err != nil {
 		f.unknown = err.Error()
 	} else if n > 0 {
-		f.unknown = fmt.Sprintf("the processes of %d of %d listening sockets are not known: looking into those of others needs root or CAP_SYS_PTRACE, and the kernel's own have none", n, len(sockets))
+		f.unknown = fmt.Sprintf("the processes of %d of %d listening sockets are not known: looking into those of others needs root, or CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, and the kernel's own have none", n, len(sockets))
 	}
 	f.sockets, f.owned = sockets, processFacts(sockets, owners)
 }

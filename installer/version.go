@@ -28,6 +28,9 @@ func newer(a, b string) bool {
 	return false
 }
 
+// mostCandidates is how many a release has at most: they come before it.
+const mostCandidates = 1000
+
 // numbers returns major, minor, patch and the commits since then of a version such as v1.2.3-45-gabcdef.
 func numbers(version string) (n []int, ok bool) {
 	release, rest, _ := strings.Cut(strings.TrimPrefix(version, "v"), "-")
@@ -42,7 +45,10 @@ func numbers(version string) (n []int, ok bool) {
 		n = append(n, 0)
 	}
 	commits, _, _ := strings.Cut(rest, "-")
-	if i, err := strconv.Atoi(commits); err == nil {
+	candidate, before := strings.CutPrefix(commits, "rc")
+	if i, err := strconv.Atoi(candidate); err == nil && before {
+		n = append(n, i-mostCandidates)
+	} else if err == nil {
 		n = append(n, i)
 	}
 	return n, true

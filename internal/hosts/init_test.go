@@ -59,11 +59,13 @@ func lifeOf(t *testing.T, name, packages, ends string) {
 	h.says(next+" install", "replaced version "+before+" by "+after, "restarted it")
 	h.unprivileged()
 
+	h.write("/etc/argus-endpoint/argus-endpoint.conf", "SPOOL_SIZE=much\n")
 	h.cut()
 	up()
 	h.awaitMeter(15 * time.Second)
 	h.unprivileged()
 	s.awaitState(h, "up", 90*time.Second)
+	h.says("argus-endpoint status", "the configuration file is bad, the last good one is used")
 
 	h.says(next+" uninstall --purge", "stopped the service", "removed the user")
 	h.says(next+" uninstall --purge", "nothing to do")
