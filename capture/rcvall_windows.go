@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net/netip"
 	"sync"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -28,7 +29,7 @@ type rcvall struct {
 }
 
 type rawSocket struct {
-	handle windows.Handle
+	handle syscall.Handle
 	local  netip.Addr
 }
 
@@ -39,7 +40,7 @@ func openRcvall(name string, a *adapter, o Options) (Source, error) {
 	r := &rcvall{q: newQueue(name, a.index, "rcvall: IP only", o)}
 	var refused error
 	for _, local := range a.addrs {
-		h, err := rawSocketOf(local)
+		h, err := rawSocketOf(local, a.index)
 		if err != nil {
 			refused = fmt.Errorf("raw socket for %s: %w", local, err)
 			continue
@@ -60,25 +61,30 @@ func openRcvall(name string, a *adapter, o Options) (Source, error) {
 	return r.q, nil
 }
 
-// rawSocketOf returns a socket that gets every IP packet which an address's interface sends or receives.
-func rawSocketOf(local netip.Addr) (windows.Handle, error) {
-	family, protocol := int32(windows.AF_INET), int32(windows.IPPROTO_IP)
-	var to windows.Sockaddr = &windows.SockaddrInet4{Addr: [4]byte(local.AsSlice())}
+// rawSocketOf returns a socket that gets every IP packet which an address's interface sends or receives. The functions are those of
+// package syscall, which package net has in the program already.
+func rawSocketOf(local netip.Addr, index int) (syscall.Handle, error) {
+	family, protocol := int32(syscall.AF_INET), int32(syscall.IPPROTO_IP)
+	var to syscall.Sockaddr = &syscall.SockaddrInet4{Addr: [4]byte(local.AsSlice())}
 	if local.Is6() {
-		family, protocol = windows.AF_INET6, windows.IPPROTO_IPV6
-		to = &windows.SockaddrInet6{Addr: local.As16()}
+		family, protocol = syscall.AF_INET6, syscall.IPPROTO_IPV6
+		in6 := &syscall.SockaddrInet6{Addr: local.As16()}
+		if local.IsLinkLocalUnicast() {
+			in6.ZoneId = uint32(index)
+		}
+		to = in6
 	}
-	h, err := windows.WSASocket(family, windows.SOCK_RAW, protocol, nil, 0, wsaNoInherit)
+	s, err := windows.WSASocket(family, syscall.SOCK_RAW, protocol, nil, 0, wsaNoInherit)
 	if err != nil {
 		return 0, rawError(err)
 	}
-	level, answered := uint32(rcvallIPLevel), uint32(0)
-	if err = windows.Bind(h, to); err == nil {
-		_ = windows.SetsockoptInt(h, windows.SOL_SOCKET, windows.SO_RCVBUF, rcvallBuffer)
-		err = windows.WSAIoctl(h, sioRcvall, (*byte)(unsafe.Pointer(&level)), 4, nil, 0, &answered, nil, 0)
+	h, level, answered := syscall.Handle(s), uint32(rcvallIPLevel), uint32(0)
+	if err = syscall.Bind(h, to); err == nil {
+		_ = syscall.SetsockoptInt(h, syscall.SOL_SOCKET, syscall.SO_RCVBUF, rcvallBuffer)
+		err = syscall.WSAIoctl(h, sioRcvall, (*byte)(unsafe.Pointer(&level)), 4, nil, 0, &answered, nil, 0)
 	}
 	if err != nil {
-		_ = windows.Closesocket(h)
+		_ = syscall.Closesocket(h)
 		return 0, rawError(err)
 	}
 	return h, nil
@@ -97,10 +103,10 @@ func rawError(err error) error {
 // receive puts what a socket gets into the queue, until it is closed or its address goes.
 func (r *rcvall) receive(s *rawSocket) {
 	data := make([]byte, 1<<16)
-	buf := windows.WSABuf{Len: uint32(len(data)), Buf: &data[0]}
+	buf := syscall.WSABuf{Len: uint32(len(data)), Buf: &data[0]}
 	for {
 		var n, flags uint32
-		err := windows.WSARecv(s.handle, &buf, 1, &n, &flags, nil, nil)
+		err := syscall.WSARecv(s.handle, &buf, 1, &n, &flags, nil, nil)
 		switch {
 		case r.q.closed.Load():
 			return
@@ -121,7 +127,7 @@ func (r *rcvall) receive(s *rawSocket) {
 
 func (r *rcvall) stop() {
 	for _, s := range r.sockets {
-		_ = windows.Closesocket(s.handle)
+		_ = syscall.Closesocket(s.handle)
 	}
 	r.done.Wait()
 }
