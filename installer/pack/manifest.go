@@ -29,10 +29,10 @@ type File struct {
 	Link        string      // of a symbolic link
 }
 
-// Bounds on what is read and written: a package of ours has some thirty files and 40 MB.
+// Bounds on what is read and written: a package of ours has some thirty files and 20 MB.
 const (
 	maxEntries = 500 // the paths of one leaf of a Bom
-	maxContent = 512 << 20
+	maxContent = 128 << 20
 )
 
 // tree returns the files by path with all folders above them, the root first.

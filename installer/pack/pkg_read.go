@@ -14,7 +14,7 @@ import (
 var errPKG = errors.New("not a package of this kind")
 
 // ReadPKG reads what PKG has written, signed or not. Every checksum is checked and the Bom compared with the payload; a signature is not
-// looked at. What is damaged, of another kind, or larger than 512 MB is refused with an error.
+// looked at. What is damaged, of another kind, or larger than 128 MB is refused with an error.
 func ReadPKG(r io.ReaderAt, size int64) (Manifest, error) {
 	_, m, err := openPKG(r, size)
 	return m, err
