@@ -223,7 +223,7 @@ func FuzzRetar(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	plain, err := gunzip(members[2].data)
+	plain, err := gunzip(members[2].data, maxContent)
 	if err != nil {
 		f.Fatal(err)
 	}

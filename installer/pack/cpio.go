@@ -94,15 +94,15 @@ func writeEntry(w io.Writer, f *File, number int, at time.Time) error {
 	return err
 }
 
-// gunzip decompresses at most maxContent octets.
-func gunzip(b []byte) ([]byte, error) {
+// gunzip decompresses at most limit octets.
+func gunzip(b []byte, limit int64) ([]byte, error) {
 	z, err := gzip.NewReader(bytes.NewReader(b))
 	if err != nil {
 		return nil, err
 	}
-	plain, err := io.ReadAll(io.LimitReader(z, maxContent+1))
-	if err == nil && len(plain) > maxContent {
-		err = fmt.Errorf("more than %d MB", maxContent>>20)
+	plain, err := io.ReadAll(io.LimitReader(z, limit+1))
+	if err == nil && int64(len(plain)) > limit {
+		err = fmt.Errorf("more than %d octets of content", limit)
 	}
 	return plain, err
 }

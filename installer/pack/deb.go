@@ -101,7 +101,7 @@ func (f *tarFile) name() string { return path.Clean("/" + f.header.Name) }
 
 // retar writes a compressed tar archive anew after a change of its entries.
 func retar(packed []byte, change func([]tarFile) ([]tarFile, error)) ([]byte, error) {
-	plain, err := gunzip(packed)
+	plain, err := gunzip(packed, maxContent)
 	if err != nil {
 		return nil, err
 	}

@@ -69,7 +69,7 @@ func FuzzCPIO(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	plain, err := gunzip(z)
+	plain, err := gunzip(z, maxContent)
 	if err != nil {
 		f.Fatal(err)
 	}

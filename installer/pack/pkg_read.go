@@ -77,7 +77,7 @@ func (m *Manifest) info(dist, info []byte) error {
 }
 
 func archive(b []byte) ([]File, error) {
-	plain, err := gunzip(b)
+	plain, err := gunzip(b, maxContent)
 	if err != nil {
 		return nil, err
 	}

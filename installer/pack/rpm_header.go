@@ -55,7 +55,7 @@ func openRPM(rpm []byte) (rpmHeader, []byte, error) {
 	if c := h.text(rpmPayloadCompressor); c != "gzip" || h.text(rpmPayloadFormat) != "cpio" {
 		return nil, nil, fmt.Errorf("its payload is %q, not gzip", c)
 	}
-	plain, err := gunzip(payload)
+	plain, err := gunzip(payload, maxContent)
 	return h, plain, err
 }
 
