@@ -48,6 +48,7 @@ func TestDeployGPO(t *testing.T) {
 	m.stop()
 	m.Prefix.Run("sc", "start", "argus-endpoint") // at once: the first attempt after an upgrade comes within a minute
 	m.enrols()
+	m.step("enrolled")
 }
 
 // TestDeployIntune runs the commands of the table in deploy/intune/README.md, and compares with its detection rule.

@@ -120,6 +120,16 @@ func TestMSICollector(t *testing.T) {
 		return
 	}
 	m := newManaged(t)
+	before := m.snapshot()
+	if code := m.msiexec("/i", msi[0], "TOKEN=argus1.damaged"); code == 0 {
+		t.Error("a damaged token is installed")
+	}
+	for _, line := range m.left(before) {
+		if !strings.Contains(line, `\Components\`) { // Wine's installer forgets its own list when it rolls back
+			t.Error("of an installation that failed is left: ", line)
+		}
+	}
+	m.step("a damaged token is refused, and nothing installed")
 	for i, properties := range [][]string{{"COLLECTOR=" + collectorAddress}, nil} {
 		m.must("/i", msi[i], properties...)
 		m.serves(versions[i])
@@ -129,10 +139,29 @@ func TestMSICollector(t *testing.T) {
 		}
 		m.step("msiexec /i %s: the collector's address is in the configuration", strings.Join(properties, " "))
 	}
-	if code := m.msiexec("/i", msi[1], "REINSTALLMODE=vomus"); code != 0 {
-		t.Errorf("the same version once more: exit code %d", code)
+	m.replacesEqual(msi[1])
+}
+
+// replacesEqual: of two versions whose first three numbers are alike, which is all that Windows Installer compares, the one that
+// is installed last takes the place of the other.
+func (m *managed) replacesEqual(msi string) {
+	m.Helper()
+	exe := filepath.Join(m.TempDir(), "argus-endpoint.exe")
+	run(m.T, "cp", m.Path(program), exe)
+	between := filepath.Join(m.TempDir(), "between.msi")
+	write(m.T, between, makeMSI(m.T, exe, versions[1]+".7", "amd64"))
+	for _, next := range []string{between, msi} {
+		m.must("/i", next)
+		if n := strings.Count(m.Try("reg", "query", listedKey, "/s").Stdout, "DisplayName    REG_SZ    Argus Endpoint"); n != 1 {
+			m.Errorf("the list of apps has it %d times", n)
+		}
 	}
-	m.must("/x", msi[1], "PURGE=1")
+	m.serves(versions[1])
+	m.step("a version with the same three numbers, and back")
+	m.must("/x", msi, "PURGE=1")
+	if r := m.Try("reg", "query", ownKey); r.Code == 0 {
+		m.Error("something is left: ", r.Stdout)
+	}
 }
 
 // TestMSIReproduces: two builds of one version are alike, the checked-in example of the unit tests is such a one, and GNOME's msiinfo,
