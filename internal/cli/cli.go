@@ -48,6 +48,7 @@ func Usagef(format string, args ...any) error {
 // Main runs root with the process's arguments and ends the process. The first SIGINT or SIGTERM ends the
 // command's context, the second one the process.
 func Main(root *ffcli.Command) {
+	prepareConsole()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	os.Exit(Run(ctx, root, os.Args[1:], os.Stdout, os.Stderr))

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -202,5 +203,32 @@ func run(tb testing.TB, args ...string) {
 	tb.Helper()
 	if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
 		tb.Fatal(fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, out))
+	}
+}
+
+// Npcap makes it look as if Npcap was installed: Wine's own wpcap.dll, which captures by this system's libpcap, lies where Npcap's would.
+func (p *Prefix) Npcap() {
+	p.tb.Helper()
+	system := p.Path(`C:\windows\system32`)
+	run(p.tb, "mkdir", filepath.Join(system, "Npcap"))
+	run(p.tb, "cp", filepath.Join(system, "wpcap.dll"), filepath.Join(system, "Npcap"))
+}
+
+// kill ends a process of this Windows as a crash would, by a part of its command line.
+func (p *Prefix) kill(part string) {
+	p.tb.Helper()
+	killed := 0
+	processes, _ := filepath.Glob("/proc/[0-9]*")
+	for _, proc := range processes {
+		line, _ := os.ReadFile(proc + "/cmdline")
+		env, _ := os.ReadFile(proc + "/environ")
+		pid, err := strconv.Atoi(filepath.Base(proc))
+		if err == nil && bytes.Contains(line, []byte(part)) && bytes.Contains(env, []byte("WINEPREFIX="+p.dir+"\x00")) {
+			killed++
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+	if killed == 0 {
+		p.tb.Fatalf("no process %s runs", part)
 	}
 }
