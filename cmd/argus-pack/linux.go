@@ -143,7 +143,10 @@ func (l *linuxPackage) script(name string) (string, error) {
 		return "", err
 	}
 	to := filepath.Join(l.dir, name)
-	return to, os.WriteFile(to, b.Bytes(), 0o600)
+	if err := os.WriteFile(to, b.Bytes(), 0o600); err != nil {
+		return "", err
+	}
+	return to, os.Chtimes(to, l.date, l.date) // nfpm takes it into an apk
 }
 
 // compress is gzip -9n.

@@ -90,7 +90,7 @@ func TestBaked(t *testing.T) {
 				t.Errorf("%s: %s", name, list)
 			}
 		case ".rpm":
-			got = output(t, "bsdtar", "-xOf", name, "*/usr/share/argus-endpoint/token")
+			got = output(t, "bsdtar", "-xOf", name, "*argus-endpoint/token")
 			if out := output(t, "rpm", "-K", "--nosignature", name); !strings.Contains(out, "digests OK") {
 				t.Error(out)
 			}
