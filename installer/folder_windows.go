@@ -59,7 +59,8 @@ func secureFolder(dir string) (created bool, err error) {
 	return false, adoptFolder(dir, sd)
 }
 
-// adoptFolder takes a folder that is there: first its access is closed, then what is in it is looked at.
+// adoptFolder takes a folder that is there: first its access is closed, then what is in it is looked at. What is in one that was
+// closed before only those have put there who may.
 func adoptFolder(dir string, sd *windows.SECURITY_DESCRIPTOR) error {
 	info, err := os.Lstat(dir)
 	if err != nil {
@@ -72,7 +73,8 @@ func adoptFolder(dir string, sd *windows.SECURITY_DESCRIPTOR) error {
 	if err != nil {
 		return err
 	}
-	if err := checkOwner(dir, trusted); err != nil {
+	now, err := checkOwner(dir, trusted)
+	if err != nil || isClosed(now) {
 		return err
 	}
 	dacl, _, err := sd.DACL()
@@ -85,6 +87,15 @@ func adoptFolder(dir string, sd *windows.SECURITY_DESCRIPTOR) error {
 		return fmt.Errorf("close %s to other users: %w", dir, err)
 	}
 	return checkInside(dir, trusted)
+}
+
+// isClosed tells whether the access of a folder is what secureFolder gives it.
+func isClosed(sd *windows.SECURITY_DESCRIPTOR) bool {
+	control, _, err := sd.Control()
+	_, now, _ := strings.Cut(sd.String(), "D:")
+	_, now, _ = strings.Cut(now, "(")
+	_, want, _ := strings.Cut(folderAccess(), "(")
+	return err == nil && control&windows.SE_DACL_PROTECTED != 0 && now == want
 }
 
 // checkInside looks at all that is in a folder.
@@ -103,7 +114,10 @@ func checkInside(dir string, trusted []*windows.SID) error {
 		if d.Type()&(fs.ModeSymlink|fs.ModeIrregular) != 0 {
 			return fmt.Errorf("%s is a link: remove it and try again", path)
 		}
-		if err := checkOwner(path, trusted); err != nil {
+		if d.Type()&fs.ModeSocket != 0 { // which cannot be opened, and is made anew
+			continue
+		}
+		if _, err := checkOwner(path, trusted); err != nil {
 			return err
 		}
 		if !d.IsDir() {
@@ -132,24 +146,25 @@ func trustedOwners() (list []*windows.SID, err error) {
 	return append(list, user.User.Sid), nil
 }
 
-func checkOwner(path string, trusted []*windows.SID) error {
-	sd, err := windows.GetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION)
+// checkOwner returns who owns the file or folder and who may do what with it, or an error when the owner is not trusted.
+func checkOwner(path string, trusted []*windows.SID) (*windows.SECURITY_DESCRIPTOR, error) {
+	sd, err := windows.GetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION|windows.DACL_SECURITY_INFORMATION)
 	if err != nil {
-		return fmt.Errorf("the owner of %s: %w", path, err)
+		return nil, fmt.Errorf("the owner of %s: %w", path, err)
 	}
 	owner, _, err := sd.Owner()
 	if err != nil {
-		return fmt.Errorf("the owner of %s: %w", path, err)
+		return nil, fmt.Errorf("the owner of %s: %w", path, err)
 	}
 	for _, sid := range trusted {
 		if owner.Equals(sid) {
-			return nil
+			return sd, nil
 		}
 	}
 	account, domain, _, err := owner.LookupAccount("")
 	if err != nil {
 		account, domain = owner.String(), "SID"
 	}
-	return fmt.Errorf("%s belongs to %s\\%s, who is no administrator, and could have been put there to be trusted: look at it, remove it and try again",
+	return nil, fmt.Errorf("%s belongs to %s\\%s, who is no administrator, and could have been put there to be trusted: look at it, remove it and try again",
 		path, domain, account)
 }
