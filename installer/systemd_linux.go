@@ -75,14 +75,17 @@ func begin(ctx context.Context, how string) error {
 	if err == nil {
 		return nil
 	}
-	said, _ := output(ctx, "journalctl", "-q", "-o", "cat", "-n", "20", "-u", unit)
+	said, _ := output(ctx, "journalctl", "-q", "-o", "cat", "--since=-1min", "-u", unit)
+	last := ""
 	for line := range strings.Lines(said) {
-		if why, ok := strings.CutPrefix(line, name+": "); ok { // the program's last words
-			err = fmt.Errorf("%w: %s", err, strings.TrimSpace(why))
-			break
+		if words, ok := strings.CutPrefix(line, name+": "); ok { // the program's
+			last = strings.TrimSpace(words)
 		}
 	}
-	return fmt.Errorf("%w; see journalctl -u %s -n 20", err, name)
+	if last == "" {
+		return fmt.Errorf("%w; see journalctl -u %s", err, name)
+	}
+	return fmt.Errorf("the service does not start: %s (the rest: journalctl -u %s)", last, name)
 }
 
 func (systemd) state() (s State) {

@@ -16,7 +16,7 @@ const modesTell = true
 
 func checkOwner(info fs.FileInfo) error {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Uid != 0 && int(st.Uid) != os.Geteuid() {
-		return fmt.Errorf("it belongs to user %d and not to user %d who runs this; chown it after looking at what is in it, or name another folder", st.Uid, os.Geteuid())
+		return fmt.Errorf("it belongs to user %d and not to user %d who runs this; if a service of that user works on it, leave it alone and name another folder, else chown it after looking at what is in it", st.Uid, os.Geteuid())
 	}
 	return nil
 }

@@ -105,7 +105,7 @@ func install(ctx context.Context, o installer.Options, out io.Writer) error {
 	if *steps == 0 {
 		fmt.Fprintf(out, "nothing to do: version %s is installed, and runs\n", o.Version)
 	}
-	return enrolled(ctx, out)
+	return enrolled(ctx, out, o.Token != "")
 }
 
 // notes has what is done printed and counted.
@@ -123,8 +123,9 @@ const (
 	answerEach = 200 * time.Millisecond
 )
 
-// enrolled says how the new service stands with its collector. A collector that is not reached is no failure of the installation.
-func enrolled(ctx context.Context, out io.Writer) error {
+// enrolled says how the new service stands with its collector. One that ran before takes a moment to see its token. A collector that
+// is not reached is no failure of the installation.
+func enrolled(ctx context.Context, out io.Writer, token bool) error {
 	late := time.After(answerTime)
 	slow := time.AfterFunc(2*time.Second, func() { fmt.Fprintln(os.Stderr, "waiting for the collector ...") })
 	defer slow.Stop()
@@ -132,7 +133,7 @@ func enrolled(ctx context.Context, out io.Writer) error {
 	defer t.Stop()
 	for {
 		s, err := agent.ReadStatus(ctx, agent.DefaultConfig().State)
-		if err == nil && settled(&s.Uplink) {
+		if err == nil && settled(&s.Uplink, token) {
 			return writeEnrolled(out, s, nil)
 		}
 		select {
@@ -147,8 +148,10 @@ func enrolled(ctx context.Context, out io.Writer) error {
 
 // settled tells whether more will not be known soon. One that is enrolled may take its time after an upgrade: a fleet does not
 // come back at once.
-func settled(u *agent.UplinkStatus) bool {
+func settled(u *agent.UplinkStatus, token bool) bool {
 	switch uplink.State(u.State) {
+	case uplink.StateNoCollector, uplink.StatePending:
+		return !token
 	case uplink.StateConnecting, uplink.StateWaiting:
 		return !u.Certificate.IsZero()
 	}

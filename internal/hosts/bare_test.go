@@ -93,6 +93,11 @@ func TestTokenFlag(t *testing.T) {
 	program := h.bare(before)
 	h.fails(program+" install --token argus1.none", "token")
 	h.fails("ls " + ownProgram)
+	h.run("%s >/dev/null 2>&1 & echo $! >/root/pid", program)
+	h.await("an agent in the foreground", 10*time.Second, func() bool { _, err := h.try(program + " status"); return err == nil })
+	h.fails(program+" install", "the service does not start: ", "another agent, pid")
+	h.run("kill $(cat /root/pid)")
+	h.await("the service takes over", 15*time.Second, func() bool { _, err := h.try("systemctl is-active argus-endpoint"); return err == nil })
 	h.says(fmt.Sprintf("echo %s | %s install --token-file -", s.token(), program), "wrote the enrolment token", "enrolled: delivering to "+s.at)
 	s.awaitState(h, "up", 20*time.Second)
 }
