@@ -136,11 +136,11 @@ func hardwareType(fd, index int) (uint16, error) {
 	if err != nil {
 		return 0, fmt.Errorf("bind: %w", err)
 	}
-	sa, err := unix.Getsockname(fd)
+	sa, err := syscall.Getsockname(fd) // not unix.Getsockname, which links every kind of address
 	if err != nil {
 		return 0, fmt.Errorf("getsockname: %w", err)
 	}
-	ll, ok := sa.(*unix.SockaddrLinklayer)
+	ll, ok := sa.(*syscall.SockaddrLinklayer)
 	if !ok {
 		return 0, fmt.Errorf("getsockname: not a packet socket: %T", sa)
 	}

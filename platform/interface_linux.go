@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -106,7 +107,7 @@ func nlDump(protocol int, kind, flags uint16, body []byte, each func(nlMessage))
 	}
 	buf := make([]byte, 64<<10) // the kernel cuts a dump into datagrams of at most 32 KiB
 	for {
-		n, _, rflags, _, err := unix.Recvmsg(fd, buf, nil, 0)
+		n, _, rflags, _, err := syscall.Recvmsg(fd, buf, nil, 0) // not unix.Recvmsg, which links every kind of address
 		switch {
 		case err == unix.EINTR:
 			continue

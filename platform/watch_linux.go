@@ -31,7 +31,7 @@ func subscribe(ctx context.Context) (wait func() bool, err error) {
 	buf := make([]byte, 4096) // what is longer is cut: that something changed is all there is to know
 	return func() bool {
 		err := conn.Read(func(fd uintptr) bool {
-			_, _, err := unix.Recvfrom(int(fd), buf, 0)
+			_, err := unix.Read(int(fd), buf)
 			// ENOBUFS: notices were lost, which is a notice too.
 			return err != unix.EAGAIN && err != unix.EINTR
 		})
