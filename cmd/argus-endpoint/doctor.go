@@ -82,7 +82,13 @@ func (d *doctor) privileges() {
 	if err != nil || len(list) == 0 {
 		return // interfaces says so
 	}
-	src, err := capture.Open(list[0].Name, list[0].Index, capture.Options{})
+	in := &list[0]
+	for i := range list {
+		if list[i].Meter && list[i].Kind != "loopback" { // which not every way to capture sees
+			in = &list[i]
+		}
+	}
+	src, err := capture.Open(in.Name, in.Index, capture.Options{})
 	switch {
 	case err == nil:
 		_ = src.Close()
@@ -92,7 +98,11 @@ func (d *doctor) privileges() {
 	case errors.Is(err, errors.ErrUnsupported):
 		d.bad("privileges", err.Error(), "use a system with a capture source; capture files can be read on this one")
 	default:
-		d.bad("privileges", err.Error(), "see whether the interface is up and the kernel has packet sockets (CONFIG_PACKET)")
+		advice := "see whether the interface is up"
+		if runtime.GOOS == "linux" {
+			advice += " and the kernel has packet sockets (CONFIG_PACKET)"
+		}
+		d.bad("privileges", err.Error(), advice)
 	}
 }
 
