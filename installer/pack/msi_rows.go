@@ -51,7 +51,7 @@ func (m MSI) rows(productVersion string) []string {
 		fmt.Sprintf("INSERT INTO Upgrade (UpgradeCode, VersionMin, VersionMax, Attributes, ActionProperty) VALUES ('{%s}', '0.0.0', '%s', %d, 'OLDER')",
 			upgradeCode, productVersion, migrateFeatures|includingMinimum|includingMaximum),
 		// A property that only an elevated caller may set: without its name here Windows Installer would drop it.
-		"UPDATE Property SET Value='TOKEN;COLLECTOR;PURGE;OLDER;NEWER' WHERE Property='SecureCustomProperties'",
+		"UPDATE Property SET Value='TOKEN;COLLECTOR;PURGE;OLDER;NEWER;WINDOWSMAJOR' WHERE Property='SecureCustomProperties'",
 		"UPDATE ServiceInstall SET ErrorControl=32769", // normal; a service that cannot be made is an error of the installation
 		// "#%": a value with environment variables. The message file is Windows' own, whose every message is the text it is given.
 		"INSERT INTO `Registry` (`Registry`, `Root`, `Key`, `Name`, `Value`, `Component_`) VALUES ('EventMessages', 2, "+

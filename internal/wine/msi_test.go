@@ -272,15 +272,17 @@ func TestMSI(t *testing.T) {
 	m.removed(before, false)
 }
 
-// refusesOldWindows: what Go programs do not run on. The model of the tests is a Windows 7.
+// refusesOldWindows: what Go programs do not run on.
 func (m *managed) refusesOldWindows(msi string) {
 	m.Helper()
-	m.Prefix.Run("winecfg", "-v", "win7")
-	if code := m.msiexec("/i", msi); code != installFailure || exists(m.Path(program)) {
-		m.Errorf("on Windows 7: exit code %d, want %d, and the program is there: %v", code, installFailure, exists(m.Path(program)))
+	for _, old := range []string{"win7", "win81"} {
+		m.Prefix.Run("winecfg", "-v", old)
+		if code := m.msiexec("/i", msi); code != installFailure || exists(m.Path(program)) {
+			m.Errorf("on %s: exit code %d, want %d, and the program is there: %v", old, code, installFailure, exists(m.Path(program)))
+		}
 	}
 	m.Prefix.Run("winecfg", "-v", "win10")
-	m.step("Windows 7 is refused")
+	m.step("Windows 7 and 8.1 are refused")
 }
 
 // installed checks what only the program itself, and only the tables of the MSI, can have set up.
