@@ -32,14 +32,15 @@ func writeDeb(t *testing.T, name string) {
 		}
 		return b.String()
 	}
-	deb := "!<arch>\n"
+	var deb strings.Builder
+	deb.WriteString("!<arch>\n")
 	for _, m := range [][2]string{{"debian-binary", "2.0\n"}, {"control.tar.gz", packed(map[string]string{"./control": "Package: argus-endpoint\n", "./md5sums": ""})}, {"data.tar.gz", packed(nil)}} {
-		deb += fmt.Sprintf("%-16s%-12d%-6d%-6d%-8s%-10d`\n%s", m[0], 0, 0, 0, "100644", len(m[1]), m[1])
+		deb.WriteString(fmt.Sprintf("%-16s%-12d%-6d%-6d%-8s%-10d`\n%s", m[0], 0, 0, 0, "100644", len(m[1]), m[1]))
 		if len(m[1])%2 == 1 {
-			deb += "\n"
+			deb.WriteString("\n")
 		}
 	}
-	if err := os.WriteFile(name, []byte(deb), 0o600); err != nil {
+	if err := os.WriteFile(name, []byte(deb.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }

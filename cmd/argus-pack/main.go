@@ -125,11 +125,11 @@ func (r *release) build(ctx context.Context) (err error) {
 	if err := r.sign(ctx, programs); err != nil {
 		return err
 	}
-	var wg errgroup
+	var crew crew
 	for _, job := range r.jobs(programs) {
-		wg.run(func() error { return job(ctx) })
+		crew.run(func() error { return job(ctx) })
 	}
-	if err := wg.wait(); err != nil {
+	if err := crew.wait(); err != nil {
 		return err
 	}
 	return r.sums()

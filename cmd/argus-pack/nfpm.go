@@ -53,7 +53,6 @@ type fileInfo struct {
 // format is a kind of package for Linux.
 type format struct {
 	kind    string
-	arch    map[string]string // nfpm's name of an architecture, by Go's
 	version func(version) string
 	// scripts of ours by nfpm's names: files/scripts/<kind>.<name>.sh
 	scripts map[string]string

@@ -1,12 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -18,44 +17,48 @@ import (
 func (r *release) sbom(programs []program) error {
 	b := cdx.NewBOM()
 	root := "argus-endpoint@" + r.version.String()
+	b.SerialNumber = "urn:uuid:" + uuid.NewV5(uuid.NamespaceURL, homepage+"/"+r.version.String()+"/"+r.date.Format(time.RFC3339)).String()
 	b.Metadata = &cdx.Metadata{
 		Timestamp: r.date.Format(time.RFC3339),
 		Component: &cdx.Component{BOMRef: root, Type: cdx.ComponentTypeApplication, Name: "argus-endpoint", Version: r.version.String(), Licenses: spdx("Apache-2.0"),
 			ExternalReferences: &[]cdx.ExternalReference{{URL: homepage, Type: cdx.ERTypeVCS}}},
 	}
-	var components []cdx.Component
-	var refs []string
-	var links []cdx.Dependency
+	var names []string
 	for _, p := range programs {
-		data, err := os.ReadFile(p.file)
+		names = append(names, p.name())
+	}
+	components, links := []cdx.Component{}, []cdx.Dependency{{Ref: root, Dependencies: &names}}
+	for _, p := range programs {
+		component, needs, err := r.componentOf(p)
 		if err != nil {
 			return err
 		}
-		sum := sha256.Sum256(data)
-		components = append(components, cdx.Component{BOMRef: p.name(), Type: cdx.ComponentTypeApplication, Name: p.name(), Version: r.version.String(),
-			Hashes: &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: hex.EncodeToString(sum[:])}}, Licenses: spdx("Apache-2.0")})
-		refs = append(refs, p.name())
-		var needs []string
-		for _, m := range r.linked(p) {
-			needs = append(needs, m.purl())
-		}
-		links = append(links, cdx.Dependency{Ref: p.name(), Dependencies: &needs})
+		components, links = append(components, component), append(links, needs)
 	}
 	for _, m := range r.modules {
 		components = append(components, cdx.Component{BOMRef: m.purl(), Type: cdx.ComponentTypeLibrary, Name: m.path, Version: m.version, PackageURL: m.purl(), Licenses: spdx(m.licence)})
 	}
-	links = append(slices.Clip([]cdx.Dependency{{Ref: root, Dependencies: &refs}}), links...)
 	b.Components, b.Dependencies = &components, &links
-	b.SerialNumber = "urn:uuid:" + uuid.NewV5(uuid.NamespaceURL, homepage+"/"+r.version.String()+"/"+r.date.Format(time.RFC3339)).String()
-	f, err := os.Create(filepath.Join(r.out, fmt.Sprintf("argus-endpoint-%s-sbom.cdx.json", r.version)))
+	var text bytes.Buffer
+	if err := cdx.NewBOMEncoder(&text, cdx.BOMFileFormatJSON).SetPretty(true).Encode(b); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(r.out, fmt.Sprintf("argus-endpoint-%s-sbom.cdx.json", r.version)), text.Bytes(), 0o644)
+}
+
+// componentOf is a program in the bill, and the modules that it is linked with.
+func (r *release) componentOf(p program) (c cdx.Component, needs cdx.Dependency, err error) {
+	data, err := os.ReadFile(p.file)
 	if err != nil {
-		return err
+		return c, needs, err
 	}
-	if err := cdx.NewBOMEncoder(f, cdx.BOMFileFormatJSON).SetPretty(true).Encode(b); err != nil {
-		f.Close()
-		return err
+	var modules []string
+	for _, m := range r.linked(p) {
+		modules = append(modules, m.purl())
 	}
-	return f.Close()
+	c = cdx.Component{BOMRef: p.name(), Type: cdx.ComponentTypeApplication, Name: p.name(), Version: r.version.String(),
+		Hashes: &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: fmt.Sprintf("%x", sha256.Sum256(data))}}, Licenses: spdx("Apache-2.0")}
+	return c, cdx.Dependency{Ref: p.name(), Dependencies: &modules}, nil
 }
 
 // purl is the module's package URL.

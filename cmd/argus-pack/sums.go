@@ -26,15 +26,15 @@ func (r *release) sums() error {
 	return os.WriteFile(filepath.Join(r.out, "SHA256SUMS"), []byte(b.String()), 0o644)
 }
 
-// errgroup runs functions side by side, two at a time, and keeps the first error.
-type errgroup struct {
+// crew runs functions side by side, two at a time, and keeps the first error.
+type crew struct {
 	wg    sync.WaitGroup
 	slots chan struct{}
 	once  sync.Once
 	err   error
 }
 
-func (g *errgroup) run(f func() error) {
+func (g *crew) run(f func() error) {
 	if g.slots == nil {
 		g.slots = make(chan struct{}, 2)
 	}
@@ -47,7 +47,7 @@ func (g *errgroup) run(f func() error) {
 	})
 }
 
-func (g *errgroup) wait() error {
+func (g *crew) wait() error {
 	g.wg.Wait()
 	return g.err
 }

@@ -16,19 +16,20 @@ var errRPM = errors.New("this is no rpm package as make packages writes them")
 
 // Tags of an rpm's header (rpm's docs/manual/tags.md) that are read here.
 const (
-	rpmName, rpmVersion, rpmRelease                            = 1000, 1001, 1002
-	rpmFileSizes, rpmFileModes, rpmFileTimes                   = 1028, 1030, 1034
-	rpmFileLinks, rpmFileFlags, rpmFileUsers, rpmFileGroups    = 1036, 1037, 1039, 1040
-	rpmFolderOf, rpmBaseNames, rpmFolders                      = 1116, 1117, 1118
-	rpmPayloadFormat, rpmPayloadCompressor                     = 1124, 1125
-	rpmSize, rpmPayloadDigest, rpmPayloadDigestAlgo, rpmPadded = 1009, 5092, 5093, 5097
+	rpmName, rpmVersion, rpmRelease          = 1000, 1001, 1002
+	rpmFileModes, rpmFileTimes, rpmFileFlags = 1030, 1034, 1037
+	rpmFileUsers, rpmFileGroups              = 1039, 1040
+	rpmFolderOf, rpmBaseNames, rpmFolders    = 1116, 1117, 1118
+	rpmPayloadFormat, rpmPayloadCompressor   = 1124, 1125
 )
 
-// rpmOwn are the tags that are made anew with other files: what is said of each file, of the payload, of the header itself.
+// rpmOwn are the tags that are made anew with other files: what is said of the header itself, of each file, of the payload.
 var rpmOwn = map[int]bool{
-	62: true, 63: true, rpmSize: true, rpmFileSizes: true, rpmFileModes: true, 1033: true, rpmFileTimes: true, 1035: true, rpmFileLinks: true, rpmFileFlags: true,
-	rpmFileUsers: true, rpmFileGroups: true, 1045: true, 1095: true, 1096: true, 1097: true, rpmFolderOf: true, rpmBaseNames: true, rpmFolders: true,
-	rpmPayloadFormat: true, rpmPayloadCompressor: true, 1126: true, 5011: true, rpmPayloadDigest: true, rpmPayloadDigestAlgo: true, rpmPadded: true,
+	62: true, 63: true, // signatures, immutable
+	1009: true, 1028: true, rpmFileModes: true, 1033: true, rpmFileTimes: true, 1035: true, 1036: true, rpmFileFlags: true, // sizes, devices, digests, links
+	rpmFileUsers: true, rpmFileGroups: true, 1045: true, 1095: true, 1096: true, 1097: true, 5011: true, // what is verified, devices, inodes, languages, digest
+	rpmFolderOf: true, rpmBaseNames: true, rpmFolders: true,
+	rpmPayloadFormat: true, rpmPayloadCompressor: true, 1126: true, 5092: true, 5093: true, 5097: true, // flags, digests
 }
 
 // BakeRPM returns the rpm package with the token in it, as a file that was written at the time at; one that is there is replaced. Names,

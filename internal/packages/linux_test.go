@@ -25,7 +25,7 @@ func (p linuxPackage) name() string {
 // all are the packages that are promised.
 func all() (list []linuxPackage) {
 	for product, kinds := range map[string]string{"argus-endpoint": "deb rpm apk", "argus-collector": "deb rpm"} {
-		for _, kind := range strings.Fields(kinds) {
+		for kind := range strings.FieldsSeq(kinds) {
 			for _, arch := range []string{"amd64", "arm64", "armhf"} {
 				if product == "argus-endpoint" || arch != "armhf" {
 					list = append(list, linuxPackage{product: product, kind: kind, arch: arch})
@@ -167,7 +167,7 @@ func TestDebControl(t *testing.T) {
 		if got := strings.TrimSpace(output(t, "dpkg-deb", "-I", path, "conffiles")); got != "/etc/"+p.product+"/"+p.product+".conf" {
 			t.Errorf("%s: conffiles %q", p.name(), got)
 		}
-		for _, line := range strings.Split(strings.TrimSpace(output(t, "dpkg-deb", "-c", path)), "\n") {
+		for line := range strings.SplitSeq(strings.TrimSpace(output(t, "dpkg-deb", "-c", path)), "\n") {
 			if !strings.Contains(line, " root/root ") {
 				t.Errorf("%s: %s", p.name(), line)
 			}

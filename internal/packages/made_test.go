@@ -96,8 +96,8 @@ func TestBaked(t *testing.T) {
 			}
 		case ".msi":
 			for line := range strings.Lines(output(t, "msiinfo", "export", name, "Property")) {
-				if strings.HasPrefix(line, "BAKEDTOKEN\t") {
-					got = strings.TrimPrefix(line, "BAKEDTOKEN\t")
+				if after, ok := strings.CutPrefix(line, "BAKEDTOKEN\t"); ok {
+					got = after
 				}
 			}
 		case ".pkg":
