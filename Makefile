@@ -122,7 +122,7 @@ hosts: build bin/tools/nats-server
 	@.ci/deps hosts
 	@internal/hosts/root.sh
 	@for v in 1.0.0 1.1.0; do $(MAKE) -s hosts-packages VERSION=$$v || exit 1; done
-	ENDTOEND=1 go test -count=1 -v -parallel 6 -timeout 20m ./internal/hosts
+	ENDTOEND=1 go test -count=1 -v -parallel 8 -timeout 20m ./internal/hosts
 
 hosts-packages:
 	@mkdir -p bin/_hosts/programs/linux-amd64

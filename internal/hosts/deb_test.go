@@ -156,8 +156,9 @@ func begin(t *testing.T, name string, f family) *life {
 	t.Helper()
 	t.Parallel()
 	l := &life{site: newSite(t), h: boot(t, name), f: f}
-	// Folders that the filesystem package of the other family brings.
-	l.h.run("mkdir -p /usr/share/licenses /usr/share/fish/vendor_completions.d /usr/share/zsh/site-functions /usr/share/bash-completion/completions")
+	if f == redhat { // folders that its filesystem package brings
+		l.h.run("mkdir -p /usr/share/licenses /usr/share/fish/vendor_completions.d /usr/share/zsh/site-functions /usr/share/bash-completion/completions")
+	}
 	l.clean = l.h.files()
 	return l
 }

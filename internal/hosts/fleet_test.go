@@ -48,7 +48,7 @@ func newFleet(t *testing.T) *fleet {
 }
 
 // play runs the playbook that deploy/ansible brings, and returns its recap.
-func (f *fleet) play(vars ...string) string {
+func (f *fleet) play(what string, vars ...string) string {
 	f.t.Helper()
 	source, err := filepath.Abs("../../bin/_hosts")
 	if err != nil {
@@ -71,7 +71,7 @@ func (f *fleet) play(vars ...string) string {
 		f.t.Fatalf("ansible-playbook %v: %v\n%s", args, err, tail(string(out), 4000))
 	}
 	_, recap, _ := strings.Cut(string(out), "PLAY RECAP")
-	f.t.Logf("%v, in %v:\n%s", vars, time.Since(began).Round(time.Second), strings.Trim(recap, " *\n"))
+	f.t.Logf("%s, in %v:\n%s", what, time.Since(began).Round(time.Second), strings.Trim(recap, " *\n"))
 	return recap
 }
 
@@ -111,11 +111,13 @@ func TestFleet(t *testing.T) {
 	token := "argus_endpoint_token=" + f.token()
 	settings := `{"argus_endpoint_settings": {"ARGUS_BATCH_INTERVAL": "1"}}`
 
-	f.each(f.play(append(release(before), token, settings, "--check")...), "a check tells what would be", func(n string) bool { return n != "0" })
+	if n := changed(f.play("check", append(release(before), token, settings, "--check", "--limit=fleet1")...)); len(n) != 1 || n[0] == "0" {
+		t.Errorf("a check of a new host would change %v", n)
+	}
 	if out, err := f.hosts[0].try("command -v argus-endpoint"); err == nil {
 		t.Errorf("a check has installed %s", out)
 	}
-	f.each(f.play(append(release(before), token, settings)...), "nothing was installed", func(n string) bool { return n != "0" })
+	f.each(f.play("install", append(release(before), token, settings)...), "nothing was installed", func(n string) bool { return n != "0" })
 	for _, h := range f.hosts {
 		h.serves(before)
 		f.awaitState(h, "up", 70*time.Second)
@@ -123,22 +125,24 @@ func TestFleet(t *testing.T) {
 	f.send(100)
 	f.arrived(100)
 	t.Logf("argus-collector hosts:\n%s", f.run("hosts"))
-	f.each(f.play(append(release(before), token, settings)...), "there was nothing to do", func(n string) bool { return n == "0" })
+	f.each(f.play("again", append(release(before), token, settings)...), "there was nothing to do", func(n string) bool { return n == "0" })
 
 	f.kill() // upgraded while the collector is away
 	f.send(200)
-	f.each(f.play(append(release(after), token, settings)...), "nothing was upgraded", func(n string) bool { return n != "0" })
+	f.each(f.play("upgrade", append(release(after), token, settings)...), "nothing was upgraded", func(n string) bool { return n != "0" })
 	f.start()
 	for _, h := range f.hosts {
 		h.serves(after)
 	}
 	f.arrived(300)
-	f.each(f.play("argus_endpoint_state=absent"), "nothing was removed", func(n string) bool { return n != "0" })
+	f.each(f.play("remove", "argus_endpoint_state=absent"), "nothing was removed", func(n string) bool { return n != "0" })
 	for _, h := range f.hosts {
 		h.nothingLeft(clean[h])
 		f.awaitState(h, "stopped", 10*time.Second)
 	}
-	f.each(f.play("argus_endpoint_state=absent"), "there was nothing to do", func(n string) bool { return n == "0" })
+	if n := changed(f.play("remove again", "argus_endpoint_state=absent", "--limit=fleet1")); len(n) != 1 || n[0] != "0" {
+		t.Errorf("the second removal changed %v", n)
+	}
 	t.Logf("argus-collector hosts:\n%s", f.run("hosts"))
 }
 
@@ -157,5 +161,17 @@ func (f *fleet) arrived(n int) {
 		filter, want := sentTo(h, n)
 		f.awaitFlows(filter, want, 90*time.Second)
 		f.complete(h)
+	}
+}
+
+// TestRoleIsLinted: what ansible-lint says of the role, for the systems too that no test here has.
+func TestRoleIsLinted(t *testing.T) {
+	t.Parallel()
+	for _, line := range []string{"ansible-playbook --syntax-check -i localhost, site.yml", "ansible-lint --offline -q --nocolor -p site.yml roles"} {
+		cmd := command(line)
+		cmd.Dir = "../../deploy/ansible"
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", line, err, out)
+		}
 	}
 }

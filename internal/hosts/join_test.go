@@ -110,7 +110,7 @@ func TestCollectorRestarts(t *testing.T) {
 	arrived := func(n int) {
 		t.Helper()
 		c.await("the flows", 90*time.Second, func() bool {
-			out, err := c.try("argus-collector flows --json udp and dst port 9001")
+			out, err := c.try("argus-collector flows --json udp and dst port 9001 2>/dev/null")
 			return err == nil && strings.Count(out, "\n") == n
 		})
 	}

@@ -3,11 +3,8 @@
 class argus_endpoint::windows {
   if $argus_endpoint::ensure == 'absent' {
     package { 'Argus Endpoint':
-      ensure => absent,
-    }
-    -> file { 'C:/ProgramData/argus-endpoint':
-      ensure => absent,
-      force  => true,
+      ensure            => absent,
+      uninstall_options => [{ 'PURGE' => '1' }],
     }
   } else {
     $options = $argus_endpoint::secret ? {
