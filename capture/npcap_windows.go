@@ -96,8 +96,8 @@ const (
 	pcapPermDenied   = -8
 	pcapNotUp        = -9
 	pcapPromiscDeny  = -11
-	pcapIdleMillis   = 60_000
-	pcapShallowDelay = 100 // milliseconds, where there is no immediate mode
+	pcapIdleMillis   = 4_000 // a stop waits no longer where an old library does not wake from a wait
+	pcapShallowDelay = 100   // milliseconds, where there is no immediate mode
 )
 
 func openNpcap(name string, a *adapter, o Options) (Source, error) {
