@@ -3,6 +3,8 @@ package pack
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/sha1"
+	"crypto/sha256"
 	"debug/macho"
 	"encoding/binary"
 	"fmt"
@@ -13,7 +15,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -276,6 +280,54 @@ func TestReadPKGRefusesDamage(t *testing.T) {
 		if _, err := ReadPKG(bytes.NewReader(mixed), int64(len(mixed))); err == nil || !strings.Contains(err.Error(), "bill of materials") {
 			t.Errorf("another %s: %v", name, err)
 		}
+	}
+}
+
+// signed makes of a package what productsign and stapler leave: SHA-256, a signature on the heap, a ticket behind the end.
+func signed(t *testing.T, pkg []byte) []byte {
+	t.Helper()
+	x := &xarReader{from: bytes.NewReader(pkg), size: int64(len(pkg)), left: maxContent}
+	if _, err := x.contents(); err != nil {
+		t.Fatal(err)
+	}
+	toc, err := inflate(pkg[xarHeader:x.heap], int64(binary.BigEndian.Uint64(pkg[16:])))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const more = sha256.Size - sha1.Size + 256 // of the heap before the members
+	text := regexp.MustCompile(`<offset>(\d+)</offset>`).ReplaceAllStringFunc(string(toc), func(s string) string {
+		n, _ := strconv.Atoi(s[8 : len(s)-9])
+		if n == 0 {
+			return s
+		}
+		return fmt.Sprintf("<offset>%d</offset>", n+more)
+	})
+	text = strings.Replace(text, `<checksum style="sha1">`, `<checksum style="sha256">`, 1)
+	text = strings.Replace(text, "<size>20</size>", "<size>32</size>", 1)
+	text = strings.Replace(text, "</checksum>", `</checksum><signature style="RSA"><offset>32</offset><size>256</size><KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#">`+
+		`<X509Data><X509Certificate>MIIF</X509Certificate></X509Data></KeyInfo></signature>`, 1)
+	packed, err := deflate([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := bytes.Clone(pkg[:xarHeader])
+	binary.BigEndian.PutUint64(out[8:], uint64(len(packed)))
+	binary.BigEndian.PutUint64(out[16:], uint64(len(text)))
+	binary.BigEndian.PutUint32(out[24:], xarSHA256)
+	sum := sha256.Sum256(packed)
+	return slices.Concat(out, packed, sum[:], make([]byte, 256), pkg[int(x.heap)+sha1.Size:], []byte("t8lr ticket"))
+}
+
+// TestBakeSignedPKG puts a token into a signed package: what comes out is as if it had never been signed.
+func TestBakeSignedPKG(t *testing.T) {
+	pkg := build(t, sample())
+	want, err := BakePKG(pkg, "token")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := BakePKG(signed(t, pkg), "token")
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%d octets, want %d: %v", len(got), len(want), err)
 	}
 }
 
