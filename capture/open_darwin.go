@@ -96,8 +96,9 @@ func (d *bpfFile) start(name string, o Options) (size int, link LinkType, err er
 		arg  unsafe.Pointer
 		skip bool
 	}{
-		{"buffer length", unix.BIOCSBLEN, unsafe.Pointer(&length), false}, // which the system may change
+		{"buffer length", unix.BIOCSBLEN, unsafe.Pointer(&length), false},
 		{"interface", unix.BIOCSETIF, unsafe.Pointer(&ifr), false},
+		{"buffer length", unix.BIOCGBLEN, unsafe.Pointer(&length), false}, // a read must ask for just as much
 		{"read timeout", unix.BIOCSRTIMEOUT, unsafe.Pointer(&retire), false},
 		{"frames of this host", unix.BIOCSSEESENT, unsafe.Pointer(&one), false},
 		{"promiscuous mode", unix.BIOCPROMISC, nil, !o.Promiscuous},
