@@ -114,14 +114,17 @@ func tryFile(path string) error {
 	return c.check()
 }
 
-// keepGood keeps the configuration file for the day when it is bad.
+// keepGood keeps the configuration file, an empty one where there is none, for the day when it is bad.
 func (c *Config) keepGood(state *os.Root) error {
-	if c.File == "" || c.BadFile != "" {
+	if c.BadFile != "" {
 		return nil
 	}
-	b, err := os.ReadFile(c.File)
-	if err != nil {
-		return fmt.Errorf("keep the configuration: %w", err)
+	var b []byte
+	if c.File != "" {
+		var err error
+		if b, err = os.ReadFile(c.File); err != nil {
+			return fmt.Errorf("keep the configuration: %w", err)
+		}
 	}
 	if old, err := state.ReadFile(goodConfig); err == nil && bytes.Equal(old, b) {
 		return nil

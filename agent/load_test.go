@@ -218,6 +218,13 @@ func TestServiceUsesTheLastGoodConfiguration(t *testing.T) {
 	if _, _, err := read("ARGUS_FLOW_STATUS_INTERVAL=soon\n"); err == nil {
 		t.Error("a service without a good file started with a bad one")
 	}
+	none := DefaultConfig() // a start without any file was a good one, too
+	if err := none.keepGood(root); err != nil {
+		t.Fatal(err)
+	}
+	if c, _, err := read("ARGUS_FLOW_STATUS_INTERVAL=soon\n"); err != nil || c.BadFile == "" || c.StatusInterval != none.StatusInterval {
+		t.Errorf("the first file there is is bad: %+v, %v", c, err)
+	}
 	good, warnings, err := read("ARGUS_SPOOL_SIZE=32M\nARGUS_NOVELTY=1\n")
 	if err != nil || good.SpoolSize != 32<<20 || len(warnings) != 1 {
 		t.Fatalf("%+v %v %v", good, warnings, err)
