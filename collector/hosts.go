@@ -52,7 +52,7 @@ type Host struct {
 	Name        string       `json:"name"`
 	OS          string       `json:"os"`
 	Arch        string       `json:"arch"`
-	Version     string       `json:"version"`
+	Version     string       `json:"version"` // of its agent when it last reported, else when it enrolled
 	Labels      pki.Labels   `json:"labels"`
 	Origin      string       `json:"origin,omitempty"` // radium, import: how its records came; empty of one that is an agent, or was
 	State       HostState    `json:"state"`
@@ -132,6 +132,9 @@ func Hosts(ctx context.Context, p *Place, q Query) ([]Host, error) {
 			delete(b.conditions, id)
 		}
 		c := b.conditions[id]
+		if !c.Sensor {
+			h.Version = cmp.Or(c.Version, h.Version)
+		}
 		h.Heard = latest(seen[id], h.Last, c.Received)
 		h.judge(monitors[id], &c, &q)
 		h.gaps, h.Complete = b.gapsOf(h, &q)

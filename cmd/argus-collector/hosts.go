@@ -14,7 +14,7 @@ func hostsCommand() *ffcli.Command {
 		ShortUsage: "argus-collector hosts [list|srcid|approve|reject|revoke] [flags]",
 		ShortHelp:  "print the hosts that send, approve those that wait, revoke others",
 		LongHelp: `Without a command it prints the list: name, monitor UUID, state, how long ago it was last heard, how complete it is (in the
-last 24 hours: see argus-collector gaps), records in the store, and why it is in that state. The states, the worst first:
+last 24 hours: see argus-collector gaps), records in the store, the version of its agent, and why it is in that state. The states, the worst first:
 
   clone?        two spools deliver in turn under one identity: two machines
   inconsistent  a sum in what the agent says does not close

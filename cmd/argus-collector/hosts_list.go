@@ -132,7 +132,7 @@ func share(h *collector.Host) float64 {
 const wideScreen = 140
 
 func printHosts(hosts []collector.Host, now time.Time, width int) error {
-	t := table{head: []string{"NAME", "MONITOR", "STATE", "LAST", "COMPLETE", "RECORDS", "WHY"}, right: map[int]bool{3: true, 4: true, 5: true}, colour: stateColour}
+	t := table{head: []string{"NAME", "MONITOR", "STATE", "LAST", "COMPLETE", "RECORDS", "VERSION", "WHY"}, right: map[int]bool{3: true, 4: true, 5: true}, colour: stateColour}
 	for i := range hosts {
 		h := &hosts[i]
 		last, id := "never", h.Monitor.String()
@@ -142,7 +142,7 @@ func printHosts(hosts []collector.Host, now time.Time, width int) error {
 		if width > 0 && width < wideScreen {
 			id = id[:8]
 		}
-		t.rows = append(t.rows, []string{screen(h.Name), id, string(h.State), last, percent(h.Complete.Percent), fmt.Sprint(h.Records), screen(h.Why)})
+		t.rows = append(t.rows, []string{screen(h.Name), id, string(h.State), last, percent(h.Complete.Percent), fmt.Sprint(h.Records), screen(h.Version), screen(h.Why)})
 	}
 	return t.print(os.Stdout, width)
 }

@@ -135,6 +135,9 @@ func TestFleet(t *testing.T) {
 		h.serves(after)
 	}
 	f.arrived(300)
+	for _, h := range f.hosts {
+		h.await("its version at the collector", 90*time.Second, func() bool { return f.site.hosts()[h.name].Version == after })
+	}
 	f.each(f.play("remove", "argus_endpoint_state=absent"), "nothing was removed", func(n string) bool { return n != "0" })
 	for _, h := range f.hosts {
 		h.nothingLeft(clean[h])
