@@ -330,8 +330,10 @@ func TestCaptureUnit(t *testing.T) {
 		return
 	}
 	newCable(t)
-	out := New(t).Run(unit, "-test.v", "-test.run", "Trace|Adapters|OneCaptor|DriverIsBound|Queue|NDIS|Pcap(Feed|Fails|Header)|Raw|FirstWay")
-	for _, name := range []string{"TestTraceStructures", "TestTraceCallbacks", "TestAdapters", "TestOneCaptor", "TestDriverIsBound", "TestNDISSession", "TestQueueWaits"} {
+	p := New(t)
+	p.npcap()
+	out := p.Run(unit, "-test.v", "-test.run", "Trace|NpcapStops|Adapters|OneCaptor|DriverIsBound|Queue|NDIS|Pcap(Feed|Fails|Header)|Raw|FirstWay")
+	for _, name := range []string{"TestTraceStructures", "TestTraceCallbacks", "TestNpcapStops", "TestAdapters", "TestOneCaptor", "TestDriverIsBound", "TestNDISSession", "TestQueueWaits"} {
 		if !strings.Contains(out, "--- PASS: "+name) {
 			t.Errorf("%s did not pass: %s", name, out)
 		}
