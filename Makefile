@@ -168,7 +168,7 @@ cross:
 DIST ?= dist
 packages:
 	@.ci/deps packages
-	@v=$$(go run ./cmd/argus-pack version $(if $(filter file,$(origin VERSION)),,$(VERSION))) && $(MAKE) -s shipped VERSION=$$v && \
+	@v=$$(go run ./cmd/argus-pack version $(if $(filter file,$(origin VERSION)),,$(VERSION))) && $(MAKE) -s shipped VERSION=$$v ARCH=$(ARCH) && \
 		SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} go run ./cmd/argus-pack build --version $$v --out $(DIST) \
 		$(if $(ONLY),--only $(ONLY)) $(if $(ARCH),--arch $(ARCH)) $(if $(CERT),--cert $(CERT) --key $(KEY)) && ls -l $(DIST)
 
@@ -177,8 +177,10 @@ sign:
 	@test -n "$(CERT)" -a -n "$(KEY)" || { echo "make sign CERT=code.pem KEY=code.key (ARGUS_TIMESTAMP=URL of a timestamp service)"; exit 2; }
 	@$(MAKE) -s packages CERT=$(CERT) KEY=$(KEY) $(if $(filter file,$(origin VERSION)),,VERSION=$(VERSION))
 
+comma   = ,
+SHIPPED = $(if $(ARCH),$(filter $(addprefix %/,$(subst $(comma), ,$(ARCH))),$(TARGETS)),$(TARGETS))
 shipped:
-	@for t in $(TARGETS); do d=bin/$${t%/*}-$${t#*/}; mkdir -p $$d; export GOOS=$${t%/*} GOARCH=$${t#*/}; \
+	@for t in $(SHIPPED); do d=bin/$${t%/*}-$${t#*/}; mkdir -p $$d; export GOOS=$${t%/*} GOARCH=$${t#*/}; \
 		$(BUILD) $(SMALL) -o $$d/ ./cmd/argus-endpoint || exit 1; \
 		case $$t in linux/a*64) $(BUILD) -o $$d/ ./cmd/argus-collector || exit 1; esac; done
 
