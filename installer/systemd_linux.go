@@ -2,7 +2,7 @@ package installer
 
 import (
 	"context"
-	"embed"
+	_ "embed"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,28 +12,29 @@ import (
 	"time"
 )
 
-//go:embed files/argus-endpoint.service files/argus-endpoint-token.path files/argus-endpoint-token.service
-var units embed.FS
+//go:embed files/argus-endpoint.service
+var serviceUnit string
+
+//go:embed files/argus-endpoint-token.path
+var tokenPath string
+
+//go:embed files/argus-endpoint-token.service
+var tokenService string
 
 const (
 	unit    = name + ".service"
 	unitDir = "/etc/systemd/system"
 )
 
-var allUnits = []string{unit, name + "-token.path", name + "-token.service"}
+var units = []struct{ name, text string }{{unit, serviceUnit}, {name + "-token.path", tokenPath}, {name + "-token.service", tokenService}}
 
 type systemd struct{}
 
 func (systemd) name() string { return "systemd" }
 
 func (systemd) register(ctx context.Context, program string) (changed bool, err error) {
-	for _, u := range allUnits {
-		b, err := units.ReadFile("files/" + u)
-		if err != nil {
-			return false, err
-		}
-		text := strings.ReplaceAll(string(b), packagedProgram+" ", program+" ")
-		wrote, err := writeText(filepath.Join(unitDir, u), text, 0o644)
+	for _, u := range units {
+		wrote, err := writeText(filepath.Join(unitDir, u.name), strings.ReplaceAll(u.text, packagedProgram+" ", program+" "), 0o644)
 		if err != nil {
 			return false, err
 		}
@@ -58,8 +59,8 @@ func (s systemd) deregister(ctx context.Context) (changed bool, err error) {
 	if err := systemctl(ctx, "disable", "--quiet", "--now", unit); err != nil {
 		return false, err
 	}
-	for _, u := range allUnits {
-		_ = os.Remove(filepath.Join(unitDir, u))
+	for _, u := range units {
+		_ = os.Remove(filepath.Join(unitDir, u.name))
 	}
 	_ = systemctl(ctx, "reset-failed", unit) // an error when nothing has failed
 	return true, systemctl(ctx, "daemon-reload")
