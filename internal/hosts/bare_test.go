@@ -171,3 +171,23 @@ func TestWatchdog(t *testing.T) {
 	}
 	h.says("journalctl -u argus-endpoint --no-pager", "Watchdog timeout")
 }
+
+// TestPackagesOwnTheirs: what a package has brought is the package manager's to upgrade and to remove.
+func TestPackagesOwnTheirs(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		family
+		says [2]string
+	}{
+		{debian, [2]string{"apt install ./argus-endpoint_VERSION.deb", "apt remove argus-endpoint"}},
+		{redhat, [2]string{"dnf upgrade ./argus-endpoint-VERSION.rpm", "dnf remove argus-endpoint"}},
+	} {
+		h := boot(t, "owned-"+c.kind)
+		h.setup(c.install, c.family, before)
+		for i, command := range []string{"install", "uninstall --purge"} {
+			h.fails("argus-endpoint "+command, "comes with the "+c.kind+" package", c.says[i])
+		}
+		h.serves(before)
+		h.says("argus-endpoint status", "systemd, starts with the system, runs; /usr/bin/argus-endpoint "+before+" of a "+c.kind)
+	}
+}

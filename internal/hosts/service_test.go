@@ -100,3 +100,25 @@ func (h *host) token(token string) {
 	h.t.Helper()
 	h.run("mkdir -p /etc/argus-endpoint && umask 077 && echo %s >/etc/argus-endpoint/token", token)
 }
+
+// TestPackageOverBareInstall: who began with the bare program and goes on with the package stays the same host, with one service.
+func TestPackageOverBareInstall(t *testing.T) {
+	t.Parallel()
+	s, h := newSite(t), boot(t, "moves")
+	h.hasty()
+	h.token(s.token())
+	h.run("%s install", h.bare(before))
+	s.awaitState(h, "up", 30*time.Second)
+	h.udp(50)
+	h.setup(debian.install, debian, after)
+	h.awaitMeter(2 * time.Second)
+	h.serves(after)
+	if out, err := h.try("ls /usr/local/bin/argus-endpoint /etc/systemd/system/argus-endpoint.service"); err == nil {
+		t.Errorf("there are two of them: %s", out)
+	}
+	filter, want := sentTo(h, 50)
+	s.awaitFlows(filter, want, 90*time.Second)
+	if told := s.complete(h); len(told.Epochs) != 1 {
+		t.Errorf("it began anew: %+v", told.Epochs)
+	}
+}
