@@ -167,7 +167,11 @@ func (d *doctor) agent(s *agent.Status, err error) {
 		d.folder()
 		return
 	case err != nil:
-		d.bad("agent", err.Error(), "run doctor as root")
+		advice := "run doctor as root"
+		if runtime.GOOS == "windows" {
+			advice = "run doctor as an administrator"
+		}
+		d.bad("agent", err.Error(), advice)
 		return
 	}
 	d.ok("agent", fmt.Sprintf("%s, pid %d, since %s, %d packets metered", s.Version, s.PID, s.Started.UTC().Format(time.RFC3339), s.Totals.Metered))
