@@ -38,6 +38,7 @@ type Agent struct {
 	ledger    ledger
 	reporting sync.Mutex // one account after the other
 	reports   pulse
+	checking  sync.Mutex     // held while a check begins, and while the last ones are waited for
 	checks    sync.WaitGroup // of the spool, by alive
 	gaveBack  uint64         // frames captured when memory was last given back
 	degraded  time.Time      // since when the spool cannot write, zero while it can
@@ -185,7 +186,10 @@ func (a *Agent) work(ctx context.Context) error {
 	wg.Wait()
 	stopSpooling()
 	spoolDone.Wait()
+	cancel() // no check begins any more
+	a.checking.Lock()
 	a.checks.Wait()
+	a.checking.Unlock()
 	a.unlisten()
 	a.feeds.remote.close()
 	return failure

@@ -26,11 +26,10 @@ func (a *Agent) ready(ctx context.Context) {
 func (a *Agent) alive(ctx context.Context, patience time.Duration) error {
 	limit, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	synced := make(chan struct{})
-	a.checks.Go(func() {
-		defer close(synced)
-		_ = a.spool.Sync() // what fails is told elsewhere
-	})
+	synced := a.sync(ctx)
+	if synced == nil {
+		return nil
+	}
 	waits := []struct {
 		part string
 		ok   func() bool
@@ -48,6 +47,21 @@ func (a *Agent) alive(ctx context.Context, patience time.Duration) error {
 		return fmt.Errorf("the meter of %s: no sign of life for %s", name, patience)
 	}
 	return nil
+}
+
+// sync has the spool go the way to its disk. What it returns is closed at the end of that, and nil when ctx has ended.
+func (a *Agent) sync(ctx context.Context) <-chan struct{} {
+	a.checking.Lock()
+	defer a.checking.Unlock()
+	if ctx.Err() != nil {
+		return nil
+	}
+	synced := make(chan struct{})
+	a.checks.Go(func() {
+		defer close(synced)
+		_ = a.spool.Sync() // what fails is told elsewhere
+	})
+	return synced
 }
 
 // beats tells whether the loop takes a pulse before ctx ends.
