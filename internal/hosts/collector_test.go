@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -66,16 +65,6 @@ func (s *site) start() {
 		s.t.Fatal(err)
 	}
 	await(s.t, "the collector is ready", 10*time.Second, func() bool { return strings.Contains(read(s.t, s.log), "collector is ready") })
-}
-
-// stop ends the collector in order: what it has taken is in the store.
-func (s *site) stop() {
-	s.t.Helper()
-	s.cmd.Process.Signal(syscall.SIGTERM)
-	if err := s.cmd.Wait(); err != nil {
-		s.t.Fatalf("the collector: %v", err)
-	}
-	s.cmd = nil
 }
 
 func (s *site) kill() {

@@ -45,10 +45,10 @@ type status struct {
 	Uplink struct{ State, Why string }
 }
 
+// status asks the agent; it is empty while none answers.
 func (h *host) status() (s status) {
-	out, err := h.try("argus-endpoint status --json 2>/dev/null")
-	if err == nil {
-		err = json.Unmarshal([]byte(out), &s)
+	if out, err := h.try("argus-endpoint status --json 2>/dev/null"); err != nil || json.Unmarshal([]byte(out), &s) != nil {
+		return status{}
 	}
 	return s
 }

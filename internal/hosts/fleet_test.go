@@ -20,28 +20,30 @@ type fleet struct {
 	*site
 	hosts []*host
 	dir   string
+	value string // the token
 }
 
 // newFleet boots the hosts and writes what Ansible needs to reach them.
 func newFleet(t *testing.T) *fleet {
 	t.Helper()
 	f := &fleet{site: newSite(t), dir: t.TempDir()}
+	f.value = f.token()
 	if out, err := exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", filepath.Join(f.dir, "key")).CombinedOutput(); err != nil {
 		t.Fatalf("ssh-keygen: %v: %s", err, out)
 	}
-	inventory := "[endpoints]\n"
+	inventory := []string{"[endpoints]"}
 	for i := range fleetSize {
 		h := newHost(t, fmt.Sprintf("fleet%d", i+1))
 		h.run("install -d -m 0700 /root/.ssh")
 		h.write("/root/.ssh/authorized_keys", read(t, filepath.Join(f.dir, "key.pub")))
 		h.start()
 		f.hosts = append(f.hosts, h)
-		inventory += fmt.Sprintf("%s ansible_host=%s\n", h.name, h.address)
+		inventory = append(inventory, h.name+" ansible_host="+h.address)
 	}
 	for _, h := range f.hosts {
 		h.waitRunning()
 	}
-	if err := os.WriteFile(filepath.Join(f.dir, "inventory"), []byte(inventory), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(f.dir, "inventory"), []byte(strings.Join(inventory, "\n")+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return f
@@ -75,24 +77,18 @@ func (f *fleet) play(what string, vars ...string) string {
 	return recap
 }
 
-// changed returns what a recap says of how much was changed on each host.
-func changed(recap string) (n []string) {
-	for _, m := range regexp.MustCompile(`changed=(\d+)`).FindAllStringSubmatch(recap, -1) {
-		n = append(n, m[1])
-	}
-	return n
-}
+var changedHosts = regexp.MustCompile(`changed=(\d+)`)
 
-// each fails unless the recap speaks of every host and ok holds for what was changed there.
-func (f *fleet) each(recap, what string, ok func(changed string) bool) {
+// each fails unless a recap speaks of so many hosts, and ok holds for what was changed on each.
+func (f *fleet) each(recap string, hosts int, what string, ok func(changed string) bool) {
 	f.t.Helper()
-	all := changed(recap)
-	if len(all) != len(f.hosts) {
-		f.t.Errorf("%d hosts of %d", len(all), len(f.hosts))
+	all := changedHosts.FindAllStringSubmatch(recap, -1)
+	if len(all) != hosts {
+		f.t.Errorf("%d hosts of %d", len(all), hosts)
 	}
-	for _, n := range all {
-		if !ok(n) {
-			f.t.Errorf("changed=%s: %s", n, what)
+	for _, m := range all {
+		if !ok(m[1]) {
+			f.t.Errorf("%s: %s", m[0], what)
 		}
 	}
 }
@@ -105,48 +101,49 @@ func TestFleet(t *testing.T) {
 	for _, h := range f.hosts {
 		clean[h] = h.files()
 	}
-	release := func(version string) []string {
-		return []string{"argus_endpoint_source=SOURCE/" + version, "argus_endpoint_version=" + version}
+	some := func(n string) bool { return n != "0" }
+	none := func(n string) bool { return n == "0" }
+	vars := func(version string, more ...string) []string {
+		return append(more, "argus_endpoint_source=SOURCE/"+version, "argus_endpoint_version="+version, "argus_endpoint_token="+f.value,
+			`{"argus_endpoint_settings": {"ARGUS_BATCH_INTERVAL": "1"}}`)
 	}
-	token := "argus_endpoint_token=" + f.token()
-	settings := `{"argus_endpoint_settings": {"ARGUS_BATCH_INTERVAL": "1"}}`
-
-	if n := changed(f.play("check", append(release(before), token, settings, "--check", "--limit=fleet1")...)); len(n) != 1 || n[0] == "0" {
-		t.Errorf("a check of a new host would change %v", n)
-	}
+	f.each(f.play("check", vars(before, "--check", "--limit=fleet1")...), 1, "a check shows what would be done", some)
 	if out, err := f.hosts[0].try("command -v argus-endpoint"); err == nil {
 		t.Errorf("a check has installed %s", out)
 	}
-	f.each(f.play("install", append(release(before), token, settings)...), "nothing was installed", func(n string) bool { return n != "0" })
-	for _, h := range f.hosts {
-		h.serves(before)
-		f.awaitState(h, "up", 70*time.Second)
-	}
+	f.each(f.play("install", vars(before)...), fleetSize, "nothing was installed", some)
+	f.serve(before)
 	f.send(100)
 	f.arrived(100)
 	t.Logf("argus-collector hosts:\n%s", f.run("hosts"))
-	f.each(f.play("again", append(release(before), token, settings)...), "there was nothing to do", func(n string) bool { return n == "0" })
+	f.each(f.play("again", vars(before)...), fleetSize, "there was nothing to do", none)
 
 	f.kill() // upgraded while the collector is away
 	f.send(200)
-	f.each(f.play("upgrade", append(release(after), token, settings)...), "nothing was upgraded", func(n string) bool { return n != "0" })
+	f.each(f.play("upgrade", vars(after)...), fleetSize, "nothing was upgraded", some)
 	f.start()
-	for _, h := range f.hosts {
-		h.serves(after)
-	}
 	f.arrived(300)
-	for _, h := range f.hosts {
-		h.await("its version at the collector", 90*time.Second, func() bool { return f.site.hosts()[h.name].Version == after })
-	}
-	f.each(f.play("remove", "argus_endpoint_state=absent"), "nothing was removed", func(n string) bool { return n != "0" })
+	f.serve(after)
+
+	f.each(f.play("remove", "argus_endpoint_state=absent"), fleetSize, "nothing was removed", some)
 	for _, h := range f.hosts {
 		h.nothingLeft(clean[h])
 		f.awaitState(h, "stopped", 10*time.Second)
 	}
-	if n := changed(f.play("remove again", "argus_endpoint_state=absent", "--limit=fleet1")); len(n) != 1 || n[0] != "0" {
-		t.Errorf("the second removal changed %v", n)
-	}
+	f.each(f.play("remove again", "argus_endpoint_state=absent", "--limit=fleet1"), 1, "there was nothing to remove", none)
 	t.Logf("argus-collector hosts:\n%s", f.run("hosts"))
+}
+
+// serve waits until every host is up at the collector, in a version.
+func (f *fleet) serve(version string) {
+	f.t.Helper()
+	for _, h := range f.hosts {
+		h.serves(version)
+		h.await("up, as "+version, 90*time.Second, func() bool {
+			now := f.site.hosts()[h.name]
+			return now.State == "up" && now.Version == version
+		})
+	}
 }
 
 // send sends datagrams from every host.

@@ -139,7 +139,7 @@ func (h *host) findLeader() bool {
 	pid := h.nspawn.Process.Pid
 	ours, _ := os.Readlink("/proc/self/ns/pid")
 	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
-	for _, word := range strings.Fields(string(children)) {
+	for word := range strings.FieldsSeq(string(children)) {
 		if theirs, err := os.Readlink("/proc/" + word + "/ns/pid"); err == nil && theirs != ours {
 			h.leader, err = strconv.Atoi(word)
 			return err == nil

@@ -16,25 +16,7 @@ import (
 // behind haproxy, one that writes. One of the three is switched off, and nothing is missing.
 func TestCollectorOfSeveral(t *testing.T) {
 	t.Parallel()
-	certs := t.TempDir()
-	if out, err := exec.Command("../../deploy/systemd/certificates.sh", certs, "n1", "n2", "n3").CombinedOutput(); err != nil {
-		t.Fatalf("certificates: %v: %s", err, out)
-	}
-	var nodes []*host
-	var names string
-	for _, name := range []string{"n1", "n2", "n3"} {
-		nodes = append(nodes, newHost(t, name))
-		names += nodes[len(nodes)-1].address + " " + name + "\n"
-	}
-	for i, role := range []string{"receive", "receive", "write"} {
-		nodes[i].write("/etc/hosts", "127.0.0.1 localhost\n"+names)
-		nodes[i].nats(certs)
-		nodes[i].role(role, certs)
-		nodes[i].start()
-	}
-	for _, n := range nodes {
-		n.waitRunning()
-	}
+	nodes := cluster(t, "receive", "receive", "write")
 	balance(t, nodes[0], nodes[1])
 	for _, n := range nodes {
 		n.await("the collector is ready", 60*time.Second, func() bool {
@@ -42,7 +24,6 @@ func TestCollectorOfSeveral(t *testing.T) {
 			return strings.Contains(out, "collector is ready")
 		})
 	}
-
 	h := boot(t, "behind")
 	h.hasty()
 	h.token(strings.TrimSpace(nodes[0].run("argus-collector token create 2>/dev/null")))
@@ -62,6 +43,30 @@ func TestCollectorOfSeveral(t *testing.T) {
 	h.udp(100)
 	arrived(200)
 	t.Logf("all there %v after one machine of three was cut off", time.Since(began).Round(time.Second))
+}
+
+// cluster boots hosts that are a NATS server each, and have a role.
+func cluster(t *testing.T, roles ...string) (nodes []*host) {
+	t.Helper()
+	names := "127.0.0.1 localhost\n"
+	args := []string{t.TempDir()}
+	for i := range roles {
+		n := newHost(t, fmt.Sprint("n", i+1))
+		nodes, names, args = append(nodes, n), names+n.address+" "+n.name+"\n", append(args, n.name)
+	}
+	if out, err := exec.Command("../../deploy/systemd/certificates.sh", args...).CombinedOutput(); err != nil {
+		t.Fatalf("certificates: %v: %s", err, out)
+	}
+	for i, n := range nodes {
+		n.write("/etc/hosts", names)
+		n.nats(args[0])
+		n.role(roles[i], args[0])
+		n.start()
+	}
+	for _, n := range nodes {
+		n.waitRunning()
+	}
+	return nodes
 }
 
 // nats makes a host one of the NATS servers, with the files of deploy/.
