@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -173,12 +174,8 @@ func FuzzConfFile(f *testing.F) {
 	})
 }
 
-// TestBashCompletion asks a real bash what it offers after some words.
-func TestBashCompletion(t *testing.T) {
-	bash, err := exec.LookPath("bash")
-	if err != nil {
-		t.Skip("bash is not installed")
-	}
+// TestCompletion asks a real bash and a real zsh what they offer after some words.
+func TestCompletion(t *testing.T) {
 	var script strings.Builder
 	root := tree(nil)
 	arguments := map[string][]string{"flows": {"tcp", "udp"}}
@@ -186,21 +183,37 @@ func TestBashCompletion(t *testing.T) {
 	if err := writeCompletion(&script, root, arguments, "bash"); err != nil {
 		t.Fatal(err)
 	}
-	for words, want := range map[string]string{
-		"prog ":               "flows completion",
-		"prog fl":             "flows",
-		"prog flows --":       "--count",
-		"prog flows t":        "tcp",
-		"prog flows -n u":     "udp",
-		"prog flows -r f - u": "udp",
-		"prog flows -r u":     "",
-		"prog completion t":   "",
-	} {
-		fields := strings.Split(words, " ")
-		ask := script.String() + "\nCOMP_WORDS=('" + strings.Join(fields, "' '") + "')\nCOMP_CWORD=$((${#COMP_WORDS[@]}-1))\n_prog\necho ${COMPREPLY[@]}\n"
-		out, err := exec.Command(bash, "-c", ask).CombinedOutput()
-		if err != nil || strings.TrimSpace(string(out)) != want {
-			t.Errorf("after %q bash offers %q (%v), want %q", words, out, err, want)
-		}
+	// As zsh's bashcompinit calls a function of bash's.
+	const asZsh = "compdef() { :; }\nautoload -U +X bashcompinit && bashcompinit\nemulate sh\nsetopt kshglob noshglob braceexpand nokshautoload\n"
+	for shell, before := range map[string]string{"bash": "", "zsh": asZsh} {
+		t.Run(shell, func(t *testing.T) {
+			path, err := exec.LookPath(shell)
+			if err != nil {
+				t.Skip(shell + " is not installed")
+			}
+			for words, want := range map[string]string{
+				"prog ":               "flows completion",
+				"prog fl":             "flows",
+				"prog flows --":       "--count",
+				"prog flows t":        "tcp",
+				"prog flows -n u":     "udp",
+				"prog flows -r f - u": "udp",
+				"prog flows -r u":     "",
+				"prog completion t":   "",
+			} {
+				fields := strings.Split(words, " ")
+				ask := before + script.String() + "\nCOMP_WORDS=('" + strings.Join(fields, "' '") + "')\nCOMP_CWORD=$((${#COMP_WORDS[@]}-1))\n_prog\necho ${COMPREPLY[@]}\n"
+				cmd := exec.Command(path, "-c", ask)
+				cmd.Env = append(os.Environ(), "ZDOTDIR="+t.TempDir())
+				out, err := cmd.CombinedOutput()
+				offered := strings.Fields(string(out))
+				if shell == "zsh" { // it chooses among them by itself
+					offered = slices.DeleteFunc(offered, func(w string) bool { return !strings.HasPrefix(w, fields[len(fields)-1]) })
+				}
+				if err != nil || strings.Join(offered, " ") != want {
+					t.Errorf("after %q %s offers %q (%v), want %q", words, shell, out, err, want)
+				}
+			}
+		})
 	}
 }

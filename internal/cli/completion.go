@@ -62,8 +62,8 @@ func words(c *ffcli.Command, path string, f func(path string, c *ffcli.Command, 
 
 func bashCompletion(w io.Writer, root *ffcli.Command, arguments map[string][]string) error {
 	fn := "_" + strings.ReplaceAll(root.Name, "-", "_")
-	fmt.Fprintf(w, "%s() {\n  local path=() w\n  for w in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do [[ $w == [a-z]* ]] && path+=(\"$w\"); done\n", fn)
-	fmt.Fprintln(w, "  local words switches args\n  case \"${path[*]}\" in")
+	fmt.Fprintf(w, "%s() {\n  local chosen=() w\n  for w in \"${COMP_WORDS[@]:1:$((COMP_CWORD-1))}\"; do [[ $w == [a-z]* ]] && chosen+=(\"$w\"); done\n", fn)
+	fmt.Fprintln(w, "  local words switches args\n  case \"${chosen[*]}\" in")
 	words(root, "", func(path string, c *ffcli.Command, flags []*flag.Flag) {
 		var list, switches []string
 		for _, sub := range c.Subcommands {
