@@ -45,8 +45,7 @@ func TestDeployGPO(t *testing.T) {
 		t.Errorf("with the version that is installed: %+v", r)
 	}
 	m.step("startup.cmd finds nothing to do")
-	m.stop()
-	m.Prefix.Run("sc", "start", "argus-endpoint") // at once: the first attempt after an upgrade comes within a minute
+	m.restart() // at once: the first attempt after an upgrade comes within a minute
 	m.enrols()
 	m.step("enrolled")
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gofrs/uuid/v5"
 
@@ -41,9 +42,8 @@ func TestMSI(t *testing.T) {
 	m.step("msiexec /i of a higher version, while the collector is away")
 	m.serves(versions[1])
 	m.site.start()
-	m.stop()
-	m.Prefix.Run("sc", "start", "argus-endpoint") // the first attempt after an upgrade comes within a minute: not all of a fleet at once
-	m.delivers(want, monitor)
+	m.restart() // the first attempt after an upgrade comes within a minute: not all of a fleet at once
+	m.delivers(want, monitor, versions[1])
 	m.step("%d flows at the collector, none missing: spool, identity and token were kept", len(want))
 
 	if code := m.msiexec("/i", msi[0]); code != installFailure {
@@ -57,7 +57,7 @@ func TestMSI(t *testing.T) {
 	m.removed(before, true)
 	m.must("/i", msi[1])
 	maps.Copy(want, m.cable.conversations(3))
-	m.delivers(want, monitor)
+	m.delivers(want, monitor, versions[1])
 	m.step("msiexec /i again, without a token: the same host")
 	m.must("/x", msi[1], "PURGE=1")
 	m.removed(before, false)
@@ -98,13 +98,20 @@ func (m *managed) stop() {
 	m.awaitService("STOPPED")
 }
 
+// restart stops and starts the service: Wine says that it has stopped before its process has ended, and starts no other until then.
+func (m *managed) restart() {
+	m.Helper()
+	m.stop()
+	until(m, "the service is started", 20*time.Second, func() bool { return m.Try("sc", "start", "argus-endpoint").Code == 0 })
+}
+
 // delivers checks that all flows arrive, from the host that it was, which has not enrolled again.
-func (m *managed) delivers(want map[string]sums, monitor uuid.UUID) {
+func (m *managed) delivers(want map[string]sums, monitor uuid.UUID, version string) {
 	m.Helper()
 	m.site.await(want)
 	h := m.one()
-	if n := m.enrolments(); h.Monitor != monitor || n != 1 || h.Lost != 0 {
-		m.Errorf("the host was %s: %+v, %d enrolments", monitor, h, n)
+	if n := m.enrolments(); h.Monitor != monitor || h.Version != version || n != 1 || h.Lost != 0 {
+		m.Errorf("the host was %s, of version %s: %+v, %d enrolments", monitor, version, h, n)
 	}
 }
 
