@@ -78,7 +78,7 @@ func TestAliveOnAHungDisk(t *testing.T) {
 	netns.Run(t, "mount", "-o", "loop", image, disk)
 	t.Cleanup(func() { netns.Run(t, "umount", "-l", disk) })
 	var a *Agent
-	r, alive := pulseOf(t, func(c *Config) { c.State, c.MARInterval = filepath.Join(disk, "s"), 100 * time.Millisecond }, func(x *Agent) { a = x })
+	r, alive := pulseOf(t, func(c *Config) { c.State, c.MARInterval = filepath.Join(disk, "s"), 100*time.Millisecond }, func(x *Agent) { a = x })
 	if err := alive(); err != nil {
 		t.Fatalf("an agent that works: %v", err)
 	}

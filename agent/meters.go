@@ -187,18 +187,6 @@ func addresses(list []platform.Interface) (addrs []string) {
 	return addrs
 }
 
-// again ends a pause of the slot, if it is in one: the network has changed.
-func (s *slot) again() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.running {
-		select {
-		case s.kick <- struct{}{}:
-		default:
-		}
-	}
-}
-
 func (ms *meters) begin(ctx context.Context, in platform.Interface, stopAll context.CancelFunc) *slot {
 	ctx, cancel := context.WithCancel(ctx)
 	s := newSlot(in, cancel, ms.crashes)

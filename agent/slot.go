@@ -172,6 +172,18 @@ func (s *slot) ended(err error) {
 	}
 }
 
+// again ends a pause of the slot, if it is in one: the network has changed.
+func (s *slot) again() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.running {
+		select {
+		case s.kick <- struct{}{}:
+		default:
+		}
+	}
+}
+
 // interrupt ends the sleep of the meter.
 func (s *slot) interrupt() {
 	s.mu.Lock()

@@ -40,10 +40,6 @@ func install(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	from, err := o.source()
-	if err != nil {
-		return err
-	}
 	before, err := o.refuseNewer(ctx, ownProgram)
 	if err != nil {
 		return err
@@ -55,18 +51,9 @@ func install(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(ownProgram), 0o755); err != nil {
-		return fmt.Errorf("create the folder of the program: %w", err)
-	}
-	replaced, err := copyProgram(from, ownProgram)
+	replaced, err := o.place(before)
 	if err != nil {
 		return err
-	}
-	switch {
-	case replaced && before != "":
-		o.Note(fmt.Sprintf("replaced version %s by %s: %s", before, o.Version, ownProgram))
-	case replaced:
-		o.Note(fmt.Sprintf("copied the program, version %s, to %s", o.Version, ownProgram))
 	}
 	registered, err := m.register(ctx, ownProgram)
 	if err != nil {
@@ -78,10 +65,36 @@ func install(ctx context.Context, o Options) error {
 	case registered:
 		o.Note("made it a service of " + m.name() + " that starts with the system")
 	}
+	return o.begin(ctx, m, replaced || registered || configured)
+}
+
+// place puts the program where it belongs, before being the version that is there, and tells whether it is another one now.
+func (o *Options) place(before string) (replaced bool, err error) {
+	from, err := o.source()
+	if err != nil {
+		return false, err
+	}
+	if err := os.MkdirAll(filepath.Dir(ownProgram), 0o755); err != nil {
+		return false, fmt.Errorf("create the folder of the program: %w", err)
+	}
+	replaced, err = copyProgram(from, ownProgram)
+	switch {
+	case err != nil:
+		return false, err
+	case replaced && before != "":
+		o.Note(fmt.Sprintf("replaced version %s by %s: %s", before, o.Version, ownProgram))
+	case replaced:
+		o.Note(fmt.Sprintf("copied the program, version %s, to %s", o.Version, ownProgram))
+	}
+	return replaced, nil
+}
+
+// begin has the service run as it is now: anew where something has changed.
+func (o *Options) begin(ctx context.Context, m manager, changed bool) error {
 	step, done := m.start, "started it"
 	if m.state().Running {
 		step, done = m.restart, "restarted it"
-		if !replaced && !registered && !configured {
+		if !changed {
 			return nil
 		}
 	}
