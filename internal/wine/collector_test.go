@@ -28,8 +28,11 @@ type site struct {
 func newSite(tb testing.TB) *site {
 	tb.Helper()
 	dir := tb.TempDir()
-	s := &site{tb: tb, program: filepath.Join(dir, "argus-collector"), state: filepath.Join(dir, "state"), log: filepath.Join(dir, "log")}
-	run(tb, "go", "build", "-o", s.program, "../../cmd/argus-collector")
+	work := workFolder(tb)
+	s := &site{tb: tb, program: filepath.Join(work, "argus-collector"), state: filepath.Join(dir, "state"), log: filepath.Join(dir, "log")}
+	unlock := lockFolder(tb, work)
+	run(tb, "go", "build", "-o", s.program, "../../cmd/argus-collector") // once: then it is up to date
+	unlock()
 	tb.Cleanup(s.stop)
 	s.start()
 	return s

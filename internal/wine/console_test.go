@@ -44,7 +44,7 @@ var drawn = regexp.MustCompile(`"flowid":"[0-9a-f]*"`)
 func TestFlowsOfAFile(t *testing.T) {
 	t.Setenv("ARGUS_MONITOR_ID", "0b7c1d2e-3f4a-4968-8778-695a4b3c2d1e")
 	_, exe := Endpoint(t, "1.2.3")
-	native := filepath.Join(t.TempDir(), "argus-endpoint")
+	native := filepath.Join(workFolder(t), "argus-endpoint")
 	run(t, "go", "build", "-o", native, "../../cmd/argus-endpoint")
 	p := New(t)
 	trace, err := filepath.Abs("../../capture/testdata/tunnels.pcap")
