@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // source returns the file to install.
@@ -20,6 +21,9 @@ func (o *Options) source() (string, error) {
 		if path, err = os.Executable(); err != nil {
 			return "", fmt.Errorf("which program is this: %w", err)
 		}
+	}
+	if runtime.GOOS == "windows" { // where the name is all that is wanted
+		return path, nil
 	}
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
