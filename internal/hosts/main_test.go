@@ -58,7 +58,7 @@ func enter() int {
 	return 0
 }
 
-// prepare makes the places that ip netns and systemd-nspawn use this process's own.
+// prepare gives this process mounts and a network of its own, with a bridge in it.
 func prepare() error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return err
@@ -66,12 +66,13 @@ func prepare() error {
 	if err := unix.Mount("proc", "/proc", "proc", 0, ""); err != nil {
 		return fmt.Errorf("/proc: %w", err)
 	}
-	for _, dir := range []string{"/run/netns", "/run/systemd/nspawn", "/run/systemd/machines", scratch} {
+	// Where ip netns and systemd-nspawn keep their things, and what the hosts write: in memory, and nobody else's.
+	if err := unix.Mount("tmpfs", "/run", "tmpfs", 0, "mode=755"); err != nil {
+		return fmt.Errorf("/run: %w", err)
+	}
+	for _, dir := range []string{"/run/netns", "/run/systemd/nspawn", "/run/systemd/machines", "/run/lock", scratch} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
-		}
-		if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "mode=755"); err != nil {
-			return fmt.Errorf("%s: %w", dir, err)
 		}
 	}
 	for _, line := range []string{
