@@ -79,6 +79,8 @@ func TestBakeDeb(t *testing.T) {
 	}
 }
 
+func bakePKG(pkg []byte, token string, _ time.Time) ([]byte, error) { return BakePKG(pkg, token) }
+
 func TestBakeRefuses(t *testing.T) {
 	deb, rpm := smallDeb(t, "argus-endpoint"), smallRPM(t, "argus-endpoint")
 	members, err := readAr(deb)
@@ -94,6 +96,8 @@ func TestBakeRefuses(t *testing.T) {
 	}{
 		"no token":                 {BakeDeb, deb, "argus1.AA\nroot::0:0", "no enrolment token"},
 		"a shell's words":          {BakeRPM, rpm, "argus1.$(id)", "no enrolment token"},
+		"a line of the script's":   {bakePKG, build(t, sample()), "argus1.a\nroot", "no enrolment token"},
+		"a deb that is to be pkg":  {bakePKG, deb, aToken, "damaged package archive"},
 		"deb of the collector":     {BakeDeb, smallDeb(t, "argus-collector"), aToken, "not of argus-endpoint"},
 		"rpm of the collector":     {BakeRPM, smallRPM(t, "argus-collector"), aToken, "not of argus-endpoint"},
 		"signed deb":               {BakeDeb, signed, aToken, "signed"},

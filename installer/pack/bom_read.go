@@ -98,7 +98,7 @@ func (r *bomReader) leaf(node []byte) ([]bomEntry, error) {
 	for i := range count {
 		about, ok := r.block(binary.BigEndian.Uint32(node[8*i:]))
 		key, ok2 := r.block(binary.BigEndian.Uint32(node[8*i+4:]))
-		if !ok || !ok2 || len(about) < 8 || len(key) < 6 || bytes.IndexByte(key[4:], 0) != len(key)-5 {
+		if !ok || !ok2 || len(about) < 8 || len(key) < 6 || len(key) > 5+maxName || bytes.IndexByte(key[4:], 0) != len(key)-5 || bytes.IndexByte(key[4:], '/') >= 0 {
 			return nil, fmt.Errorf("%w: path %d", errBom, i)
 		}
 		dir, known := paths[binary.BigEndian.Uint32(key)]

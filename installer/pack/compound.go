@@ -84,7 +84,7 @@ func (c *compound) readFAT() error {
 			continue
 		}
 		s, err := c.at(n)
-		if err != nil || len(c.fat) > len(c.file) {
+		if err != nil || 4*len(c.fat) > len(c.file) {
 			return fmt.Errorf("%w: its FAT", errCompound)
 		}
 		c.fat = append(c.fat, numbers(s)...)
@@ -114,7 +114,7 @@ func (c *compound) chain(n uint32, count int) (stream, error) {
 	var s stream
 	for ; count != len(s) && (count > 0 || n < maxSector); n = c.fat[n] {
 		piece, err := c.at(n)
-		if err != nil || int64(n) >= int64(len(c.fat)) || len(s) > len(c.fat) {
+		if err != nil || int64(n) >= int64(len(c.fat)) || len(s) > len(c.file)/c.sector {
 			return nil, fmt.Errorf("%w: a stream does not end", errCompound)
 		}
 		s = append(s, piece)

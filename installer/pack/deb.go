@@ -106,18 +106,20 @@ func retar(packed []byte, change func([]tarFile) ([]tarFile, error)) ([]byte, er
 		return nil, err
 	}
 	var all []tarFile
+	left := int64(maxContent) // a sparse file may be larger than the archive
 	r := tar.NewReader(bytes.NewReader(plain))
 	for {
 		h, err := r.Next()
 		if err == io.EOF {
 			break
 		}
-		if err == nil && (len(all) == maxEntries || h.Size > int64(len(plain))) {
+		if err == nil && (len(all) == maxEntries || h.Size > left) {
 			err = errors.New("too large")
 		}
 		if err != nil {
 			return nil, err
 		}
+		left -= h.Size
 		data, err := io.ReadAll(r)
 		if err != nil {
 			return nil, err

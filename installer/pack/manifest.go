@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Manifest is what a package holds.
@@ -33,11 +35,15 @@ type File struct {
 const (
 	maxEntries = 500 // the paths of one leaf of a Bom
 	maxContent = 128 << 20
+	maxFiles   = maxContent / 2 // octets of files of a pkg: the rest is for what is around them
+	maxName    = 255            // NAME_MAX of macOS
+	maxPath    = 1023           // PATH_MAX
 )
 
 // tree returns the files by path with all folders above them, the root first.
 func (m *Manifest) tree() ([]File, error) {
 	byPath := map[string]File{}
+	total := 0
 	for _, f := range m.Files {
 		if err := f.check(); err != nil {
 			return nil, err
@@ -46,6 +52,10 @@ func (m *Manifest) tree() ([]File, error) {
 			return nil, fmt.Errorf("%s is in the package twice", f.Path)
 		}
 		byPath[f.Path] = f
+		total += f.size()
+	}
+	if total > maxFiles {
+		return nil, fmt.Errorf("%d octets of files: a package has at most %d MB", total, maxFiles>>20)
 	}
 	for _, f := range m.Files {
 		for dir := path.Dir(f.Path); ; dir = path.Dir(dir) {
@@ -78,10 +88,14 @@ func (m *Manifest) tree() ([]File, error) {
 func (f *File) check() error {
 	kind := f.Mode.Type()
 	switch {
-	case !path.IsAbs(f.Path) || path.Clean(f.Path) != f.Path || strings.ContainsRune(f.Path, 0):
-		return fmt.Errorf("%q is no clean absolute path", f.Path)
+	case !path.IsAbs(f.Path) || path.Clean(f.Path) != f.Path || !utf8.ValidString(f.Path) || strings.ContainsFunc(f.Path, unicode.IsControl):
+		return fmt.Errorf("%.80q is no clean absolute path of printable UTF-8", f.Path)
+	case len(f.Path) > maxPath || slices.ContainsFunc(strings.Split(f.Path, "/"), func(name string) bool { return len(name) > maxName }):
+		return fmt.Errorf("%.80q… is longer than macOS knows paths", f.Path)
 	case kind != 0 && kind != fs.ModeDir && kind != fs.ModeSymlink:
 		return fmt.Errorf("%s: a package holds files, folders and symbolic links, not %s", f.Path, kind)
+	case f.Mode != kind|f.Mode.Perm():
+		return fmt.Errorf("%s: mode %s is of more than permissions", f.Path, f.Mode)
 	case f.Path == "/" && kind != fs.ModeDir:
 		return fmt.Errorf("the root is a folder, not %s", f.Mode)
 	case (kind == fs.ModeSymlink) != (f.Link != "") || kind != 0 && len(f.Data) > 0:

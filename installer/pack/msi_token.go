@@ -92,9 +92,9 @@ func (c *compound) propertyText(property string, size int) (stream, int, error) 
 	width := texts.width()
 	rows := properties.bytes() // all names, then all values
 	column := len(rows) / 2
-	for at := 0; at+width <= column; at += width {
-		name, _ := texts.lookUp(number(rows[at:][:width]))
-		if string(name.text) != property {
+	name := texts.find(property)
+	for at := 0; name > 0 && at+width <= column; at += width {
+		if number(rows[at:][:width]) != name {
 			continue
 		}
 		value, ok := texts.lookUp(number(rows[column+at:][:width]))
@@ -129,6 +129,22 @@ func (p stringPool) width() int {
 		return 3
 	}
 	return 2
+}
+
+// find returns the number of a text, 0 of one that is not there.
+func (p stringPool) find(text string) int {
+	rest := p.data
+	for id := 1; 4*id+4 <= len(p.pool); id++ {
+		size := int(binary.LittleEndian.Uint16(p.pool[4*id:]))
+		if size > len(rest) {
+			break
+		}
+		if string(rest[:size]) == text {
+			return id
+		}
+		rest = rest[size:]
+	}
+	return 0
 }
 
 // lookUp returns a text. Of 64 KiB and more there are none in a package of ours, so that each has one entry.

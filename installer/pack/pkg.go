@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"regexp"
+	"strings"
 	"text/template"
 )
 
@@ -156,6 +157,9 @@ func (m *Manifest) run() (names []string) {
 func (m *Manifest) scripts() ([]byte, error) {
 	s := Manifest{}
 	for name, data := range m.Scripts {
+		if strings.Contains(name, "/") {
+			return nil, fmt.Errorf("script %q: scripts lie beside each other", name)
+		}
 		mode := fs.FileMode(0o755)
 		if name == TokenScript {
 			mode = 0o600

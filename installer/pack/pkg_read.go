@@ -41,6 +41,9 @@ func openPKG(r io.ReaderAt, size int64) ([]member, Manifest, error) {
 	if m.Files, err = archive(parts[payload]); err != nil {
 		return nil, m, fmt.Errorf("payload: %w", err)
 	}
+	if m.Files, err = m.tree(); err != nil {
+		return nil, m, fmt.Errorf("%w: payload: %w", errPKG, err)
+	}
 	entries, err := readBom(parts[bom])
 	if err == nil {
 		err = agree(entries, m.Files)
@@ -108,6 +111,9 @@ func readScripts(b []byte) (map[string][]byte, error) {
 // BakePKG returns the package with the token in it, for its script postinstall; one that is there is replaced. All else stays as it is but
 // a signature: the package must be signed again.
 func BakePKG(pkg []byte, token string) ([]byte, error) {
+	if err := checkToken(token); err != nil {
+		return nil, err
+	}
 	members, m, err := openPKG(bytes.NewReader(pkg), int64(len(pkg)))
 	if err != nil {
 		return nil, err

@@ -16,7 +16,7 @@ type rpmHeader map[int]rpmEntry
 // rpmEntry is a value: kind is rpm's type of it.
 type rpmEntry struct {
 	kind, count uint32
-	data        []byte // to the end of all values
+	data        []byte
 }
 
 // Types of values.
@@ -73,6 +73,7 @@ func readHeader(b []byte) (h rpmHeader, rest []byte, err error) {
 	}
 	index, values, rest := b[:tags*rpmTagSize], b[tags*rpmTagSize:tags*rpmTagSize+size], b[tags*rpmTagSize+size:]
 	h = rpmHeader{}
+	left := len(values)
 	for ; len(index) > 0; index = index[rpmTagSize:] {
 		tag, kind := binary.BigEndian.Uint32(index), binary.BigEndian.Uint32(index[4:])
 		off, count := binary.BigEndian.Uint32(index[8:]), binary.BigEndian.Uint32(index[12:])
@@ -83,23 +84,36 @@ func readHeader(b []byte) (h rpmHeader, rest []byte, err error) {
 		if kind != rpmInt16 && kind != rpmInt32 && (kind < rpmString || kind > rpmI18N) {
 			return nil, nil, fmt.Errorf("tag %d is of type %d, which is not in use", tag, kind)
 		}
-		if e.size() > len(e.data) {
+		n := e.size()
+		if n > len(e.data) || n > left { // no two tags share a value
 			return nil, nil, errCut
 		}
+		left -= n
+		e.data = e.data[:n]
 		h[int(tag)] = e
 	}
 	return h, rest, nil
 }
 
-// size is what a value takes; of texts only their number is known to fit.
+// size is what a value takes: more than there is for one that is cut off.
 func (e rpmEntry) size() int {
 	switch e.kind {
 	case rpmInt16:
 		return int(e.count) * 2
 	case rpmInt32:
 		return int(e.count) * 4
+	case rpmBinary:
+		return int(e.count)
 	}
-	return int(e.count)
+	n := 0
+	for range e.count {
+		end := bytes.IndexByte(e.data[n:], 0)
+		if end < 0 {
+			return len(e.data) + 1
+		}
+		n += end + 1
+	}
+	return n
 }
 
 // texts returns the texts of a tag.
@@ -109,10 +123,7 @@ func (h rpmHeader) texts(tag int) (list []string) {
 		return nil
 	}
 	for range e.count {
-		text, rest, ok := bytes.Cut(e.data, []byte{0})
-		if !ok {
-			return nil
-		}
+		text, rest, _ := bytes.Cut(e.data, []byte{0})
 		list = append(list, string(text))
 		e.data = rest
 	}
@@ -152,5 +163,5 @@ func (e rpmEntry) packed() rpmpack.IndexEntry {
 	case rpmStrings, rpmI18N:
 		return rpmpack.EntryStringSlice(h.texts(0))
 	}
-	return rpmpack.EntryBytes(e.data[:e.count])
+	return rpmpack.EntryBytes(e.data)
 }

@@ -28,6 +28,9 @@ func Universal(programs ...[]byte) ([]byte, error) {
 		if len(p) < machHeader || binary.LittleEndian.Uint32(p) != machMagic {
 			return nil, errors.New("not a Mach-O program of 64 bits for amd64 or arm64: build it with GOOS=darwin")
 		}
+		if len(p) > maxFiles {
+			return nil, fmt.Errorf("a program of %d octets", len(p))
+		}
 		cpu, subtype := binary.LittleEndian.Uint32(p[4:]), binary.LittleEndian.Uint32(p[8:])
 		if seen[cpu] {
 			return nil, fmt.Errorf("two programs for one processor, Mach-O type %#x", cpu)

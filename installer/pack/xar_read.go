@@ -25,7 +25,7 @@ type xarReader struct {
 	from    io.ReaderAt
 	heap    int64 // where it begins
 	size    int64 // of the archive
-	left    int64 // octets that may still be decompressed
+	left    int64 // octets that may still be read or decompressed
 	members []member
 	created time.Time
 }
@@ -94,6 +94,7 @@ func (x *xarReader) stored(offset, length int64) ([]byte, error) {
 	if offset < 0 || length < 0 || offset > x.size-x.heap || length > x.size-x.heap-offset || length > x.left {
 		return nil, fmt.Errorf("%d octets at %d of the heap, which has %d", length, offset, x.size-x.heap)
 	}
+	x.left -= length
 	b := make([]byte, length)
 	_, err := x.from.ReadAt(b, x.heap+offset)
 	if errors.Is(err, io.EOF) && length == 0 {
@@ -148,10 +149,11 @@ func (x *xarReader) content(d *xarData) ([]byte, error) {
 		if b, err = inflate(b, d.Size); err != nil {
 			return nil, err
 		}
+		x.left -= d.Size
 	default:
 		return nil, fmt.Errorf("encoded as %q, neither zlib nor plain", d.Encoding.Style)
 	}
-	if x.left -= int64(len(b)); int64(len(b)) != d.Size {
+	if int64(len(b)) != d.Size {
 		return nil, fmt.Errorf("%d octets where %d were announced", len(b), d.Size)
 	}
 	return b, verify(d.Extracted, b)
