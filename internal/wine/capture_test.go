@@ -230,9 +230,7 @@ func TestCapture(t *testing.T) {
 	c.awaitMeter(false)
 	netns.IP(t, "link set va up")
 	c.awaitMeter(true)
-	for key, w := range cable.conversations(2) {
-		want[key] = w
-	}
+	maps.Copy(want, cable.conversations(2))
 	site.await(want)
 	if st := c.status(); st.RingDropped != 0 || st.Unmetered != 0 {
 		t.Errorf("%+v", st)

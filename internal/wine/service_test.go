@@ -207,7 +207,7 @@ func TestServiceUpgrade(t *testing.T) {
 	h := s.reports(host{})
 	s.says(second, "install", "replaced version 1.0.0 by 1.1.0", "started it")
 	s.restart() // after an upgrade a fleet spreads its first connections over a minute
-	h = s.reports(h)
+	s.reports(h)
 	if r := s.Try(first, "install"); r.Code != 1 || !strings.Contains(r.Stderr, "version 1.1.0 is installed") || !strings.Contains(r.Stderr, "--downgrade") {
 		t.Errorf("an older version over a newer one: %d, %s%s", r.Code, r.Stdout, r.Stderr)
 	}
