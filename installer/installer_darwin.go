@@ -19,7 +19,7 @@ func newLaunchd(o *Options) *launchd {
 	return &launchd{
 		program: "/usr/local/bin/" + name, plist: "/Library/LaunchDaemons/" + label + ".plist",
 		state: platform.DefaultDirs().State, root: "/", text: plistText,
-		output: output, configure: o.configure,
+		output: output, configure: o.configure, loose: looseFolder,
 		pause: func(ctx context.Context, d time.Duration) error {
 			select {
 			case <-ctx.Done():

@@ -15,6 +15,9 @@ import (
 // label is the name of the service, and of its package's receipt.
 const label = "org.argus-endpoint.agent"
 
+// unfinished is the file in the state folder that an installation leaves which was broken off: the service may not run as it should.
+const unfinished = "unfinished-installation"
+
 // How long a service may take to end (ExitTimeOut of the plist) and to begin, and how often is looked.
 const (
 	launchdPatience = 15 * time.Second
@@ -28,18 +31,55 @@ type launchd struct {
 	text                  string // of the plist
 	output                func(ctx context.Context, program string, args ...string) (string, error)
 	configure             func() (restart bool, err error) // Options.configure
+	loose                 func(path string) (dir string)   // the folder above path that others than root can change, "" for none
 	pause                 func(ctx context.Context, d time.Duration) error
 }
 
 // install makes or renews the service. The Installer has put a package's program and plist in place: what runs then is the version before it.
 func (l *launchd) install(ctx context.Context, o *Options) error {
-	changed := o.Packaged
+	before, err := l.refuse(ctx, o)
+	if err != nil {
+		return err
+	}
+	if dir := l.loose(l.program); dir != "" {
+		o.Note("found that others than root can change " + dir + ": whoever can may run any program as root in the place of " + l.program)
+	}
+	if err := l.folder(o); err != nil {
+		return err
+	}
+	mark := filepath.Join(l.state, unfinished)
+	_, err = os.Lstat(mark)
+	changed := err == nil || o.Packaged
+	if err := os.WriteFile(mark, nil, 0o600); err != nil {
+		return fmt.Errorf("the folder of the state: %w", err)
+	}
 	if !o.Packaged {
-		var err error
-		if changed, err = l.copy(ctx, o); err != nil {
+		replaced, err := l.copy(o, before)
+		if err != nil {
 			return err
 		}
+		changed = changed || replaced
 	}
+	configured, err := l.configure()
+	if err == nil {
+		err = l.begin(ctx, o, changed || configured)
+	}
+	if err != nil {
+		return err
+	}
+	return os.Remove(mark)
+}
+
+// refuse returns the version that is installed, and an error if it is a newer one.
+func (l *launchd) refuse(ctx context.Context, o *Options) (before string, err error) {
+	if o.Packaged {
+		return "", nil
+	}
+	return o.refuseNewer(ctx, l.program)
+}
+
+// folder makes the folder of the state.
+func (l *launchd) folder(o *Options) error {
 	switch err := os.Mkdir(l.state, 0o700); {
 	case err == nil:
 		o.Note("created the folder " + l.state + ", which only root can enter")
@@ -50,15 +90,18 @@ func (l *launchd) install(ctx context.Context, o *Options) error {
 			return fmt.Errorf("the folder of the state: %w", err)
 		}
 	}
-	configured, err := l.configure()
-	if err != nil {
-		return err
-	}
+	return nil
+}
+
+// begin has the service run as it is now: anew where something has changed.
+func (l *launchd) begin(ctx context.Context, o *Options, changed bool) error {
 	runs := l.loaded(ctx)
-	if runs && !changed && !configured {
+	if runs && !changed {
 		return nil
 	}
+	done := "started it"
 	if runs {
+		done = "restarted it"
 		if err := l.stop(ctx); err != nil {
 			return err
 		}
@@ -66,21 +109,13 @@ func (l *launchd) install(ctx context.Context, o *Options) error {
 	if err := l.start(ctx); err != nil {
 		return err
 	}
-	if runs {
-		o.Note("restarted it")
-	} else {
-		o.Note("started it")
-	}
+	o.Note(done)
 	return nil
 }
 
-// copy puts program and plist in place.
-func (l *launchd) copy(ctx context.Context, o *Options) (changed bool, err error) {
+// copy puts program and plist in place, before being the version that is there.
+func (l *launchd) copy(o *Options, before string) (changed bool, err error) {
 	from, err := o.source()
-	if err != nil {
-		return false, err
-	}
-	before, err := o.refuseNewer(ctx, l.program)
 	if err != nil {
 		return false, err
 	}

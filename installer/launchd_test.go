@@ -2,10 +2,8 @@ package installer
 
 import (
 	"context"
-	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,6 +27,7 @@ type fakeMac struct {
 	wants    bool
 	broken   bool // the service does not start
 	restart  bool // what configure answers
+	loose    string
 }
 
 // newFakeMac has a program to install that says what version it is.
@@ -39,7 +38,7 @@ func newFakeMac(t *testing.T) *fakeMac {
 		program: dir + "/usr/local/bin/argus-endpoint", plist: dir + "/Library/LaunchDaemons/" + label + ".plist",
 		state: dir + "/Library/Application Support/argus-endpoint", root: dir, text: plist(t),
 		output: m.output, configure: func() (bool, error) { return m.restart, nil },
-		pause: func(context.Context, time.Duration) error { return nil },
+		loose: func(string) string { return m.loose }, pause: func(context.Context, time.Duration) error { return nil },
 	}
 	for _, d := range []string{filepath.Dir(m.l.plist), filepath.Dir(m.l.state), dir + "/new"} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
@@ -156,9 +155,9 @@ func TestLaunchdLife(t *testing.T) {
 	m := newFakeMac(t)
 	m.install()
 	m.expect("first", []string{callPrint, callDisabled, callBootstrap, callPrint}, []string{
+		"created the folder /Library/Application Support/argus-endpoint, which only root can enter",
 		"copied the program, version 1.0.0, to /usr/local/bin/argus-endpoint",
 		"made it a service of launchd that starts with the system: /Library/LaunchDaemons/" + label + ".plist",
-		"created the folder /Library/Application Support/argus-endpoint, which only root can enter",
 		"started it",
 	})
 	for path, want := range map[string]os.FileMode{m.l.program: 0o755, m.l.plist: 0o644, m.l.state: 0o700 | os.ModeDir} {
@@ -262,6 +261,37 @@ func TestLaunchdConfiguredAnew(t *testing.T) {
 	m.expect("another collector", []string{callPrint, callBootout, callPrint, callDisabled, callBootstrap, callPrint}, []string{"restarted it"})
 }
 
+// TestLaunchdBrokenOff has an upgrade that ends before the service is started anew: the next one does that, the one after it nothing.
+func TestLaunchdBrokenOff(t *testing.T) {
+	m := newFakeMac(t)
+	m.install()
+	m.release("1.1.0")
+	ctx, kill := context.WithCancel(t.Context())
+	m.l.configure = func() (bool, error) { kill(); return false, ctx.Err() }
+	if err := m.l.install(ctx, &m.o); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	m.calls, m.notes = nil, nil
+	m.l.configure = func() (bool, error) { return false, nil }
+	m.install()
+	m.expect("after one that was broken off", []string{callPrint, callBootout, callPrint, callDisabled, callBootstrap, callPrint}, []string{"restarted it"})
+	m.install()
+	m.expect("again", []string{callPrint}, nil)
+}
+
+// TestLaunchdLooseFolder: a program that a user may replace, and that root runs, is worth a word each time.
+func TestLaunchdLooseFolder(t *testing.T) {
+	m := newFakeMac(t)
+	m.loose = "/usr/local/bin"
+	for range 2 {
+		m.notes = nil
+		m.install()
+		if !slices.ContainsFunc(m.notes, func(s string) bool { return strings.Contains(s, "others than root can change /usr/local/bin") }) {
+			t.Errorf("noted %q", m.notes)
+		}
+	}
+}
+
 // TestLaunchdDisabled has an administrator who disabled the service, which leaves a mark in launchd that nobody else makes.
 func TestLaunchdDisabled(t *testing.T) {
 	m := newFakeMac(t)
@@ -287,92 +317,5 @@ func TestLaunchdDoesNotStart(t *testing.T) {
 	}
 	if _, err := os.Stat(m.l.program); err != nil {
 		t.Errorf("the program of a service that runs was removed: %v", err)
-	}
-}
-
-// TestPlist reads the plist as launchd would: keys and values of the types that launchd.plist(5) gives them.
-func TestPlist(t *testing.T) {
-	got := map[string]string{}
-	d := xml.NewDecoder(strings.NewReader(plist(t)))
-	d.Strict = true
-	var path []string
-	var key, text string
-	for {
-		token, err := d.Token()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		switch e := token.(type) {
-		case xml.StartElement:
-			path, text = append(path, e.Name.Local), ""
-			if n := e.Name.Local; n == "dict" && len(path) > 2 {
-				key += "/"
-			}
-		case xml.CharData:
-			text += string(e)
-		case xml.EndElement:
-			path = path[:len(path)-1]
-			switch e.Name.Local {
-			case "key":
-				parent, _, inner := strings.Cut(key, "/")
-				if key = text; inner && len(path) > 2 {
-					key = parent + "/" + text
-				}
-			case "string", "integer", "true", "false":
-				got[key] += e.Name.Local + ":" + strings.TrimSpace(text) + ";"
-			}
-		}
-	}
-	want := map[string]string{
-		"Label": "string:" + label + ";", "ProgramArguments": "string:/usr/local/bin/argus-endpoint;string:run;", "RunAtLoad": "true:;",
-		"KeepAlive": "true:;", "ThrottleInterval": "integer:2;", "ExitTimeOut": "integer:10;", "ProcessType": "string:Background;",
-		"Umask": "integer:63;", "WorkingDirectory": "string:/;", "SoftResourceLimits/Core": "integer:0;", "SoftResourceLimits/NumberOfFiles": "integer:4096;",
-		"HardResourceLimits/Core": "integer:0;", "HardResourceLimits/NumberOfFiles": "integer:4096;",
-	}
-	for k, v := range want {
-		if got[k] != v {
-			t.Errorf("%s is %q, want %q", k, got[k], v)
-		}
-	}
-	if len(got) != len(want) {
-		t.Errorf("keys: %q", got)
-	}
-}
-
-// TestPostinstall runs the script of the pkg as the Installer does: $3 is the volume.
-func TestPostinstall(t *testing.T) {
-	dir := t.TempDir()
-	script, err := os.ReadFile("files/pkg/postinstall")
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := strings.ReplaceAll(string(script), "/usr/local/bin/argus-endpoint", "echo")
-	if text == string(script) {
-		t.Fatal("the script does not call the program")
-	}
-	if err := os.WriteFile(dir+"/postinstall", []byte(text), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	run := func(volume string) string {
-		out, err := output(t.Context(), dir+"/postinstall", "/tmp/x.pkg", "/", volume)
-		if err != nil {
-			t.Error(err)
-		}
-		return strings.TrimSpace(out)
-	}
-	if got := run("/"); got != "install --packaged" {
-		t.Errorf("without a token: %q", got)
-	}
-	if err := os.WriteFile(dir+"/token", []byte("argus1.x\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if got := run("/"); got != "install --packaged --token-file "+dir+"/token" {
-		t.Errorf("with a token: %q", got)
-	}
-	if got := run("/Volumes/Other"); got != "" {
-		t.Errorf("on a volume that does not run: %q", got)
 	}
 }
