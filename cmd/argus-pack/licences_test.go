@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -34,6 +36,27 @@ func TestLicences(t *testing.T) {
 	}
 	if err := (&module{path: "example.org/x"}).read(t.TempDir()); err == nil || !strings.Contains(err.Error(), "can't be shipped") {
 		t.Errorf("a module without a licence: %v", err)
+	}
+}
+
+// TestLicencesBelow: what a module has taken from others travels with their licences; tests and commands are not linked.
+func TestLicencesBelow(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"LICENSE":                      "Apache License Version 2.0",
+		"hash/internal/LICENSE.txt":    "Copyright (c) 2016 Ann Example. Permission is hereby granted, free of charge",
+		"copy/LICENSE":                 "Apache License Version 2.0\n",
+		"table/COPYING":                "Redistribution and use in source and binary forms",
+		"cmd/tool/LICENSE":             "GNU GENERAL PUBLIC LICENSE",
+		"hash/testdata/corpus/LICENSE": "GNU GENERAL PUBLIC LICENSE",
+	} {
+		if err := errors.Join(os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o700), os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := module{path: "example.org/x"}
+	if err := m.read(dir); err != nil || m.licence != "Apache-2.0 AND BSD-2-Clause AND MIT" || len(m.texts) != 3 {
+		t.Errorf("%v, %s, %q", err, m.licence, m.texts)
 	}
 }
 

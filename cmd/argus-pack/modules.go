@@ -87,6 +87,7 @@ func readLicences(ctx context.Context, list []*module) error {
 
 var (
 	capital     = regexp.MustCompile(`[A-Z]`)
+	notLinked   = regexp.MustCompile(`^([._].*|testdata|cmd|examples?)$`) // folders of what no program gets from a module
 	licenceFile = regexp.MustCompile(`(?i)^(licen[cs]e|copying|notice|unlicense|patents)([._-].*)?$`)
 )
 
@@ -95,25 +96,40 @@ func escape(path string) string {
 	return capital.ReplaceAllStringFunc(path, func(s string) string { return "!" + strings.ToLower(s) })
 }
 
+// read reads the licences in a module's folder and in those below it: what was taken from others has its own there.
 func (m *module) read(dir string) error {
-	entries, err := os.ReadDir(dir)
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if e.IsDir() {
+			if path != dir && (m.path == "std" || notLinked.MatchString(e.Name())) {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !licenceFile.MatchString(e.Name()) || strings.HasSuffix(e.Name(), ".go") {
+			return nil
+		}
+		b, err := os.ReadFile(path)
+		text := strings.TrimSpace(strings.ReplaceAll(string(b), "\r\n", "\n"))
+		if !slices.Contains(m.texts, text) {
+			m.texts = append(m.texts, text)
+		}
+		return err
+	})
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("the source of %s is not in %s: go mod download", m.path, dir)
 	}
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
-		if e.IsDir() || !licenceFile.MatchString(e.Name()) || strings.HasSuffix(e.Name(), ".go") {
-			continue
-		}
-		b, err := os.ReadFile(filepath.Join(dir, e.Name()))
-		if err != nil {
-			return err
-		}
-		m.texts = append(m.texts, strings.TrimSpace(strings.ReplaceAll(string(b), "\r\n", "\n")))
+	var names []string
+	for _, text := range m.texts {
+		names = append(names, licencesOf(text)...)
 	}
-	m.licence = strings.Join(licencesOf(strings.Join(m.texts, "\n")), " AND ")
+	slices.Sort(names)
+	m.licence = strings.Join(slices.Compact(names), " AND ")
 	if m.licence == "" {
 		return fmt.Errorf("%s has no licence that is known (in %s): it can't be shipped", m.path, dir)
 	}
