@@ -70,9 +70,9 @@ func buildCommand() *ffcli.Command {
 	text := fs.String("version", "", "the release's `version`")
 	r := release{source: "."}
 	fs.StringVar(&r.programs, "programs", "bin", "the programs are in this `folder`, as make cross leaves them")
-	fs.StringVar(&r.out, "out", "dist", "write the packages into this `folder`; what is in it goes")
-	fs.Func("only", "make only these `kinds`, separated by commas: deb, rpm, apk, msi, pkg, archive", set(&r.kinds))
-	fs.Func("arch", "make only what is for these `architectures`, separated by commas: amd64, arm64, arm", set(&r.arches))
+	fs.StringVar(&r.out, "out", "dist", "write the packages into this `folder`; those that are in it go")
+	fs.Func("only", "make only these `kinds`, separated by commas: deb, rpm, apk, msi, pkg, archive", set(&r.kinds, "deb", "rpm", "apk", "msi", "pkg", "archive"))
+	fs.Func("arch", "make only what is for these `architectures`, separated by commas: amd64, arm64, arm", set(&r.arches, "amd64", "arm64", "arm"))
 	fs.StringVar(&r.cert, "cert", "", "sign what is for Windows with the certificate in this PEM `file`")
 	fs.StringVar(&r.key, "key", "", "the key of --cert is in this PEM `file`")
 	return &ffcli.Command{
@@ -99,11 +99,14 @@ func buildCommand() *ffcli.Command {
 	}
 }
 
-// set returns what reads a list into a set.
-func set(to *map[string]bool) func(string) error {
+// set returns what reads a list of some of the known words into a set.
+func set(to *map[string]bool, known ...string) func(string) error {
 	return func(text string) error {
 		*to = map[string]bool{}
 		for s := range strings.SplitSeq(text, ",") {
+			if !slices.Contains(known, s) {
+				return fmt.Errorf("%q is none of %s", s, strings.Join(known, ", "))
+			}
 			(*to)[s] = true
 		}
 		return nil
@@ -112,10 +115,7 @@ func set(to *map[string]bool) func(string) error {
 
 // build makes everything, and at last the list of sums.
 func (r *release) build(ctx context.Context) (err error) {
-	if err := os.RemoveAll(r.out); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(r.out, 0o755); err != nil {
+	if err := r.clear(); err != nil {
 		return err
 	}
 	programs := r.chosen()
@@ -133,6 +133,28 @@ func (r *release) build(ctx context.Context) (err error) {
 		return err
 	}
 	return r.sums()
+}
+
+// clear makes the folder of packages, and takes away what a former build has left in it. One with anything else in it is not such a folder.
+func (r *release) clear() error {
+	if err := os.MkdirAll(r.out, 0o755); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(r.out)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !e.Type().IsRegular() || e.Name() != sumsFile && !strings.HasPrefix(e.Name(), "argus-") {
+			return fmt.Errorf("%s has %s in it, which is no package: name another folder for them", r.out, e.Name())
+		}
+	}
+	for _, e := range entries {
+		if err := os.Remove(filepath.Join(r.out, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // chosen are the programs that the wanted packages need.

@@ -9,7 +9,9 @@ import (
 	"sync"
 )
 
-// sums writes SHA256SUMS, as sha256sum -c reads it.
+const sumsFile = "SHA256SUMS"
+
+// sums writes the list of sums, as sha256sum -c reads it.
 func (r *release) sums() error {
 	entries, err := os.ReadDir(r.out) // in order
 	if err != nil {
@@ -23,7 +25,7 @@ func (r *release) sums() error {
 		}
 		fmt.Fprintf(&b, "%x  %s\n", sha256.Sum256(data), e.Name())
 	}
-	return os.WriteFile(filepath.Join(r.out, "SHA256SUMS"), []byte(b.String()), 0o644)
+	return os.WriteFile(filepath.Join(r.out, sumsFile), []byte(b.String()), 0o644)
 }
 
 // crew runs functions side by side, two at a time, and keeps the first error.
