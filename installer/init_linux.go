@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/kardianos/service"
@@ -154,13 +155,15 @@ func (i initScripts) state() (s State) {
 	}
 	_, err = output(context.Background(), script, "status")
 	s.Running = err == nil
-	for _, link := range []string{"/etc/rc2.d/S[0-9]*", "/etc/runlevels/*/"} {
-		s.Enabled = s.Enabled || anyFile(link+name)
-	}
+	s.Enabled = hasLink("/etc/rc2.d") || hasLink("/etc/runlevels")
 	return s
 }
 
-func anyFile(pattern string) bool {
-	files, err := filepath.Glob(pattern)
-	return err == nil && len(files) > 0
+// hasLink tells whether a run level in dir starts the service: S01NAME of System V, NAME of OpenRC.
+func hasLink(dir string) bool {
+	entries, _ := os.ReadDir(dir)
+	return slices.ContainsFunc(entries, func(e os.DirEntry) bool {
+		starts := strings.HasSuffix(e.Name(), name) && !strings.HasPrefix(e.Name(), "K")
+		return starts || e.IsDir() && hasLink(filepath.Join(dir, e.Name()))
+	})
 }
