@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -66,10 +67,10 @@ type baked struct {
 
 func packageCommand() *ffcli.Command {
 	flags, place := placeFlags("package")
-	o := packageOptions{formats: list{"deb", "rpm", "msi", "pkg"}}
+	var o packageOptions
 	flags.StringVar(&o.token, "token", "", "hosts enrol with this `token`")
 	flags.StringVar(&o.tokenFile, "token-file", "", "the token is in this `file`; - is the standard input")
-	flags.Var(&o.formats, "format", "make installers of these `formats`, separated by commas")
+	flags.Var(&o.formats, "format", "make installers of these `formats`, separated by commas: deb, rpm, msi, pkg; of all that are there when left out")
 	flags.StringVar(&o.from, "from", packagesFolder, "the packages of argus-endpoint are in this `folder`")
 	flags.StringVar(&o.out, "out", ".", "write the installers into this `folder`")
 	flags.BoolVar(&o.json, "json", false, "print one JSON object a line")
@@ -217,17 +218,29 @@ func trusted(authority *pki.Authority, text string) error {
 // installerName is the end of the names that bake gives.
 var installerName = regexp.MustCompile(`-[0-9a-f]{8}\.[a-z]{3}$`)
 
-// find returns the packages of the wanted formats.
+// find returns the packages of the wanted formats, of each at least one.
 func (o *packageOptions) find() (names []string, err error) {
-	for _, f := range o.formats {
-		found, err := filepath.Glob(filepath.Join(o.from, "argus-endpoint*."+f))
-		if err != nil {
-			return nil, fmt.Errorf("package: %w", err)
-		}
-		names = append(names, slices.DeleteFunc(found, installerName.MatchString)...)
+	entries, err := os.ReadDir(o.from)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("package: %w", err)
 	}
-	if len(names) == 0 {
-		return nil, fmt.Errorf("no package of argus-endpoint (%s) is in %s: put those of a release there, or name another folder with --from", o.formats.String(), o.from)
+	wanted, missing := o.formats, list(nil)
+	if len(wanted) == 0 {
+		wanted = slices.Sorted(maps.Keys(bakers))
+	}
+	for _, f := range wanted {
+		before := len(names)
+		for _, e := range entries {
+			if n := e.Name(); strings.HasPrefix(n, "argus-endpoint") && strings.HasSuffix(n, "."+f) && !installerName.MatchString(n) {
+				names = append(names, filepath.Join(o.from, n))
+			}
+		}
+		if len(names) == before {
+			missing = append(missing, f)
+		}
+	}
+	if len(names) == 0 || len(o.formats) > 0 && len(missing) > 0 {
+		return nil, fmt.Errorf("no %s of argus-endpoint is in %s: put those of a release there, or name another folder with --from", strings.Join(missing, " or "), o.from)
 	}
 	return names, nil
 }

@@ -94,17 +94,20 @@ func TestPackageRefuses(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(broken, "argus-endpoint_1_amd64.deb"), []byte("!<arch>\nnothing"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	debs := t.TempDir()
+	writeDeb(t, filepath.Join(debs, "argus-endpoint_1_amd64.deb"))
 	for args, want := range map[string]struct {
 		code int
 		text string
 	}{
-		"":                                      {cli.ExitUsage, "--token"},
-		"--token argus1.xyz":                    {cli.ExitUsage, "token"},
-		"--token " + foreign:                    {cli.ExitFailure, "did not make token"},
-		"--token " + revoked:                    {cli.ExitFailure, "is revoked"},
-		"--token " + good:                       {cli.ExitFailure, "--from"},
-		"--format snap --token x":               {cli.ExitUsage, "none of deb, rpm, msi, pkg"},
-		"--from " + broken + " --token " + good: {cli.ExitFailure, "argus-endpoint_1_amd64.deb: this is no deb package"},
+		"":                   {cli.ExitUsage, "--token"},
+		"--token argus1.xyz": {cli.ExitUsage, "token"},
+		"--token " + foreign: {cli.ExitFailure, "did not make token"},
+		"--token " + revoked: {cli.ExitFailure, "is revoked"},
+		"--token " + good:    {cli.ExitFailure, "--from"},
+		"--format deb,pkg,msi --from " + debs + " --token " + good: {cli.ExitFailure, "no pkg or msi of argus-endpoint is in " + debs},
+		"--format snap --token x":                                  {cli.ExitUsage, "none of deb, rpm, msi, pkg"},
+		"--from " + broken + " --token " + good:                    {cli.ExitFailure, "argus-endpoint_1_amd64.deb: this is no deb package"},
 	} {
 		line := append([]string{"package", "--state", state, "--out", dir, "--from", dir}, strings.Fields(args)...)
 		if out, errs, code := program(t, line...); code != want.code || out != "" || !strings.Contains(errs, want.text) {
