@@ -248,6 +248,7 @@ func TestInterfacesComeAndGo(t *testing.T) {
 	netns.IP(t, "link set va name vb")
 	netns.IP(t, "link set vb up")
 	r.meters(time.Second, "lo", "vb")
+	carries(t, "vb")
 	b := udp(t, "10.1.0.2:4000", 6, 100)
 
 	netns.IP(t, "link del vb")
@@ -304,6 +305,7 @@ func TestFlapsLeakNothing(t *testing.T) {
 		netns.IP(t, "link set va up")
 	}
 	t.Logf("measured: %d flaps in %s", flaps, time.Since(began))
+	carries(t, "va")
 	r.meters(time.Second, "lo", "va")
 	eventually(t, 3*time.Second, "descriptors and goroutines are as before", func() bool {
 		return descriptors() <= fds && runtime.NumGoroutine() <= goroutines

@@ -46,6 +46,19 @@ func (p peer) link(t *testing.T, name string, n int) {
 	p.run(t, "ip addr add 10.%d.0.2/24 dev %s", n, name)
 	p.run(t, "ip addr add fd00:%d::2/64 dev %s nodad", n, name)
 	p.run(t, "ip link set %s up", name)
+	carries(t, name)
+	eventually(t, 3*time.Second, name+" of the peer carries frames", func() bool {
+		return strings.Contains(p.run(t, "ip -o link show dev %s", name), "state UP")
+	})
+}
+
+// carries waits until what is sent out of an interface is not thrown away any more: the kernel may take a second after both ends are up.
+func carries(t *testing.T, name string) {
+	t.Helper()
+	eventually(t, 3*time.Second, name+" carries frames", func() bool {
+		in, err := net.InterfaceByName(name)
+		return err == nil && in.Flags&net.FlagRunning != 0
+	})
 }
 
 // udp sends n datagrams of size octets from a new socket and returns its port.
