@@ -37,13 +37,14 @@ type UplinkStatus struct {
 type delivery struct {
 	agent  *Agent
 	client *uplink.Client
-	told   string // what was last logged about the token; used by the client's goroutine only
-	seen   string // the token, or error, that the client was last woken for; used by look only
+	told   string // the token, or error, that the log was last told of; used by the client's goroutine only
+	seen   string // the token, or error, that the client knows or was woken for; used by look only
 }
 
 // prepare makes the client. It knows the configured collectors and token; a token file is looked for as long as neither is known.
 func (d *delivery) prepare(a *Agent) (err error) {
 	d.agent = a
+	d.seen = d.present() // the client takes it by itself
 	var domains func() []string
 	if a.config.Discover {
 		domains = netconf.SearchDomains
@@ -71,12 +72,12 @@ func (d *delivery) discover(context.Context) (token string, collectors []string)
 	if err == nil && token != "" {
 		_, err = wire.ParseToken(token)
 	}
-	message := "enrolment token found"
+	message, news := "enrolment token found", token
 	if err != nil {
-		message, token = "enrolment token is not used", ""
+		message, news, token = "enrolment token is not used", err.Error(), ""
 	}
-	if (token != "" || err != nil) && d.told != message {
-		d.told = message
+	if news != "" && d.told != news {
+		d.told = news
 		d.agent.log.Info(message, zap.String("code", "token"), zap.String("from", origin), zap.Error(err))
 	}
 	return token, nil
@@ -107,7 +108,7 @@ func (d *delivery) wake(moved bool) {
 }
 
 const (
-	lookSoon  = 5 * time.Second // for a token, while nothing can be delivered without one
+	lookSoon  = 5 * time.Second // for a token, while the host is not enrolled
 	lookLater = time.Minute
 )
 
@@ -122,20 +123,25 @@ func (d *delivery) watchToken(ctx context.Context) error {
 	return nil
 }
 
-// look wakes a client without a certificate when a token file has come. It tells whether one is still to come.
+// look wakes a client that is not enrolled, or no longer, when a token file has come or is another. It tells whether one may still be wanted.
 func (d *delivery) look() bool {
-	if s := d.client.Stats().State; s != uplink.StateNoCollector && s != uplink.StatePending {
+	if s := d.client.Stats(); !s.NotAfter.IsZero() && s.State != uplink.StateRejected {
 		return false
 	}
-	token, _, err := d.agent.config.FindToken()
-	if err != nil {
-		token = err.Error() // the client says so, once
-	}
-	if token != "" && token != d.seen {
+	if token := d.present(); token != d.seen {
 		d.seen = token
 		d.client.Wake()
 	}
 	return true
+}
+
+// present returns the token that is there now, or what is wrong with it: the client says so, once.
+func (d *delivery) present() string {
+	token, _, err := d.agent.config.FindToken()
+	if err != nil {
+		return err.Error()
+	}
+	return token
 }
 
 func (d *delivery) status() UplinkStatus {
