@@ -156,11 +156,17 @@ func begin(t *testing.T, name string, f family) *life {
 	t.Helper()
 	t.Parallel()
 	l := &life{site: newSite(t), h: boot(t, name), f: f}
-	if f == redhat { // folders that its filesystem package brings
-		l.h.run("mkdir -p /usr/share/licenses /usr/share/fish/vendor_completions.d /usr/share/zsh/site-functions /usr/share/bash-completion/completions")
+	if f == redhat {
+		l.h.filesystem()
 	}
 	l.clean = l.h.files()
 	return l
+}
+
+// filesystem makes the folders that Red Hat's package filesystem brings.
+func (h *host) filesystem() {
+	h.t.Helper()
+	h.run("mkdir -p /usr/share/licenses /usr/share/fish/vendor_completions.d /usr/share/zsh/site-functions /usr/share/bash-completion/completions")
 }
 
 // send sends datagrams that the store must have, sooner or later.

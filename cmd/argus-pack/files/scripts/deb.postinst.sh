@@ -12,7 +12,11 @@ abort-upgrade | abort-remove | abort-deconfigure) ;;
 esac
 unset ARGUS_TOKEN
 
-# As dh_installsystemd has it: what an administrator has disabled or masked stays so.
+# As dh_installsystemd has it, what an administrator has disabled or masked stays so; and what one has stopped, through an upgrade.
+action=try-restart
+if [ -z "$2" ] || [ -e "/var/lib/systemd/deb-systemd-helper-masked/$unit" ]; then # the first of this package, or the first since its removal
+	action=start
+fi
 deb-systemd-helper unmask "$unit" >/dev/null || true
 if deb-systemd-helper --quiet was-enabled "$unit"; then
 	deb-systemd-helper enable "$unit" >/dev/null || true
@@ -21,9 +25,5 @@ else
 fi
 if systemd_runs; then
 	systemctl --system daemon-reload >/dev/null || true
-	if [ -n "$2" ]; then
-		deb-systemd-invoke restart "$unit" >/dev/null || true
-	else
-		deb-systemd-invoke start "$unit" >/dev/null || true
-	fi
+	deb-systemd-invoke "$action" "$unit" >/dev/null || true
 fi
