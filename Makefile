@@ -179,7 +179,9 @@ sign:
 	@$(MAKE) -s packages CERT=$(CERT) KEY=$(KEY) $(if $(filter file,$(origin VERSION)),,VERSION=$(VERSION))
 
 comma   = ,
-SHIPPED = $(if $(ARCH),$(filter $(addprefix %/,$(subst $(comma), ,$(ARCH))),$(TARGETS)),$(TARGETS))
+# With ARCH also the programs of this machine, which write the completion.
+HERE    = $(shell go env GOHOSTOS)/$(shell go env GOHOSTARCH)
+SHIPPED = $(if $(ARCH),$(sort $(HERE) $(filter $(addprefix %/,$(subst $(comma), ,$(ARCH))),$(TARGETS))),$(TARGETS))
 shipped:
 	@for t in $(SHIPPED); do d=bin/$${t%/*}-$${t#*/}; mkdir -p $$d; export GOOS=$${t%/*} GOARCH=$${t#*/}; \
 		$(BUILD) $(SMALL) -o $$d/ ./cmd/argus-endpoint || exit 1; \

@@ -25,11 +25,8 @@ type member struct {
 // archive writes a program and its papers as they are: for who installs it by hand (argus-endpoint install).
 func (r *release) archive(p program) error {
 	dir := fmt.Sprintf("%s-%s-%s-%s", p.product.Name, r.version, p.goos, fileArch[p.goarch])
-	var list []member
-	for name, from := range map[string]string{p.base(): p.file, "LICENSE": "LICENSE", "CHANGELOG.md": "CHANGELOG.md", p.product.Name + ".1": "docs/man/" + p.product.Name + ".1"} {
-		if from != p.file {
-			from = filepath.Join(r.source, from)
-		}
+	list := []member{{dir + "/" + noticesFile, 0o644, notices(p, r.linked(p))}}
+	for name, from := range r.papers(p) {
 		data, err := os.ReadFile(from)
 		if err != nil {
 			return err
@@ -40,7 +37,6 @@ func (r *release) archive(p program) error {
 		}
 		list = append(list, member{dir + "/" + name, mode, data})
 	}
-	list = append(list, member{dir + "/" + noticesFile, 0o644, notices(p, r.linked(p))})
 	slices.SortFunc(list, func(a, b member) int { return strings.Compare(a.name, b.name) })
 	pack, suffix := tarred, ".tar.gz"
 	if p.goos == "windows" {
@@ -51,6 +47,23 @@ func (r *release) archive(p program) error {
 		return err
 	}
 	return os.WriteFile(filepath.Join(r.out, dir+suffix), b, 0o644)
+}
+
+// papers are the files of an archive by their names in it: of a program that makes itself no service, the unit and its configuration too.
+func (r *release) papers(p program) map[string]string {
+	name := p.product.Name
+	list := map[string]string{"LICENSE": "LICENSE", "CHANGELOG.md": "CHANGELOG.md", name + ".1": "docs/man/" + name + ".1"}
+	if !p.product.Endpoint {
+		list[name+".conf"] = filepath.Join(files, name, name+".conf")
+		for _, unit := range p.product.units {
+			list[filepath.Base(unit)] = unit
+		}
+	}
+	for name, from := range list {
+		list[name] = filepath.Join(r.source, from)
+	}
+	list[p.base()] = p.file
+	return list
 }
 
 func tarred(list []member, date time.Time) ([]byte, error) {
