@@ -83,7 +83,7 @@ var formats = []format{
 }
 
 const (
-	maintainer = "Argus Endpoint maintainers <packages@argus-endpoint.org>"
+	maintainer = "Argus Endpoint maintainers <argus-endpoint@users.noreply.github.com>" // the account of homepage; issues are read there
 	homepage   = "https://github.com/argus-endpoint/argus-endpoint"
 )
 
