@@ -3,7 +3,6 @@ package agent
 import (
 	"encoding/json"
 	"fmt"
-	"os/user"
 	"slices"
 	"strconv"
 	"strings"
@@ -121,12 +120,8 @@ func userName(uid uint32, known map[uint32]string) string {
 	if name, ok := known[uid]; ok {
 		return name
 	}
-	name := strconv.FormatUint(uint64(uid), 10)
-	if u, err := user.LookupId(name); err == nil {
-		name = clip(u.Username, longName)
-	}
-	known[uid] = name
-	return name
+	known[uid] = clip(lookUpUser(strconv.FormatUint(uint64(uid), 10)), longName)
+	return known[uid]
 }
 
 func (v *ProcessFact) text() string {

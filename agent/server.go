@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/user"
-	"strconv"
 	"sync"
 	"time"
 
@@ -141,11 +139,7 @@ func listenLocal(st *state) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("local socket: %w", err)
 	}
-	gid := -1
-	if g, err := user.LookupGroup(serviceGroup); err == nil {
-		gid, _ = strconv.Atoi(g.Gid)
-	}
-	if gid >= 0 && os.Geteuid() == 0 {
+	if gid := groupID(serviceGroup); gid >= 0 && os.Geteuid() == 0 {
 		_ = os.Lchown(path, -1, gid)
 		_ = st.root.Chown(".", -1, gid)
 	}
