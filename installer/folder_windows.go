@@ -33,8 +33,11 @@ func serviceSID(name string) string {
 // language: SYSTEM, Administrators and the service everything, nobody else anything; files and folders in it inherit that, and it
 // inherits nothing from ProgramData, where every user may write.
 func folderAccess() string {
-	return "D:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;FA;;;" + serviceSID(name) + ")"
+	return administratorsAccess + "(A;OICI;FA;;;" + serviceSID(name) + ")"
 }
+
+// administratorsAccess is that of SYSTEM and Administrators alone.
+const administratorsAccess = "D:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"
 
 // secureFolder makes the folder, or takes the one that is there and gives it its access. A user may have made it, or put something
 // in it, before us: then it is refused.
@@ -50,43 +53,77 @@ func secureFolder(dir string) (created bool, err error) {
 	attributes := windows.SecurityAttributes{SecurityDescriptor: sd}
 	attributes.Length = uint32(unsafe.Sizeof(attributes))
 	err = windows.CreateDirectory(path, &attributes)
+	if info, _ := os.Lstat(dir); err != nil && info != nil && info.IsDir() {
+		_ = windows.RemoveDirectory(path) // an empty one: who has it open could still make a link of it
+		err = windows.CreateDirectory(path, &attributes)
+	}
 	if err == nil {
 		return true, nil
 	}
 	if !errors.Is(err, windows.ERROR_ALREADY_EXISTS) {
 		return false, fmt.Errorf("create the folder %s: %w", dir, err)
 	}
-	return false, adoptFolder(dir, sd)
+	return false, adoptFolder(dir)
 }
 
-// adoptFolder takes a folder that is there: first its access is closed, then what is in it is looked at. What is in one that was
-// closed before only those have put there who may.
-func adoptFolder(dir string, sd *windows.SECURITY_DESCRIPTOR) error {
-	info, err := os.Lstat(dir)
-	if err != nil {
-		return err
-	}
-	if !info.IsDir() { // links and junctions are none
-		return fmt.Errorf("%s is not a folder of its own but a link or a file: remove it and try again", dir)
-	}
+// adoptFolder takes a folder that is there: first its access is closed, also to the service, then what is in it is looked at, and
+// only when that is good the service is let in. What is in one that has its access before only those have put there who may.
+func adoptFolder(dir string) error {
 	trusted, err := trustedOwners()
 	if err != nil {
 		return err
 	}
-	now, err := checkOwner(dir, trusted)
-	if err != nil || isClosed(now) {
-		return err
-	}
-	dacl, _, err := sd.DACL()
+	h, err := openItself(dir, windows.FILE_LIST_DIRECTORY|windows.READ_CONTROL|windows.WRITE_DAC, 0) // which keeps it from being renamed
 	if err != nil {
 		return err
 	}
-	err = windows.SetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT,
-		windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION, nil, nil, dacl, nil)
+	defer windows.CloseHandle(h)
+	now, info, err := checkOwner(h, dir, trusted)
+	switch {
+	case err != nil:
+		return err
+	case info.FileAttributes&(windows.FILE_ATTRIBUTE_DIRECTORY|windows.FILE_ATTRIBUTE_REPARSE_POINT) != windows.FILE_ATTRIBUTE_DIRECTORY:
+		return fmt.Errorf("%s is not a folder of its own but a link or a file: remove it and try again", dir)
+	case isClosed(now):
+		return nil
+	}
+	if err := setAccess(h, dir, administratorsAccess); err != nil {
+		return err
+	}
+	if err := checkInside(dir, trusted); err != nil {
+		return err
+	}
+	return setAccess(h, dir, folderAccess())
+}
+
+// setAccess says who may do what in an open folder, and in all that is in it.
+func setAccess(h windows.Handle, dir, access string) error {
+	sd, err := windows.SecurityDescriptorFromString(access)
+	if err == nil {
+		var dacl *windows.ACL
+		if dacl, _, err = sd.DACL(); err == nil {
+			err = windows.SetSecurityInfo(h, windows.SE_FILE_OBJECT,
+				windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION, nil, nil, dacl, nil)
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("close %s to other users: %w", dir, err)
 	}
-	return checkInside(dir, trusted)
+	return nil
+}
+
+// openItself opens a file or folder with these rights: of a link, the link. Others may go on to read and write it, and by share more.
+func openItself(path string, rights, share uint32) (windows.Handle, error) {
+	name, err := windows.UTF16PtrFromString(path)
+	if err != nil {
+		return 0, err
+	}
+	h, err := windows.CreateFile(name, rights, windows.FILE_SHARE_READ|windows.FILE_SHARE_WRITE|share, nil, windows.OPEN_EXISTING,
+		windows.FILE_FLAG_BACKUP_SEMANTICS|windows.FILE_FLAG_OPEN_REPARSE_POINT, 0)
+	if err != nil {
+		return 0, fmt.Errorf("open %s: %w", path, err)
+	}
+	return h, nil
 }
 
 // isClosed tells whether the access of a folder is what secureFolder gives it.
@@ -117,7 +154,7 @@ func checkInside(dir string, trusted []*windows.SID) error {
 		if d.Type()&fs.ModeSocket != 0 { // which cannot be opened, and is made anew
 			continue
 		}
-		if _, err := checkOwner(path, trusted); err != nil {
+		if err := checkFile(path, trusted); err != nil {
 			return err
 		}
 		if !d.IsDir() {
@@ -128,6 +165,20 @@ func checkInside(dir string, trusted []*windows.SID) error {
 		}
 	}
 	return nil
+}
+
+// checkFile refuses what is not ours, and a second name of a file elsewhere, which writing to ours would change.
+func checkFile(path string, trusted []*windows.SID) error {
+	h, err := openItself(path, windows.READ_CONTROL|windows.FILE_READ_ATTRIBUTES, windows.FILE_SHARE_DELETE)
+	if err != nil {
+		return err
+	}
+	defer windows.CloseHandle(h)
+	_, info, err := checkOwner(h, path, trusted)
+	if err == nil && info.NumberOfLinks > 1 && info.FileAttributes&windows.FILE_ATTRIBUTE_DIRECTORY == 0 {
+		err = fmt.Errorf("%s is a link: remove it and try again", path)
+	}
+	return err
 }
 
 // trustedOwners are SYSTEM, Administrators, the service, and who runs this, who may do everything anyway.
@@ -146,25 +197,27 @@ func trustedOwners() (list []*windows.SID, err error) {
 	return append(list, user.User.Sid), nil
 }
 
-// checkOwner returns who owns the file or folder and who may do what with it, or an error when the owner is not trusted.
-func checkOwner(path string, trusted []*windows.SID) (*windows.SECURITY_DESCRIPTOR, error) {
-	sd, err := windows.GetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION|windows.DACL_SECURITY_INFORMATION)
-	if err != nil {
-		return nil, fmt.Errorf("the owner of %s: %w", path, err)
+// checkOwner returns what an open file or folder is and who may do what with it, or an error when its owner is not trusted.
+func checkOwner(h windows.Handle, path string, trusted []*windows.SID) (sd *windows.SECURITY_DESCRIPTOR, info windows.ByHandleFileInformation, err error) {
+	var owner *windows.SID
+	if err = windows.GetFileInformationByHandle(h, &info); err == nil {
+		sd, err = windows.GetSecurityInfo(h, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION|windows.DACL_SECURITY_INFORMATION)
 	}
-	owner, _, err := sd.Owner()
+	if err == nil {
+		owner, _, err = sd.Owner()
+	}
 	if err != nil {
-		return nil, fmt.Errorf("the owner of %s: %w", path, err)
+		return nil, info, fmt.Errorf("the owner of %s: %w", path, err)
 	}
 	for _, sid := range trusted {
 		if owner.Equals(sid) {
-			return sd, nil
+			return sd, info, nil
 		}
 	}
 	account, domain, _, err := owner.LookupAccount("")
 	if err != nil {
 		account, domain = owner.String(), "SID"
 	}
-	return nil, fmt.Errorf("%s belongs to %s\\%s, who is no administrator, and could have been put there to be trusted: look at it, remove it and try again",
+	return nil, info, fmt.Errorf("%s belongs to %s\\%s, who is no administrator, and could have been put there to be trusted: look at it, remove it and try again",
 		path, domain, account)
 }

@@ -29,6 +29,7 @@ func TestFolderIsClosed(t *testing.T) {
 		"D:AI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;FA;;;" + serviceSID(name) + ")", // inherits more from above
 		folderAccess() + "(A;OICI;0x1200a9;;;BU)",
 		"D:PAI(A;OICI;FA;;;WD)",
+		administratorsAccess, // while it is looked through
 	} {
 		sd, err := windows.SecurityDescriptorFromString(open)
 		if err != nil {
@@ -50,6 +51,12 @@ func TestSecureFolder(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "token"), []byte("x"), 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := os.Mkdir(filepath.Join(filepath.Dir(dir), "empty"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if created, err := secureFolder(filepath.Join(filepath.Dir(dir), "empty")); !created || err != nil {
+		t.Errorf("an empty one is not made anew: %v %v", created, err)
 	}
 	file := filepath.Join(dir, "token")
 	if _, err := secureFolder(file); err == nil || !strings.Contains(err.Error(), "remove it") {
@@ -75,6 +82,28 @@ func TestForeignOwner(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := checkInside(dir, trusted); err != nil {
+		t.Error(err)
+	}
+}
+
+// A folder that was refused for what is in it is refused again: the first refusal has not made it one of ours.
+func TestFolderStaysRefused(t *testing.T) {
+	dir, elsewhere := t.TempDir(), filepath.Join(t.TempDir(), "system.ini")
+	if err := os.WriteFile(elsewhere, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(elsewhere, filepath.Join(dir, "argus-endpoint.log")); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := secureFolder(dir); err == nil || !strings.Contains(err.Error(), "argus-endpoint.log is a link") {
+			t.Errorf("%v", err)
+		}
+	}
+	if err := os.Remove(elsewhere); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := secureFolder(dir); err != nil {
 		t.Error(err)
 	}
 }
