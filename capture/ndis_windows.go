@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime"
 	"syscall"
 	"unsafe"
 
@@ -108,14 +109,9 @@ func (t *etw) prepare() error {
 		}
 	}
 	if t.owner == 0 {
-		name := windows.StringToUTF16Ptr(`Global\` + sessionName + "-capture")
-		h, err := windows.CreateMutex(nil, false, name)
-		if errors.Is(err, windows.ERROR_ALREADY_EXISTS) {
-			_ = windows.CloseHandle(h)
-			return errors.New("another argus-endpoint captures on this host: stop it (Get-Service argus-endpoint)")
-		}
+		h, err := ownSession(`Global\` + sessionName + "-capture")
 		if err != nil {
-			return fmt.Errorf("mutex: %w", err)
+			return err
 		}
 		t.owner = h
 	}
@@ -123,6 +119,38 @@ func (t *etw) prepare() error {
 		return err
 	}
 	return attachDriver()
+}
+
+// ownSession makes the mutex that says that this process is the one which captures, or tells that another one is. Everybody may make
+// a mutex: one that a user has made says nothing, and is no reason to let the host go without.
+func ownSession(name string) (windows.Handle, error) {
+	sd, err := windows.SecurityDescriptorFromString("O:BAD:P(A;;GA;;;SY)(A;;GA;;;BA)")
+	if err != nil {
+		return 0, err
+	}
+	attributes := windows.SecurityAttributes{SecurityDescriptor: sd}
+	attributes.Length = uint32(unsafe.Sizeof(attributes))
+	h, err := windows.CreateMutex(&attributes, false, windows.StringToUTF16Ptr(name))
+	if errors.Is(err, windows.ERROR_ALREADY_EXISTS) && isTrustedMutex(h) {
+		_ = windows.CloseHandle(h)
+		return 0, errors.New("another argus-endpoint captures on this host: stop it (Get-Service argus-endpoint)")
+	}
+	if h == 0 { // somebody's who lets nobody near it, or of another kind: one without a name says nothing to others
+		h, err = windows.CreateMutex(nil, false, nil)
+	}
+	if h == 0 {
+		return 0, fmt.Errorf("mutex: %w", err)
+	}
+	return h, nil
+}
+
+func isTrustedMutex(h windows.Handle) bool {
+	sd, err := windows.GetSecurityInfo(h, windows.SE_KERNEL_OBJECT, windows.OWNER_SECURITY_INFORMATION)
+	if err != nil {
+		return false
+	}
+	owner, _, err := sd.Owner()
+	return err == nil && owner != nil && isTrusted(owner)
 }
 
 func (t *etw) release() {
@@ -218,5 +246,6 @@ func (t *etw) process(event func(*traceEvent), flush func()) error {
 	handle := uint64(h)
 	r, _, _ := processTrace.Call(uintptr(unsafe.Pointer(&handle)), 1, 0, 0)
 	_, _, _ = closeTrace.Call(h)
+	runtime.KeepAlive(log) // with the name: nothing says that the system has copied it
 	return status("process the trace session "+sessionName, r)
 }

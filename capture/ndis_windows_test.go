@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"unsafe"
+
+	"golang.org/x/sys/windows"
 )
 
 // TestTraceStructures: fields lie where evntrace.h and evntcons.h put them for programs of 64 bits.
@@ -114,5 +116,33 @@ func TestOneCaptor(t *testing.T) {
 	first.release()
 	if err := second.prepare(); err != nil && strings.Contains(err.Error(), "another argus-endpoint captures") {
 		t.Error(err)
+	}
+}
+
+// TestOneCaptorSquatted: who is no administrator keeps nobody from capturing by making the mutex, or something else of its name, first.
+func TestOneCaptorSquatted(t *testing.T) {
+	for what, make := range map[string]func(*windows.SecurityAttributes, *uint16) (windows.Handle, error){
+		"a mutex": func(a *windows.SecurityAttributes, name *uint16) (windows.Handle, error) {
+			return windows.CreateMutex(a, false, name)
+		},
+		"an event": func(a *windows.SecurityAttributes, name *uint16) (windows.Handle, error) {
+			return windows.CreateEvent(a, 0, 0, name)
+		},
+	} {
+		name := `Global\argus-endpoint-test-` + what
+		sd, err := windows.SecurityDescriptorFromString("O:S-1-5-21-1-2-3-1001D:(A;;GA;;;WD)")
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirs, err := make(&windows.SecurityAttributes{Length: 24, SecurityDescriptor: sd}, windows.StringToUTF16Ptr(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ours, err := ownSession(name)
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		_ = windows.CloseHandle(ours)
+		_ = windows.CloseHandle(theirs)
 	}
 }

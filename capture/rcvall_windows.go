@@ -18,6 +18,8 @@ const (
 	sioRcvall     = 0x98000001
 	rcvallIPLevel = 3
 	rcvallBuffer  = 1 << 20 // octets that a socket holds
+	rcvallTimeout = 500     // milliseconds, after which a socket without a packet looks whether it is to end
+	soRcvTimeo    = 0x1006
 	wsaNoInherit  = 0x80
 )
 
@@ -81,6 +83,9 @@ func rawSocketOf(local netip.Addr, index int) (syscall.Handle, error) {
 	h, level, answered := syscall.Handle(s), uint32(rcvallIPLevel), uint32(0)
 	if err = syscall.Bind(h, to); err == nil {
 		_ = syscall.SetsockoptInt(h, syscall.SOL_SOCKET, syscall.SO_RCVBUF, rcvallBuffer)
+		err = syscall.SetsockoptInt(h, syscall.SOL_SOCKET, soRcvTimeo, rcvallTimeout)
+	}
+	if err == nil {
 		err = syscall.WSAIoctl(h, sioRcvall, (*byte)(unsafe.Pointer(&level)), 4, nil, 0, &answered, nil, 0)
 	}
 	if err != nil {
@@ -100,7 +105,7 @@ func rawError(err error) error {
 	return err
 }
 
-// receive puts what a socket gets into the queue, until it is closed or its address goes.
+// receive puts what a socket gets into the queue, until that is closed or the socket's address goes.
 func (r *rcvall) receive(s *rawSocket) {
 	data := make([]byte, 1<<16)
 	buf := syscall.WSABuf{Len: uint32(len(data)), Buf: &data[0]}
@@ -110,6 +115,8 @@ func (r *rcvall) receive(s *rawSocket) {
 		switch {
 		case r.q.closed.Load():
 			return
+		case errors.Is(err, windows.WSAETIMEDOUT):
+			continue
 		case errors.Is(err, windows.WSAEMSGSIZE):
 			n = uint32(len(data))
 		case err != nil:
@@ -125,9 +132,10 @@ func (r *rcvall) receive(s *rawSocket) {
 	}
 }
 
+// stop closes the sockets when nobody receives any more: the number of one that is closed may be that of another file at once.
 func (r *rcvall) stop() {
+	r.done.Wait()
 	for _, s := range r.sockets {
 		_ = syscall.Closesocket(s.handle)
 	}
-	r.done.Wait()
 }
