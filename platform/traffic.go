@@ -14,7 +14,7 @@ type Traffic struct {
 }
 
 // ReadTraffic returns the counters of every interface by its index: on Linux those of rtnetlink(7), IFLA_STATS64, on Windows those
-// of GetIfEntry2Ex, on macOS those of the sysctl NET_RT_IFLIST2. Elsewhere the error wraps errors.ErrUnsupported.
+// of GetIfEntry2, on macOS those of the sysctl NET_RT_IFLIST2. Elsewhere the error wraps errors.ErrUnsupported.
 func ReadTraffic() (map[int]Traffic, error) { return readTraffic() }
 
 // Add adds what was counted between two readings. A counter that went back began anew in between.
