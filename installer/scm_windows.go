@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -154,6 +155,9 @@ func stop(ctx context.Context) (changed bool, err error) {
 		if perr == nil {
 			defer windows.CloseHandle(process)
 		}
+		if err := await(ctx, s, svc.Running, svc.Stopped); err != nil { // one that starts, or stops already, takes no commands
+			return err
+		}
 		if _, err := s.Control(svc.Stop); err != nil && !errors.Is(err, windows.ERROR_SERVICE_NOT_ACTIVE) {
 			return err
 		}
@@ -173,8 +177,8 @@ func stop(ctx context.Context) (changed bool, err error) {
 	return changed, nil
 }
 
-// await waits until the service is in the state. Started, it may end at once.
-func await(ctx context.Context, s *mgr.Service, want svc.State) error {
+// await waits until the service is in one of the states. Started, it may end at once.
+func await(ctx context.Context, s *mgr.Service, want ...svc.State) error {
 	ctx, cancel := context.WithTimeout(ctx, stopPatience)
 	defer cancel()
 	t := time.NewTicker(100 * time.Millisecond)
@@ -182,7 +186,7 @@ func await(ctx context.Context, s *mgr.Service, want svc.State) error {
 	for {
 		now, err := s.Query()
 		switch {
-		case err != nil || now.State == want:
+		case err != nil || slices.Contains(want, now.State):
 			return err
 		case now.State == svc.Stopped:
 			return fmt.Errorf("it ended at once (exit code %d)", max(now.Win32ExitCode, now.ServiceSpecificExitCode))
