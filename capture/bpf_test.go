@@ -164,6 +164,11 @@ func (d *fakeBPF) read(b []byte) (int, error) {
 func (d *fakeBPF) drops() (uint32, error) { return d.drop, nil }
 
 func (d *fakeBPF) wake() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		panic("a closed device is woken")
+	}
 	select {
 	case d.woken <- struct{}{}:
 	default:
@@ -195,6 +200,10 @@ func TestBPFSource(t *testing.T) {
 		if _, err := s.Next(&f, time.Second); !errors.Is(err, ErrTimeout) || time.Since(began) != time.Second {
 			t.Errorf("after %v: %v", time.Since(began), err)
 		}
+		d.woken <- struct{}{} // by a signal
+		if _, err := s.Next(&f, time.Second); !errors.Is(err, ErrTimeout) || time.Since(began) != 2*time.Second {
+			t.Errorf("woken for nothing, after %v: %v", time.Since(began), err)
+		}
 		d.drop = 0xffffffff
 		first, err := s.Stats()
 		d.drop = 4 // it begins anew at 2^32
@@ -207,6 +216,18 @@ func TestBPFSource(t *testing.T) {
 			t.Errorf("the interface is gone: %v", err)
 		}
 	})
+}
+
+// TestBPFSourceOfPackets: without hardware addresses nobody knows who has sent a packet.
+func TestBPFSourceOfPackets(t *testing.T) {
+	d := newFakeBPF()
+	packet := []byte{0x45, 0, 0, 40, 0, 0, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2}
+	s := newBPFSource("utun3", 7, LinkRaw, net.HardwareAddr(packet[6:12]), d, 4096)
+	d.reads <- newBPFBuffer(bpfFrame{data: packet})
+	var f Frame
+	if _, err := s.Next(&f, 0); err != nil || f.Outgoing {
+		t.Errorf("%+v, %v", f, err)
+	}
 }
 
 // TestBPFSourceInterrupt interrupts a wait, and one that has yet to begin: not what can be read without waiting.

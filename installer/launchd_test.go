@@ -28,6 +28,8 @@ type fakeMac struct {
 	broken   bool // the service does not start
 	restart  bool // what configure answers
 	loose    string
+
+	disabledIs string // by which launchd says so
 }
 
 // newFakeMac has a program to install that says what version it is.
@@ -88,7 +90,7 @@ func (m *fakeMac) output(_ context.Context, program string, args ...string) (str
 	case "print-disabled system":
 		is := "enabled"
 		if m.disabled {
-			is = "disabled"
+			is = m.disabledIs
 		}
 		return "\tdisabled services = {\n\t\t\"com.example.x\" => disabled\n\t\t\"" + label + "\" => " + is + "\n\t}\n", nil
 	case "enable system/" + label:
@@ -253,6 +255,18 @@ func TestLaunchdPackage(t *testing.T) {
 	}
 }
 
+// TestLaunchdFolderIsThere: that of a token which was dropped before is closed.
+func TestLaunchdFolderIsThere(t *testing.T) {
+	m := newFakeMac(t)
+	if err := os.Mkdir(m.l.state, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	m.install()
+	if i, err := os.Stat(m.l.state); err != nil || i.Mode().Perm() != 0o700 {
+		t.Errorf("%v, %v", i.Mode(), err)
+	}
+}
+
 func TestLaunchdConfiguredAnew(t *testing.T) {
 	m := newFakeMac(t)
 	m.install()
@@ -294,11 +308,13 @@ func TestLaunchdLooseFolder(t *testing.T) {
 
 // TestLaunchdDisabled has an administrator who disabled the service, which leaves a mark in launchd that nobody else makes.
 func TestLaunchdDisabled(t *testing.T) {
-	m := newFakeMac(t)
-	m.disabled = true
-	m.install()
-	if want := "launchctl enable system/" + label; !slices.Contains(m.calls, want) {
-		t.Errorf("called %q", m.calls)
+	for _, is := range []string{"disabled", "true"} { // before macOS 12 it was the latter
+		m := newFakeMac(t)
+		m.disabled, m.disabledIs = true, is
+		m.install()
+		if want := "launchctl enable system/" + label; !slices.Contains(m.calls, want) {
+			t.Errorf("%s: called %q", is, m.calls)
+		}
 	}
 }
 

@@ -94,6 +94,7 @@ func rib() []byte {
 		addrOf(4, macInet, "\x07\x00\x00\x00\xff\xff\xff", in4(192, 0, 2, 7)).bytes(),
 		addrOf(9, macInet, "", in4(192, 0, 2, 8)).bytes(), // of an interface that is not in the list
 		addrOf(4, macInet, "\x08\x00\x00\x00\xff\x00\xff\x00", in4(192, 0, 2, 9)).bytes(),
+		addrOf(4, macInet, "\x08\x00\x00\x00\xff\xff\xff\xf1", in4(192, 0, 2, 10)).bytes(), // a mask with a hole
 		ifInfo(5, 0x06, running, linkAddr("awdl0", 2, 3, 4, 5, 6, 8)).bytes(),
 		ifInfo(6, 0xd1, up|running, linkAddr("bridge100", 2, 3, 4, 5, 6, 9)).bytes(),
 		ifInfo(7, 0x01, up|running, linkAddr("utun3")).bytes(),

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -49,10 +50,38 @@ func TestHostileArchives(t *testing.T) {
 			_, _, err := readXAR(bytes.NewReader(archive), int64(len(archive)))
 			return err
 		}, "octets at 20 of the heap"},
+		"a xar of zeros": {func() error {
+			archive := zerosXAR(t)
+			_, _, err := readXAR(bytes.NewReader(archive), int64(len(archive)))
+			return err
+		}, "more than 128 MB"},
 		"a chain that ends where it begins": {func() error {
-			_, err := openCompound(loopedCompound(t))
+			msi := tiny(t)
+			directory := numbers(msi[48:52])[0]
+			copy(sectorOf(t, msi, numbers(msi[76:80])[0])[4*directory:], msi[48:52])
+			_, err := openCompound(msi)
 			return err
 		}, "directory"},
+		"a list of the FAT that ends where it begins": {func() error {
+			msi := tiny(t)
+			list := len(msi)/512 - 2 // the last sector names itself as the next
+			last := sectorOf(t, msi, uint32(list))
+			for i := range last {
+				last[i] = 0xff
+			}
+			copy(last[508:], binary.LittleEndian.AppendUint32(nil, uint32(list)))
+			copy(msi[68:], last[508:])
+			_, err := openCompound(msi)
+			return err
+		}, "list of its FAT"},
+		"a FAT of one sector many times": {func() error {
+			msi := tiny(t)
+			for at := 76; at < 512; at += 4 {
+				copy(msi[at:], msi[76:80])
+			}
+			_, err := openCompound(msi)
+			return err
+		}, "its FAT"},
 	} {
 		if err := c.read(); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %.200v, want %q", name, err, c.want)
@@ -137,17 +166,22 @@ func sharedXAR(t *testing.T) []byte {
 	return out.Bytes()
 }
 
-// loopedCompound is an MSI whose directory's only sector is followed by itself.
-func loopedCompound(t *testing.T) []byte {
-	msi := tiny(t)
-	c := open(t, msi)
-	directory := numbers(msi[48:52])[0]
-	fat, err := c.at(numbers(msi[76:80])[0])
+// zerosXAR has members of 60 MB each that take 60 kB.
+func zerosXAR(t *testing.T) []byte {
+	zeros := make([]byte, 60<<20)
+	var out bytes.Buffer
+	if err := writeXAR(&out, []member{{path: "a", data: zeros}, {path: "b", data: zeros}, {path: "c", data: zeros}}, bakedAt); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func sectorOf(t *testing.T, msi []byte, n uint32) []byte {
+	sector, err := (&compound{file: msi, sector: 512}).at(n)
 	if err != nil {
 		t.Fatal(err)
 	}
-	copy(fat[4*directory:], msi[48:52])
-	return msi
+	return sector
 }
 
 // TestPKGNamesTwice: a payload with a path twice, of which one is not in the Bom.
@@ -202,5 +236,57 @@ func TestPKGOfOddFiles(t *testing.T) {
 		if got, err := ReadPKG(bytes.NewReader(pkg), int64(len(pkg))); err != nil || len(m.Files) > 0 && got.Files[len(got.Files)-1].Path != m.Files[0].Path {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestBomAsDescribed reads a Bom without our reader, by the public descriptions of what mkbom writes: sizes and numbers of every part.
+func TestBomAsDescribed(t *testing.T) {
+	m := sample()
+	files, err := m.tree()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := writeBom(files, m.Time)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u32 := func(at int) int { return int(binary.BigEndian.Uint32(b[at:])) }
+	blocks, index, indexLen, names, namesLen := u32(12), u32(16), u32(20), u32(24), u32(28)
+	// A block 0 of nothing, the others; behind them a list of free ones, of which there is none, with room for two.
+	if count := u32(index); count != blocks+1 || u32(index+4) != 0 || u32(index+8) != 0 || indexLen != 4+8*count+4+16 || u32(index+4+8*count) != 0 {
+		t.Errorf("%d blocks, %d in the index of %d octets", blocks, count, indexLen)
+	}
+	if names+namesLen != len(b) || names != index+indexLen || string(b[:8]) != "BOMStore" || u32(8) != 1 {
+		t.Errorf("names at %d+%d of %d octets", names, namesLen, len(b))
+	}
+	block := func(n int) (at, size int) { return u32(index + 4 + 8*n), u32(index + 8 + 8*n) }
+	var got []string
+	at := names + 4
+	for range u32(names) {
+		n, size := u32(at), int(b[at+4])
+		place, length := block(n)
+		what := ""
+		switch name := string(b[at+5 : at+5+size]); {
+		case string(b[place:place+4]) == "tree":
+			_, node := block(u32(place + 8))
+			what = fmt.Sprintf("tree %d of nodes of %d, %d, with %d", u32(place+4), u32(place+12), node, u32(place+16))
+		case name == "BomInfo":
+			what = fmt.Sprintf("%d with %d paths, %d entry of %d octets", u32(place), u32(place+4), u32(place+8), u32(place+20))
+		case name == "VIndex":
+			tree, treeLength := block(u32(place + 4))
+			what = fmt.Sprintf("%d to a %s of %d", u32(place), b[tree:tree+4], treeLength)
+		}
+		got = append(got, fmt.Sprintf("%s %d: %s", b[at+5:at+5+size], length, what))
+		at += 5 + size
+	}
+	want := []string{
+		"BomInfo 28: 1 with 12 paths, 1 entry of 72013 octets",
+		"Paths 21: tree 1 of nodes of 4096, 4096, with 12",
+		"HLIndex 21: tree 1 of nodes of 4096, 4096, with 0",
+		"VIndex 13: 1 to a tree of 21",
+		"Size64 21: tree 1 of nodes of 128, 128, with 0",
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }

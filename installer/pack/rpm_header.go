@@ -32,7 +32,6 @@ const (
 const (
 	rpmLead    = 96
 	rpmTagSize = 16
-	maxTags    = 4096
 )
 
 // openRPM divides a package into the header that says what it is and the plain payload.
@@ -68,7 +67,7 @@ func readHeader(b []byte) (h rpmHeader, rest []byte, err error) {
 	}
 	tags, size := uint64(binary.BigEndian.Uint32(b[8:])), uint64(binary.BigEndian.Uint32(b[12:]))
 	b = b[16:]
-	if tags > maxTags || tags*rpmTagSize+size > uint64(len(b)) {
+	if tags*rpmTagSize+size > uint64(len(b)) {
 		return nil, nil, errCut
 	}
 	index, values, rest := b[:tags*rpmTagSize], b[tags*rpmTagSize:tags*rpmTagSize+size], b[tags*rpmTagSize+size:]
