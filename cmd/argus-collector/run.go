@@ -193,8 +193,12 @@ func (n *networks) Set(text string) error {
 type days time.Duration
 
 func (d *days) String() string {
-	if *d == 0 {
+	const day = days(24 * time.Hour)
+	switch {
+	case *d == 0:
 		return ""
+	case *d%day == 0:
+		return fmt.Sprintf("%dd", *d/day)
 	}
 	return time.Duration(*d).String()
 }

@@ -27,7 +27,8 @@ func tokenCreate() *ffcli.Command {
 	fs, place := placeFlags("create")
 	var to addresses
 	fs.Var(&to, "address", "agents reach the collector as `host:port` (repeat it, or separate by commas); what the running collector advertises when left out")
-	life := fs.Duration("expires", 7*24*time.Hour, "no agent enrols with it after this `time`")
+	life := days(7 * 24 * time.Hour)
+	fs.Var(&life, "expires", "no agent enrols with it after this `time`, such as 30d or 36h")
 	uses := fs.Int("uses", 0, "at most this `number` of agents enrol with it; 0 is no limit")
 	var labels pki.Labels
 	fs.StringVar(&labels.Site, "site", "", "agents that enrol with it are of this `site`")
@@ -40,15 +41,15 @@ func tokenCreate() *ffcli.Command {
 		LongHelp: `A token carries the collector's addresses, the fingerprint of its authority and a secret: an agent needs nothing else.
 
 Examples:
-  argus-collector token create --site berlin --group laptops --uses 200 --expires 72h
+  argus-collector token create --site berlin --group laptops --uses 200 --expires 30d
   argus-endpoint --token "$(argus-collector token create)"`,
 		FlagSet: fs,
 		Exec: func(ctx context.Context, args []string) error {
 			if len(args) > 0 {
 				return cli.Usagef("token create takes no argument, got %q", args[0])
 			}
-			if *life <= 0 || *uses < 0 {
-				return cli.Usagef("--expires must be above 0 and --uses not below: got %v and %d", *life, *uses)
+			if life == 0 || *uses < 0 {
+				return cli.Usagef("--expires must be above 0 and --uses not below: got %v and %d", time.Duration(life), *uses)
 			}
 			if err := fillAddresses(ctx, place, &to); err != nil {
 				return err
@@ -58,7 +59,7 @@ Examples:
 				return err
 			}
 			defer authority.Close()
-			token, info, err := authority.CreateToken(to, *life, *uses, labels)
+			token, info, err := authority.CreateToken(to, time.Duration(life), *uses, labels)
 			if err != nil {
 				return err
 			}

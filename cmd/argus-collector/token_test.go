@@ -30,3 +30,22 @@ func TestTokenOfAClusterNeedsAnAddress(t *testing.T) {
 		t.Errorf("exit %d, %q\n%s", code, out, errs)
 	}
 }
+
+// TestTokenExpires: in days, as a roll-out is planned, and hours.
+func TestTokenExpires(t *testing.T) {
+	state := t.TempDir()
+	for text, want := range map[string]time.Duration{"30d": 30 * 24 * time.Hour, "36h": 36 * time.Hour, "90m": 90 * time.Minute} {
+		_, errs, code := program(t, "token", "create", "--state", state, "--address", "soc.example.net:4561", "--expires", text)
+		_, rest, _ := strings.Cut(errs, "good until ")
+		rest, _, _ = strings.Cut(rest, ";")
+		until, err := time.ParseInLocation(time.DateTime, rest, time.Local)
+		if left := time.Until(until); code != 0 || err != nil || left > want || left < want-time.Minute {
+			t.Errorf("%s: exit %d, good for %v: %s", text, code, left, errs)
+		}
+	}
+	for _, text := range []string{"0", "0d", "-1h", "-1d", "30", "70000d", "soon", ""} {
+		if out, errs, code := program(t, "token", "create", "--state", state, "--address", "soc.example.net:4561", "--expires", text); code != cli.ExitUsage || out != "" {
+			t.Errorf("%q: exit %d, %s%s", text, code, out, errs)
+		}
+	}
+}
