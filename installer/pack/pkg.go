@@ -28,7 +28,8 @@ const (
 const macOS = "12.0"
 
 // The texts of Apple's Distribution Definition XML Schema Reference, and of PackageInfo as pkgbuild writes it. The script refuses to go
-// back to an older version; receiptForIdentifier and compareVersions are the Installer's (Installer JavaScript Reference).
+// back to an older version, by the numbers before a dash, for Apple does not say how other texts are compared; receiptForIdentifier and
+// compareVersions are the Installer's (Installer JavaScript Reference).
 var (
 	distributionText = template.Must(template.New("").Parse(`<?xml version="1.0" encoding="utf-8"?>
 <installer-gui-script minSpecVersion="2">
@@ -43,7 +44,7 @@ var (
     <script>
 function notOlder() {
     var receipt = my.target.receiptForIdentifier('{{.Identifier}}');
-    if (receipt &amp;&amp; system.compareVersions(receipt.version, '{{.Version}}') &gt; 0) {
+    if (receipt &amp;&amp; system.compareVersions(receipt.version.split('-')[0], '{{.Numbers}}') &gt; 0) {
         my.result.type = 'Fatal';
         my.result.title = 'A newer version is installed';
         my.result.message = 'Version ' + receipt.version + ' is installed and this is {{.Version}}. Run "argus-endpoint uninstall" first: settings and records stay.';
@@ -114,8 +115,9 @@ func (m *Manifest) members(files []File) ([]member, error) {
 	for _, f := range files {
 		size += (f.size() + 1023) / 1024
 	}
+	numbers, _, _ := strings.Cut(m.Version, "-")
 	values := map[string]any{
-		"Title": m.title(), "Identifier": m.Identifier, "Version": m.Version, "KBytes": size, "Files": len(files),
+		"Title": m.title(), "Identifier": m.Identifier, "Version": m.Version, "Numbers": numbers, "KBytes": size, "Files": len(files),
 		"Component": component, "MacOS": macOS, "Run": m.run(),
 	}
 	var dist, info bytes.Buffer

@@ -159,7 +159,9 @@ func TestPKGUnpacks(t *testing.T) {
 // TestPKGRefusesToGoBack runs the script of the distribution as the Installer would.
 func TestPKGRefusesToGoBack(t *testing.T) {
 	dir := t.TempDir()
-	members, _, err := readXAR(bytes.NewReader(build(t, sample())), 1<<20)
+	m := sample()
+	m.Version = "1.2.3-rc2"
+	members, _, err := readXAR(bytes.NewReader(build(t, m)), 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,10 +170,10 @@ func TestPKGRefusesToGoBack(t *testing.T) {
 	}
 	script := tool(t, dir, "python3", "-c",
 		"import xml.etree.ElementTree as e; r=e.parse('Distribution').getroot(); print(r.find('script').text + 'return ' + r.find('volume-check').get('script'))")
-	for installed, want := range map[string]string{"null": "true undefined", "{version: '1.2.2'}": "true undefined",
-		"{version: '1.2.3'}": "true undefined", "{version: '1.10.0'}": "false Fatal"} {
+	for installed, want := range map[string]string{"null": "true undefined", "{version: '1.2.2'}": "true undefined", "{version: '1.2.3-rc1'}": "true undefined",
+		"{version: '1.2.3'}": "true undefined", "{version: '1.10.0'}": "false Fatal", "{version: '1.3.0-rc1'}": "false Fatal"} {
 		js := fmt.Sprintf(`var my = {result: {}, target: {receiptForIdentifier: id => id == 'org.example.thing' ? %s : undefined}};
-			var system = {compareVersions: (a, b) => a.localeCompare(b, 'en', {numeric: true})}; var answer = (function() { %s })();`,
+			var system = {compareVersions: (a, b) => { if (/[^0-9.]/.test(a + b)) throw 'no numbers'; return a.localeCompare(b, 'en', {numeric: true}) }}; var answer = (function() { %s })();`,
 			installed, script)
 		if got := strings.TrimSpace(tool(t, dir, "node", "-e", js+" console.log(answer, my.result.type)")); got != want {
 			t.Errorf("%s installed: %s, want %s", installed, got, want)
