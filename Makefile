@@ -29,8 +29,8 @@ ARGUS    = github.com/argus-endpoint/argus-endpoint/
 LDFLAGS  = -s -w -X $(ARGUS)internal/cli.release=$(VERSION)
 BUILD    = go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)"
 PACKET   = $(addprefix $(ARGUS),capture/... flow/... argus)
-RECORD   = internal/runtime/... internal/abi internal/bytealg internal/byteorder internal/strconv internal/stringslite sync/atomic \
-           math/bits encoding/binary github.com/klauspost/... $(addprefix $(ARGUS),agent uplink/spool/... platform)
+RECORD   = internal/runtime/atomic internal/runtime/sys internal/runtime/math internal/abi internal/bytealg internal/byteorder internal/strconv internal/stringslite sync/atomic \
+           math/bits encoding/binary github.com/klauspost/... $(addprefix $(ARGUS),agent platform)
 NAMES    = maxshapelen=80
 ALIGN    = $(if $(filter amd64,$(or $(GOARCH),$(shell go env GOARCH))),1,4)
 SMALL    = -ldflags "-funcalign=$(ALIGN) $(LDFLAGS)" -gcflags=all="-l -d=$(NAMES),variablemakethreshold=0,ssa/likelyadjust/off" \
