@@ -4,7 +4,7 @@
 set -eu
 token=${4:-}
 case $token in
-argus1.*[!A-Za-z0-9_-]* | '') echo "parameter 4 is to be the token of argus-collector token create" >&2; exit 1 ;;
+argus1.*[!A-Za-z0-9_-]* | argus1. | '') echo "parameter 4 is to be the token of argus-collector token create" >&2; exit 1 ;;
 argus1.*) ;;
 *) echo "parameter 4 is no enrolment token" >&2; exit 1 ;;
 esac

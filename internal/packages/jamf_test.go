@@ -56,7 +56,7 @@ func TestJamfToken(t *testing.T) {
 		cmd.Env = append(os.Environ(), "ARGUS_FOLDER="+folder)
 		return cmd.Run()
 	}
-	for _, bad := range []string{"", "argus1", "secret", "argus1.a b", `argus1.a"b`, "argus1.a\nb", "argus1.$(id)"} {
+	for _, bad := range []string{"", "argus1", "argus1.", "secret", "argus1.a b", `argus1.a"b`, "argus1.a\nb", "argus1.$(id)"} {
 		if give(bad) == nil {
 			t.Errorf("%q is taken for a token", bad)
 		}
