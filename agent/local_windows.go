@@ -27,8 +27,9 @@ const (
 )
 
 // listenSocket listens on a unix socket: Windows has them since Server 2019 and version 1803 of Windows 10. Where they are not
-// there, a port of the loopback stands for it. Its file holds the address and a key that was drawn for it: who can read the file
-// may connect, as it is with a socket.
+// there, a port of the loopback stands for it. Its file holds the address, a key that was drawn for it and the answer to the key: who
+// can read the file may connect, as it is with a socket, and knows whether it is the agent that took the call. Another program may
+// have the port of an agent that was cut off.
 func listenSocket(path string) (net.Listener, error) {
 	l, err := net.Listen("unix", path)
 	if !errors.Is(err, windows.WSAEAFNOSUPPORT) {
@@ -37,12 +38,12 @@ func listenSocket(path string) (net.Listener, error) {
 	if l, err = net.Listen("tcp4", "127.0.0.1:0"); err != nil {
 		return nil, err
 	}
-	key := rand.Text()
-	if err := os.WriteFile(path, []byte(l.Addr().String()+" "+key), 0o600); err != nil {
+	key, answer := rand.Text(), rand.Text()
+	if err := os.WriteFile(path, []byte(l.Addr().String()+" "+key+" "+answer), 0o600); err != nil {
 		_ = l.Close()
 		return nil, err
 	}
-	return &keyedListener{Listener: l, path: path, key: key}, nil
+	return &keyedListener{Listener: l, path: path, key: key, answer: answer}, nil
 }
 
 func dialSocket(ctx context.Context, path string) (conn net.Conn, err error) {
@@ -75,25 +76,30 @@ func dialKeyed(ctx context.Context, path string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	address, key, _ := strings.Cut(string(b), " ")
-	if !strings.HasPrefix(address, "127.0.0.1:") {
-		return nil, fmt.Errorf("%s names no port of this host", path)
+	words := strings.Fields(string(b))
+	if len(words) != 3 || !strings.HasPrefix(words[0], "127.0.0.1:") {
+		return nil, fmt.Errorf("%s names no port of this host and its keys", path)
 	}
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp4", address)
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp4", words[0])
 	if err != nil {
 		return nil, err
 	}
-	if _, err := io.WriteString(conn, key); err != nil {
-		_ = conn.Close()
-		return nil, fmt.Errorf("the key of %s: %w", path, err)
+	_ = conn.SetDeadline(time.Now().Add(keyWait))
+	heard := make([]byte, len(words[2]))
+	if _, err = io.WriteString(conn, words[1]); err == nil {
+		_, err = io.ReadFull(conn, heard)
 	}
-	return conn, nil
+	if err != nil || subtle.ConstantTimeCompare(heard, []byte(words[2])) != 1 {
+		_ = conn.Close()
+		return nil, errors.Join(syscall.ECONNREFUSED, err) // the agent is gone, and somebody else is there
+	}
+	return conn, conn.SetDeadline(time.Time{})
 }
 
 // keyedListener lets in who sends its key.
 type keyedListener struct {
 	net.Listener
-	path, key string
+	path, key, answer string
 }
 
 func (l *keyedListener) Accept() (net.Conn, error) {
@@ -124,6 +130,9 @@ func (c *keyedConn) admit() error {
 		key := make([]byte, len(c.l.key))
 		if _, c.err = io.ReadFull(c.Conn, key); c.err == nil && subtle.ConstantTimeCompare(key, []byte(c.l.key)) != 1 {
 			c.err = windows.ERROR_ACCESS_DENIED
+		}
+		if c.err == nil {
+			_, c.err = io.WriteString(c.Conn, c.l.answer)
 		}
 	})
 	return c.err

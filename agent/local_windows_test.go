@@ -38,7 +38,9 @@ func TestLocalSocket(t *testing.T) {
 		t.Errorf("%q %v", b, err)
 	}
 	left, _ := os.ReadFile(path)
-	if address, key, ok := strings.Cut(string(left), " "); ok {
+	words := strings.Fields(string(left))
+	if len(words) == 3 {
+		address, key := words[0], words[1]
 		for _, wrong := range []string{strings.Repeat("A", len(key)), ""} {
 			conn, err := net.Dial("tcp4", address)
 			if err != nil {
@@ -64,5 +66,25 @@ func TestLocalSocket(t *testing.T) {
 	}
 	if _, err := dialSocket(t.Context(), path); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("nobody listens any more: %v", err)
+	}
+	if len(words) != 3 {
+		return
+	}
+	thief, err := net.Listen("tcp4", words[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer thief.Close()
+	go func() {
+		conn, err := thief.Accept()
+		if err != nil {
+			return
+		}
+		key := make([]byte, len(words[1]))
+		_, _ = io.ReadFull(conn, key)
+		_, _ = io.WriteString(conn, string(key)+"all is well")
+	}()
+	if _, err := dialSocket(t.Context(), path); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("somebody else has taken the port: %v", err)
 	}
 }
