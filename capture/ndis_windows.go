@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"runtime"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -18,6 +19,8 @@ var session = ndis{tracer: &etw{}}
 type etw struct {
 	owner windows.Handle // of the mutex that says that this process is the one which captures; 0 before prepare
 	id    uint64         // of the session
+
+	reading atomic.Uint64 // what process reads from; 0: nothing
 }
 
 func openNDIS(name string, a *adapter, o Options) (Source, error) {
@@ -182,7 +185,15 @@ func control(code uintptr) (*traceProperties, error) {
 
 func (t *etw) stop() error {
 	_, err := control(controlStop)
+	t.close() // ProcessTrace is documented to find out by itself only after seconds
 	return err
+}
+
+// close ends process, or what is left of it.
+func (t *etw) close() {
+	if h := t.reading.Swap(0); h != 0 {
+		_, _, _ = closeTrace.Call(uintptr(h))
+	}
 }
 
 func (t *etw) lost() (uint32, error) {
@@ -244,8 +255,9 @@ func (t *etw) process(event func(*traceEvent), flush func()) error {
 		return fmt.Errorf("open the trace session %s: %w", sessionName, err)
 	}
 	handle := uint64(h)
+	t.reading.Store(handle)
 	r, _, _ := processTrace.Call(uintptr(unsafe.Pointer(&handle)), 1, 0, 0)
-	_, _, _ = closeTrace.Call(h)
+	t.close()
 	runtime.KeepAlive(log) // with the name: nothing says that the system has copied it
 	return status("process the trace session "+sessionName, r)
 }
