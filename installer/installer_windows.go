@@ -144,7 +144,9 @@ func (o *Options) replace(ctx context.Context, from, to string) (replaced bool, 
 // setAside renames a program that may be running, and returns its new name: "" when there is none.
 func setAside(program string) (aside string, err error) {
 	aside = program + ".old"
-	_ = os.Remove(aside) // of the last time
+	if err := os.Remove(aside); err != nil && !errors.Is(err, fs.ErrNotExist) { // that of the last time, which still runs
+		aside = fmt.Sprintf("%s.%d.old", program, os.Getpid())
+	}
 	err = os.Rename(program, aside)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/registry"
 )
 
@@ -14,17 +15,22 @@ const (
 	packageKey   = `SOFTWARE\` + displayName                                     // a package says there that it owns the program
 )
 
-// list puts the program on the list of apps, from where it can be removed.
+// list puts the program on the list of apps, from where it can be removed: the list asks for no rights by itself.
 func list(program, version string) error {
 	k, _, err := registry.CreateKey(registry.LOCAL_MACHINE, uninstallKey, registry.SET_VALUE)
 	if err != nil {
 		return fmt.Errorf("put it on the list of apps: %w", err)
 	}
 	defer k.Close()
+	system, err := windows.GetSystemDirectory()
+	if err != nil {
+		return fmt.Errorf("put it on the list of apps: %w", err)
+	}
 	remove := `"` + program + `" uninstall`
+	asAdministrator := `"` + system + `\WindowsPowerShell\v1.0\powershell.exe" -NoProfile -Command "Start-Process -Verb RunAs '` + program + `' uninstall"`
 	for _, v := range [][2]string{
 		{"DisplayName", displayName}, {"DisplayVersion", version}, {"Publisher", displayName}, {"DisplayIcon", program},
-		{"InstallLocation", filepath.Dir(program)}, {"UninstallString", remove}, {"QuietUninstallString", remove},
+		{"InstallLocation", filepath.Dir(program)}, {"UninstallString", asAdministrator}, {"QuietUninstallString", remove},
 	} {
 		err = errors.Join(err, k.SetStringValue(v[0], v[1]))
 	}
