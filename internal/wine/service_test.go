@@ -154,6 +154,7 @@ func TestService(t *testing.T) {
 	}
 
 	s.kill("argus-endpoint.exe")
+	until(t, "the service manager knows that its process has gone", 10*time.Second, func() bool { return s.state() == "STOPPED" })
 	s.Run("net", "start", "argus-endpoint") // Wine's service manager has no recovery options
 	s.says(installedProgram, "status", "1.0.0")
 	until(t, "the collector knows of the crash", 20*time.Second, func() bool { return strings.Contains(s.site.ask("events"), "unclean-restart") })
