@@ -37,9 +37,12 @@ type launchd struct {
 
 // install makes or renews the service. The Installer has put a package's program and plist in place: what runs then is the version before it.
 func (l *launchd) install(ctx context.Context, o *Options) error {
-	before, err := l.refuse(ctx, o)
-	if err != nil {
-		return err
+	before := ""
+	if !o.Packaged {
+		var err error
+		if before, err = o.refuseNewer(ctx, l.program); err != nil {
+			return err
+		}
 	}
 	if dir := l.loose(l.program); dir != "" {
 		o.Note("found that others than root can change " + dir + ": whoever can may run any program as root in the place of " + l.program)
@@ -48,7 +51,7 @@ func (l *launchd) install(ctx context.Context, o *Options) error {
 		return err
 	}
 	mark := filepath.Join(l.state, unfinished)
-	_, err = os.Lstat(mark)
+	_, err := os.Lstat(mark)
 	changed := err == nil || o.Packaged
 	if err := os.WriteFile(mark, nil, 0o600); err != nil {
 		return fmt.Errorf("the folder of the state: %w", err)
@@ -68,14 +71,6 @@ func (l *launchd) install(ctx context.Context, o *Options) error {
 		return err
 	}
 	return os.Remove(mark)
-}
-
-// refuse returns the version that is installed, and an error if it is a newer one.
-func (l *launchd) refuse(ctx context.Context, o *Options) (before string, err error) {
-	if o.Packaged {
-		return "", nil
-	}
-	return o.refuseNewer(ctx, l.program)
 }
 
 // folder makes the folder of the state.
@@ -178,7 +173,11 @@ func (l *launchd) stop(ctx context.Context) error {
 // wait looks until done, or for launchdPatience.
 func (l *launchd) wait(ctx context.Context, done func() bool) (bool, error) {
 	for range launchdPatience / launchdLook {
-		if done() {
+		ok := done()
+		if err := ctx.Err(); err != nil { // whoever was asked has not answered
+			return false, err
+		}
+		if ok {
 			return true, nil
 		}
 		if err := l.pause(ctx, launchdLook); err != nil {
@@ -260,8 +259,14 @@ func (l *launchd) uninstall(ctx context.Context, o *Options, purge bool) error {
 		}
 		o.Note("stopped the service and removed it from launchd")
 	}
-	if err := l.unpack(ctx, o); err != nil {
+	packaged := l.packaged(ctx)
+	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if packaged {
+		if err := l.unpack(ctx, o); err != nil {
+			return err
+		}
 	}
 	if err := o.remove(l.plist, l.program); err != nil {
 		return err
@@ -275,9 +280,6 @@ func (l *launchd) uninstall(ctx context.Context, o *Options, purge bool) error {
 // unpack removes what a package has installed, by its receipt, and the receipt: files and folders that have our name. Others may have put
 // something into the folders: those stay.
 func (l *launchd) unpack(ctx context.Context, o *Options) error {
-	if !l.packaged(ctx) {
-		return nil
-	}
 	list, err := l.output(ctx, "pkgutil", "--files", label)
 	if err != nil {
 		return err

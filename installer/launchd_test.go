@@ -71,7 +71,10 @@ func (m *fakeMac) release(version string) {
 	m.o.Version = version
 }
 
-func (m *fakeMac) output(_ context.Context, program string, args ...string) (string, error) {
+func (m *fakeMac) output(ctx context.Context, program string, args ...string) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
 	call := strings.ReplaceAll(strings.Join(append([]string{program}, args...), " "), m.l.root, "")
 	if n := len(m.calls); n == 0 || m.calls[n-1] != call {
 		m.calls = append(m.calls, call)
@@ -291,6 +294,38 @@ func TestLaunchdBrokenOff(t *testing.T) {
 	m.expect("after one that was broken off", []string{callPrint, callBootout, callPrint, callDisabled, callBootstrap, callPrint}, []string{"restarted it"})
 	m.install()
 	m.expect("again", []string{callPrint}, nil)
+}
+
+// TestLaunchdUninstallBrokenOff: nothing is removed of a service that may run, when the user does not wait until it has ended.
+func TestLaunchdUninstallBrokenOff(t *testing.T) {
+	for when := range 3 { // before it, in the middle of a wait, and while launchctl is asked
+		m := newFakeMac(t)
+		m.install()
+		ctx, kill := context.WithCancel(t.Context())
+		defer kill()
+		m.notes = nil
+		switch when {
+		case 0:
+			kill()
+		case 1:
+			m.l.pause = func(context.Context, time.Duration) error { kill(); return nil }
+		case 2:
+			m.l.output = func(ctx context.Context, program string, args ...string) (string, error) {
+				if args[0] == "bootout" {
+					defer kill()
+				}
+				return m.output(ctx, program, args...)
+			}
+		}
+		if err := m.l.uninstall(ctx, &m.o, true); !errors.Is(err, context.Canceled) || len(m.notes) > 0 {
+			t.Errorf("%d: %v, noted %q", when, err, m.notes)
+		}
+		for _, path := range []string{m.l.program, m.l.plist, m.l.state} {
+			if _, err := os.Stat(path); err != nil {
+				t.Errorf("%d: %v", when, err)
+			}
+		}
+	}
 }
 
 // TestLaunchdLooseFolder: a program that a user may replace, and that root runs, is worth a word each time.
