@@ -101,3 +101,45 @@ func TestPolicy(t *testing.T) {
 	h.run("rm /usr/sbin/policy-rc.d && systemctl start argus-endpoint")
 	h.awaitMeter(5 * time.Second)
 }
+
+// TestPackageBringsToken: one file, or one with the token in the environment, is all that a host needs; the token is root's alone, and in
+// nothing that runs.
+func TestPackageBringsToken(t *testing.T) {
+	t.Parallel()
+	s, out := newSite(t), t.TempDir()
+	token := s.token()
+	s.run("package", "--token", token, "--from", "../../bin/_hosts/"+after, "--format", "deb,rpm", "--out", out)
+	for _, c := range []struct {
+		name, file, line string
+		f                family
+	}{
+		{"given", pack("argus-endpoint", after, "deb"), "ARGUS_TOKEN=" + token + " dpkg -i %s", debian},
+		{"bakeddeb", filepath.Join(out, "argus-endpoint_*.deb"), "dpkg -i %s", debian},
+		{"bakedrpm", filepath.Join(out, "argus-endpoint_*.rpm"), "rpm -i --nodeps %s", redhat},
+	} {
+		h := boot(t, c.name)
+		if c.f == redhat {
+			h.filesystem()
+		}
+		files, err := filepath.Glob(c.file)
+		if err != nil || len(files) != 1 {
+			t.Fatal(c.file, files, err)
+		}
+		file := h.copy(files[0], "/root")
+		h.run(c.line, file)
+		s.awaitState(h, "up", 70*time.Second)
+		if got := h.run("cd /etc/argus-endpoint && ls -l token && cat token"); !strings.HasPrefix(got, "-rw------- 1 root root ") || !strings.HasSuffix(got, "\n"+token+"\n") {
+			t.Errorf("%s: %s", h.name, got)
+		}
+		if got := h.run("tr '\\0' '\\n' </proc/$(pgrep -x argus-endpoint)/environ"); strings.Contains(got, token) || !strings.Contains(got, "NOTIFY_SOCKET") {
+			t.Errorf("%s: the service's environment: %s", h.name, got)
+		}
+		if c.name != "given" {
+			h.run("echo newer >/etc/argus-endpoint/token")
+			h.run("%s %s", c.f.again, file)
+			if got := h.run("cat /etc/argus-endpoint/token"); got != "newer\n" {
+				t.Errorf("%s: the administrator's token became %s", h.name, got)
+			}
+		}
+	}
+}
