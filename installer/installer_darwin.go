@@ -3,10 +3,13 @@ package installer
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/argus-endpoint/argus-endpoint/platform"
 )
@@ -20,6 +23,9 @@ func newLaunchd(o *Options) *launchd {
 		program: "/usr/local/bin/" + name, plist: "/Library/LaunchDaemons/" + label + ".plist",
 		state: platform.DefaultDirs().State, root: "/", text: plistText,
 		output: output, configure: o.configure, loose: looseFolder,
+		own: func(path string, mode fs.FileMode) error {
+			return errors.Join(os.Chown(path, 0, 0), os.Chmod(path, mode))
+		},
 		pause: func(ctx context.Context, d time.Duration) error {
 			select {
 			case <-ctx.Done():
@@ -31,11 +37,14 @@ func newLaunchd(o *Options) *launchd {
 	}
 }
 
+// asRoot has what is made and run here be the system's, whoever's shell this came from: sudo of macOS keeps the path of a user, where
+// another launchctl may lie, and a strict umask would close the program's folder to others.
 func asRoot() error {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("a service of macOS is root's: run it with sudo: %w", fs.ErrPermission)
 	}
-	return nil
+	unix.Umask(0o022)
+	return os.Setenv("PATH", "/usr/bin:/bin:/usr/sbin:/sbin")
 }
 
 func install(ctx context.Context, o Options) error {

@@ -30,8 +30,9 @@ type launchd struct {
 	root                  string // of what a package has installed
 	text                  string // of the plist
 	output                func(ctx context.Context, program string, args ...string) (string, error)
-	configure             func() (restart bool, err error) // Options.configure
-	loose                 func(path string) (dir string)   // the folder above path that others than root can change, "" for none
+	configure             func() (restart bool, err error)          // Options.configure
+	own                   func(path string, mode fs.FileMode) error // makes it root's, of this mode: somebody may have put it there by hand
+	loose                 func(path string) (dir string)            // the folder above path that others than root can change, "" for none
 	pause                 func(ctx context.Context, d time.Duration) error
 }
 
@@ -75,17 +76,17 @@ func (l *launchd) install(ctx context.Context, o *Options) error {
 
 // folder makes the folder of the state.
 func (l *launchd) folder(o *Options) error {
-	switch err := os.Mkdir(l.state, 0o700); {
+	err := os.Mkdir(l.state, 0o700)
+	switch {
 	case err == nil:
 		o.Note("created the folder " + l.state + ", which only root can enter")
-	case !errors.Is(err, fs.ErrExist):
-		return fmt.Errorf("create the folder of the state: %w", err)
-	default:
-		if err := os.Chmod(l.state, 0o700); err != nil {
-			return fmt.Errorf("the folder of the state: %w", err)
-		}
+	case errors.Is(err, fs.ErrExist):
+		err = l.own(l.state, 0o700)
 	}
-	return nil
+	if err != nil {
+		err = fmt.Errorf("the folder of the state: %w", err)
+	}
+	return err
 }
 
 // begin has the service run as it is now: anew where something has changed.
@@ -118,6 +119,9 @@ func (l *launchd) copy(o *Options, before string) (changed bool, err error) {
 		return false, fmt.Errorf("create the folder of the program: %w", err)
 	}
 	replaced, err := copyProgram(from, l.program)
+	if err == nil {
+		err = l.own(l.program, 0o755)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -128,6 +132,9 @@ func (l *launchd) copy(o *Options, before string) (changed bool, err error) {
 		o.Note(fmt.Sprintf("copied the program, version %s, to %s", o.Version, l.program))
 	}
 	registered, err := writeText(l.plist, l.text, 0o644)
+	if err == nil {
+		err = l.own(l.plist, 0o644) // or launchd refuses it
+	}
 	if err != nil {
 		return false, err
 	}

@@ -40,7 +40,7 @@ func newFakeMac(t *testing.T) *fakeMac {
 		program: dir + "/usr/local/bin/argus-endpoint", plist: dir + "/Library/LaunchDaemons/" + label + ".plist",
 		state: dir + "/Library/Application Support/argus-endpoint", root: dir, text: plist(t),
 		output: m.output, configure: func() (bool, error) { return m.restart, nil },
-		loose: func(string) string { return m.loose }, pause: func(context.Context, time.Duration) error { return nil },
+		own: os.Chmod, loose: func(string) string { return m.loose }, pause: func(context.Context, time.Duration) error { return nil },
 	}
 	for _, d := range []string{filepath.Dir(m.l.plist), filepath.Dir(m.l.state), dir + "/new"} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
@@ -294,6 +294,23 @@ func TestLaunchdBrokenOff(t *testing.T) {
 	m.expect("after one that was broken off", []string{callPrint, callBootout, callPrint, callDisabled, callBootstrap, callPrint}, []string{"restarted it"})
 	m.install()
 	m.expect("again", []string{callPrint}, nil)
+}
+
+// TestLaunchdByHand: of a program and a plist that are there, of the same content, others get no right to change them.
+func TestLaunchdByHand(t *testing.T) {
+	m := newFakeMac(t)
+	m.install()
+	for _, path := range []string{m.l.program, m.l.plist} {
+		if err := os.Chmod(path, 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.install()
+	for path, want := range map[string]os.FileMode{m.l.program: 0o755, m.l.plist: 0o644} {
+		if i, err := os.Stat(path); err != nil || i.Mode() != want {
+			t.Errorf("%s: %v, %v", path, i.Mode(), err)
+		}
+	}
 }
 
 // TestLaunchdUninstallBrokenOff: nothing is removed of a service that may run, when the user does not wait until it has ended.
