@@ -18,9 +18,9 @@ func openLog(level, state string) *zap.Logger {
 	return serviceLog(level, state, platform.Syslog)
 }
 
-// logEnd tells the unified log why the agent has ended, which nobody else would hear.
+// logEnd tells the unified log why a command has failed, where nobody reads standard error.
 func logEnd(err error) {
 	if err != nil && platform.Service() {
-		_ = platform.Syslog(true, fmt.Sprintf("the agent ended: %v", err))
+		_ = platform.Syslog(true, fmt.Sprintf("argus-endpoint: %v", err))
 	}
 }

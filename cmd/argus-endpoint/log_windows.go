@@ -14,7 +14,7 @@ const eventSource = "argus-endpoint" // in the log of applications
 const (
 	eventWarning = 2
 	eventError   = 3
-	eventEnd     = 4 // the agent ended with an error
+	eventEnd     = 4 // the agent, or a command that a package ran, ended with an error
 )
 
 // heard tells whether somebody reads standard error. A service has none.
@@ -40,7 +40,7 @@ func openLog(level, state string) *zap.Logger {
 	})
 }
 
-// logEnd tells the event log why the agent has ended, which nobody else would hear.
+// logEnd tells the event log why a command has failed, where nobody reads standard error.
 func logEnd(err error) {
 	if err == nil || heard() {
 		return
@@ -50,5 +50,5 @@ func logEnd(err error) {
 		return
 	}
 	defer l.Close()
-	_ = l.Error(eventEnd, fmt.Sprintf("the agent ended: %v", err))
+	_ = l.Error(eventEnd, fmt.Sprintf("argus-endpoint: %v", err))
 }

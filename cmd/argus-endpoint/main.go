@@ -2,6 +2,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"os/signal"
 	"syscall"
@@ -31,7 +32,16 @@ func root() *ffcli.Command {
 		LongHelp:   runHelp,
 		Exec:       runExec(&config, flags),
 	}
-	r.Subcommands = []*ffcli.Command{runCommand(&config, flags), flowsCommand(), statusCommand(), doctorCommand(), installCommand(), uninstallCommand(), cli.VersionCommand("argus-endpoint")}
+	run, install, uninstall := runCommand(&config, flags), installCommand(), uninstallCommand()
+	for _, c := range []*ffcli.Command{r, run, install, uninstall} { // services and packages run them
+		exec := c.Exec
+		c.Exec = func(ctx context.Context, args []string) error {
+			err := exec(ctx, args)
+			logEnd(err)
+			return err
+		}
+	}
+	r.Subcommands = []*ffcli.Command{run, flowsCommand(), statusCommand(), doctorCommand(), install, uninstall, cli.VersionCommand("argus-endpoint")}
 	r.Subcommands = append(r.Subcommands, cli.Completion(r, map[string][]string{"flows": reader.FilterWords()}))
 	return r
 }

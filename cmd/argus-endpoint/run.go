@@ -48,11 +48,10 @@ func runCommand(config *agent.Config, flags *flag.FlagSet) *ffcli.Command {
 }
 
 func runExec(config *agent.Config, flags *flag.FlagSet) func(context.Context, []string) error {
-	return func(ctx context.Context, args []string) (err error) {
+	return func(ctx context.Context, args []string) error {
 		if len(args) > 0 {
 			return cli.Usagef("unknown command %q", args[0])
 		}
-		defer func() { logEnd(err) }()
 		var warnings []string
 		if err := config.Load(flags, func(message string) { warnings = append(warnings, message) }); err != nil {
 			return err
@@ -61,7 +60,7 @@ func runExec(config *agent.Config, flags *flag.FlagSet) func(context.Context, []
 		for _, w := range warnings {
 			log.Warn(w, zap.String("code", "config"))
 		}
-		err = installer.Run(ctx, func(ctx context.Context, ready func(func() error)) error {
+		err := installer.Run(ctx, func(ctx context.Context, ready func(func() error)) error {
 			config.Ready = ready
 			return agent.New(*config, cli.Version(), log).Run(ctx)
 		})
