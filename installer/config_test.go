@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
 )
 
@@ -68,6 +69,34 @@ func TestCopyProgram(t *testing.T) {
 	}
 	if files, _ := os.ReadDir(dir); len(files) != 2 {
 		t.Errorf("left: %v", files)
+	}
+}
+
+// TestCopyProgramAfterTrouble: what a copy has left that was killed goes with the next one, and a link is not taken for the program.
+func TestCopyProgramAfterTrouble(t *testing.T) {
+	dir := t.TempDir()
+	from, to := filepath.Join(dir, "from"), filepath.Join(dir, "to")
+	for _, file := range []string{from, filepath.Join(dir, ".to-123"), filepath.Join(dir, ".other-123")} {
+		if err := os.WriteFile(file, []byte("new"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(from, to); err != nil {
+		t.Skip(err) // Windows may not let us
+	}
+	if changed, err := copyProgram(from, to); !changed || err != nil {
+		t.Errorf("a link stays: %v, %v", changed, err)
+	}
+	if info, err := os.Lstat(to); err != nil || !info.Mode().IsRegular() {
+		t.Errorf("%v, %v", info, err)
+	}
+	var left []string
+	files, _ := os.ReadDir(dir)
+	for _, f := range files {
+		left = append(left, f.Name())
+	}
+	if want := []string{".other-123", "from", "to"}; !slices.Equal(left, want) {
+		t.Errorf("left: %v", left)
 	}
 }
 

@@ -33,10 +33,16 @@ func findManager() manager {
 		return systemd{}
 	case is("/run/openrc"): // made by openrc sysinit
 		return initScripts{system: "linux-openrc", called: "openrc", text: openrcScript, option: "OpenRCScript"}
-	case is("/etc/init.d") && (found("update-rc.d") || found("chkconfig")):
+	case is("/etc/init.d") && !willBeSystemd() && (found("update-rc.d") || found("chkconfig")):
 		return initScripts{system: "unix-systemv", called: "sysv", text: sysvScript, option: "SysvScript"}
 	}
 	return nil
+}
+
+// willBeSystemd tells of an image that is only being made, in a chroot: systemd will start it.
+func willBeSystemd() bool {
+	init, err := filepath.EvalSymlinks("/sbin/init")
+	return err == nil && filepath.Base(init) == "systemd"
 }
 
 // initScripts is a service manager that runs scripts of /etc/init.d. The scripts are ours: those of kardianos/service run as root, do

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/argus-endpoint/argus-endpoint/platform"
 )
 
@@ -29,6 +31,7 @@ type manager interface {
 }
 
 func install(ctx context.Context, o Options) error {
+	asSystem()
 	if o.Packaged {
 		if err := o.account(ctx); err != nil {
 			return err
@@ -44,20 +47,41 @@ func install(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	if err := o.account(ctx); err != nil {
+	_, none := os.Lstat(unfinishedMark)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(unfinishedMark), 0o755), os.WriteFile(unfinishedMark, nil, 0o600)); err != nil {
+		return fmt.Errorf("note that an installation begins: %w", err)
+	}
+	changed, err := o.change(ctx, m, before)
+	if err != nil {
 		return err
+	}
+	if err := o.begin(ctx, m, changed || none == nil); err != nil {
+		return err
+	}
+	return os.Remove(unfinishedMark)
+}
+
+// unfinishedMark is there from the first change of an installation to the service's start: what runs after one that was broken off
+// is not what is installed. It is root's, and a start of the system needs it no more.
+var unfinishedMark = filepath.Join(platform.DefaultDirs().Handed, unfinished)
+
+// change makes user, configuration, program and service what they are to be, before being the version that is there, and tells
+// whether what runs has to start anew.
+func (o *Options) change(ctx context.Context, m manager, before string) (changed bool, err error) {
+	if err := o.account(ctx); err != nil {
+		return false, err
 	}
 	configured, err := o.configure()
 	if err != nil {
-		return err
+		return false, err
 	}
 	replaced, err := o.place(before)
 	if err != nil {
-		return err
+		return false, err
 	}
 	registered, err := m.register(ctx, ownProgram)
 	if err != nil {
-		return err
+		return false, err
 	}
 	switch {
 	case registered && before != "":
@@ -65,7 +89,14 @@ func install(ctx context.Context, o Options) error {
 	case registered:
 		o.Note("made it a service of " + m.name() + " that starts with the system")
 	}
-	return o.begin(ctx, m, replaced || registered || configured)
+	return replaced || registered || configured, nil
+}
+
+// asSystem has what is made and run here be what it is at a start of the system, whoever's shell this came from: su keeps the path of a
+// user, in which useradd is not found, and a umask may close the program and its configuration to the service.
+func asSystem() {
+	unix.Umask(0o022)
+	_ = os.Setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin:"+os.Getenv("PATH"))
 }
 
 // place puts the program where it belongs, before being the version that is there, and tells whether it is another one now.
@@ -77,7 +108,9 @@ func (o *Options) place(before string) (replaced bool, err error) {
 	if err := os.MkdirAll(filepath.Dir(ownProgram), 0o755); err != nil {
 		return false, fmt.Errorf("create the folder of the program: %w", err)
 	}
-	replaced, err = copyProgram(from, ownProgram)
+	if replaced, err = copyProgram(from, ownProgram); err == nil {
+		err = errors.Join(os.Chown(ownProgram, 0, 0), os.Chmod(ownProgram, 0o755)) // of one, too, that somebody has put there by hand
+	}
 	switch {
 	case err != nil:
 		return false, err
@@ -106,6 +139,7 @@ func (o *Options) begin(ctx context.Context, m manager, changed bool) error {
 }
 
 func uninstall(ctx context.Context, o Options, purge bool) error {
+	asSystem()
 	if o.Packaged {
 		return o.leave(ctx, purge)
 	}
@@ -148,7 +182,7 @@ func prepare(ctx context.Context, doing string) (manager, error) {
 	}
 	m := findManager()
 	if m == nil {
-		return nil, fmt.Errorf("neither systemd nor OpenRC nor System V scripts are here: have whatever starts programs on this system run `%s run`: %w",
+		return nil, fmt.Errorf("neither systemd nor OpenRC nor System V scripts run here: have whatever starts programs on this system run `%s run`: %w",
 			name, errors.ErrUnsupported)
 	}
 	return m, nil

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 )
 
 // source returns the file to install.
@@ -60,8 +61,11 @@ func copyProgram(from, to string) (changed bool, err error) {
 	return true, replaceFile(to, in, 0o755)
 }
 
-// sameContent tells whether both files hold the same. The second one may be missing.
+// sameContent tells whether both files hold the same. The second one may be missing; a link is not what it leads to.
 func sameContent(a, b string) (bool, error) {
+	if info, err := os.Lstat(b); err == nil && !info.Mode().IsRegular() {
+		return false, nil
+	}
 	x, err := contentOf(a)
 	if err != nil {
 		return false, fmt.Errorf("read the program: %w", err)
@@ -86,7 +90,8 @@ func contentOf(path string) ([]byte, error) {
 
 // replaceFile puts content into the place of path, at once or not at all.
 func replaceFile(path string, content io.Reader, mode fs.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // 0600
+	sweep(path)
+	f, err := os.CreateTemp(filepath.Dir(path), begun(path)+"*") // 0600
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
@@ -102,9 +107,24 @@ func replaceFile(path string, content io.Reader, mode fs.FileMode) error {
 	return nil
 }
 
+// begun is how the names of files begin that are to take the place of path.
+func begun(path string) string { return "." + filepath.Base(path) + "-" }
+
+// sweep removes what a replaceFile has left that was killed.
+func sweep(path string) {
+	dir := filepath.Dir(path)
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), begun(path)) {
+			_ = os.Remove(filepath.Join(dir, e.Name()))
+		}
+	}
+}
+
 // remove deletes files and folders with all that is in them, where they are there.
 func (o *Options) remove(paths ...string) error {
 	for _, path := range paths {
+		sweep(path)
 		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

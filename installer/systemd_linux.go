@@ -40,11 +40,6 @@ func (systemd) register(ctx context.Context, program string) (changed bool, err 
 		}
 		changed = changed || wrote
 	}
-	if changed {
-		if err := systemctl(ctx, "daemon-reload"); err != nil {
-			return true, err
-		}
-	}
 	if (systemd{}).state().Enabled {
 		return changed, nil
 	}
@@ -61,6 +56,7 @@ func (s systemd) deregister(ctx context.Context) (changed bool, err error) {
 	}
 	for _, u := range units {
 		_ = os.Remove(filepath.Join(unitDir, u.name))
+		sweep(filepath.Join(unitDir, u.name))
 	}
 	_ = systemctl(ctx, "reset-failed", unit) // an error when nothing has failed
 	return true, systemctl(ctx, "daemon-reload")
@@ -72,7 +68,10 @@ func (systemd) stop(ctx context.Context) error    { return systemctl(ctx, "stop"
 
 // begin starts the service. systemctl waits until it says that it meters.
 func begin(ctx context.Context, how string) error {
-	err := systemctl(ctx, how, unit)
+	err := systemctl(ctx, "daemon-reload") // whoever wrote the units may have been broken off
+	if err == nil {
+		err = systemctl(ctx, how, unit)
+	}
 	if err == nil {
 		return nil
 	}

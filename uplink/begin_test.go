@@ -34,6 +34,10 @@ func TestSpread(t *testing.T) {
 	for range 20 {
 		begin := time.Time{}
 		inTime(t, func(c *Config) { c.Spread = time.Minute; begin = time.Now() }, func(t *testing.T, s *script, q *spool.Spool, c *Client) {
+			synctest.Wait()
+			if st := c.Stats(); st.State != StateConnecting || !strings.Contains(st.Reason, "within 1m0s") {
+				t.Errorf("before its turn: %s: %s", st.State, st.Reason)
+			}
 			time.Sleep(time.Minute)
 			synctest.Wait()
 			s.set(func() { first = append(first, s.times[0].Sub(begin)) })

@@ -76,6 +76,7 @@ func (c *Client) Run(ctx context.Context) error {
 	c.id = id
 	c.describe()
 	if c.c.Spread > 0 {
+		c.enter(StateConnecting, "its turn comes within "+c.c.Spread.String()+": hosts that start at one moment come one by one")
 		pause(ctx, rand.N(c.c.Spread)) // whatever the network does: what makes a fleet start at once gives it its network at once too
 	}
 	wait, begun := time.Duration(0), time.Time{}

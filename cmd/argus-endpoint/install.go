@@ -152,7 +152,9 @@ func settled(u *agent.UplinkStatus, token bool) bool {
 	switch uplink.State(u.State) {
 	case uplink.StateNoCollector, uplink.StatePending:
 		return !token
-	case uplink.StateConnecting, uplink.StateWaiting:
+	case uplink.StateConnecting: // with a reason it waits for its turn
+		return !u.Certificate.IsZero() || u.Reason != ""
+	case uplink.StateWaiting:
 		return !u.Certificate.IsZero()
 	}
 	return true
@@ -178,14 +180,26 @@ func writeEnrolled(out io.Writer, s *agent.Status, err error) error {
 		fmt.Fprintf(out, "not enrolled: %s. Flows are kept in the spool until then\n", u.Reason)
 	case uplink.StateConnecting, uplink.StateWaiting:
 		if !u.Certificate.IsZero() {
-			fmt.Fprintln(out, strings.TrimSpace(fmt.Sprintf("enrolled: %s %s %s", u.State, u.Collector, u.Reason)))
+			fmt.Fprintln(out, "enrolled: "+uplinkText(u))
 			break
 		}
 		fallthrough
 	default:
-		fmt.Fprintf(out, "not enrolled yet: %s %s: %s. Flows are kept in the spool, and it goes on trying\n", u.State, u.Collector, u.Reason)
+		fmt.Fprintf(out, "not enrolled yet: %s. Flows are kept in the spool, and it goes on trying\n", uplinkText(u))
 	}
 	return nil
+}
+
+// uplinkText says how it stands with the collector, and why where that is known.
+func uplinkText(u *agent.UplinkStatus) string {
+	text := u.State
+	if !strings.HasPrefix(u.Reason, u.Collector) { // which most of them begin with
+		text += " " + u.Collector
+	}
+	if u.Reason != "" {
+		text += ": " + u.Reason
+	}
+	return text
 }
 
 func uninstallCommand() *ffcli.Command {

@@ -79,6 +79,7 @@ var formats = []format{
 	{
 		kind: "apk", version: version.apk, zsh: "/usr/share/zsh/site-functions",
 		scripts: map[string]string{"preinstall": "pre-install", "postinstall": "post-install", "preremove": "pre-deinstall"},
+		depends: []string{"setpriv"}, // by which the script gives root's rights away
 	},
 }
 

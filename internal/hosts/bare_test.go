@@ -86,6 +86,26 @@ func TestBareInstall(t *testing.T) {
 	h.nothingLeft(was)
 }
 
+// TestBrokenOff: an installation that ends in the middle is brought to its end by the next one; neither the umask nor the path of
+// whoever installs it changes what is made.
+func TestBrokenOff(t *testing.T) {
+	t.Parallel()
+	h := boot(t, "broken")
+	old, next := h.bare(before), h.bare(after)
+	h.write("/etc/systemd/system/argus-endpoint.service.d/test.conf", "[Service]\nExecStartPre=/bin/sleep 1\n")
+	h.run("umask 077; PATH=/usr/local/bin:/usr/bin:/bin %s install", old) // as su without - has them
+	h.says("stat -c %a /etc/argus-endpoint "+ownProgram, "755\n755\n")
+	h.run("{ %s install & echo $! >/root/pid; } | { read -r line; kill -9 $(cat /root/pid); }", next)
+	h.says(next+" install", "started it")
+	h.says(next+" install", "nothing to do")
+	h.serves(after)
+
+	h.run("mv %s /root/program && ln -s /root/program %s && touch /usr/local/bin/.argus-endpoint-1", ownProgram, ownProgram)
+	h.says(next+" install", "replaced version "+after, "restarted it")
+	h.says("find /usr/local/bin /run/argus-endpoint -name '*argus-endpoint*' -type f", ownProgram+"\n")
+	h.fails("find /usr/local/bin /run/argus-endpoint -name '.*' -o -name 'unfinished*' | grep .")
+}
+
 // TestTokenFlag: one command, one value.
 func TestTokenFlag(t *testing.T) {
 	t.Parallel()

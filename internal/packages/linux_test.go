@@ -225,7 +225,7 @@ func TestAPK(t *testing.T) {
 		p := linuxPackage{product: "argus-endpoint", kind: "apk", arch: arch}
 		p.unpack(t)
 		info := string(read(t, filepath.Join(p.dir, ".PKGINFO")))
-		for _, line := range []string{"pkgname = argus-endpoint", "pkgver = " + version + "-r1", "arch = " + want} {
+		for _, line := range []string{"pkgname = argus-endpoint", "pkgver = " + version + "-r1", "arch = " + want, "depend = setpriv"} {
 			if !slices.Contains(strings.Split(info, "\n"), line) {
 				t.Errorf("%s: no %q in %s", p.name(), line, info)
 			}
