@@ -15,16 +15,29 @@ func Watch(ctx context.Context) <-chan struct{} {
 	if err != nil {
 		wait = poll(ctx)
 	}
-	go func() {
-		defer close(changed)
-		for wait() {
-			select {
-			case changed <- struct{}{}:
-			default: // one is waiting already
-			}
-		}
-	}()
+	go relay(ctx, changed, wait, poll)
 	return changed
+}
+
+// relay tells of changes until ctx has ended: as wait learns of them, and as otherwise does when the system gives notice no more.
+func relay(ctx context.Context, changed chan<- struct{}, wait func() bool, otherwise func(context.Context) func() bool) {
+	defer close(changed)
+	tell := func() {
+		select {
+		case changed <- struct{}{}:
+		default: // one is waiting already
+		}
+	}
+	for {
+		for wait() {
+			tell()
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		tell()
+		wait = otherwise(ctx)
+	}
 }
 
 // pollInterval is a compromise between a laptop's battery and the one second within which a new interface should be metered.

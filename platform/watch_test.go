@@ -18,3 +18,29 @@ func TestPollEndsWithItsContext(t *testing.T) {
 		}
 	})
 }
+
+// TestWatchGoesOn: a system that gives notice no more, by an error of the socket, is asked instead, and the channel stays open.
+func TestWatchGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		changed := make(chan struct{}, 1)
+		asked := 0
+		go relay(ctx, changed, func() bool { return false }, func(ctx context.Context) func() bool {
+			return func() bool {
+				if asked++; asked > 2 {
+					<-ctx.Done()
+					return false
+				}
+				return true
+			}
+		})
+		synctest.Wait()
+		if _, open := <-changed; !open || asked != 3 {
+			t.Errorf("told: %v, asked %d times", open, asked)
+		}
+		cancel()
+		if _, open := <-changed; open {
+			t.Error("goes on after its context")
+		}
+	})
+}
