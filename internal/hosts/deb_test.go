@@ -95,7 +95,7 @@ func (h *host) files() string {
 	h.t.Helper()
 	return h.run(`find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /root -o -path /var/log/journal \
 		-o -path '/var/lib/dpkg/*-old' -o -path /var/lib/systemd/random-seed -o -path '/var/lib/rpm/*' -o -path /var/cache/puppet -o -path /var/lib/puppet -o -path /etc/puppet -o -path '/var/tmp/systemd-private-*-systemd-*' \) -prune -o -print | sort
-		find /run /tmp -name '*argus*'; getent passwd group | grep argus; systemctl list-unit-files --no-legend '*argus*'; true`)
+		find /run /tmp -name '*argus*'; (getent passwd; getent group) | grep argus; systemctl list-unit-files --no-legend '*argus*'; true`)
 }
 
 // nothingLeft fails if the host is not as it was.
