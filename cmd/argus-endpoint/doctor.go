@@ -142,7 +142,7 @@ func (d *doctor) interfaces() {
 		d.bad("interfaces", "none is to be metered: "+strings.Join(idle, ", "), "bring one up, or name one with --interface")
 		return
 	}
-	text := "metered: " + strings.Join(metered, ", ")
+	text := "to be metered: " + strings.Join(metered, ", ")
 	if len(idle) > 0 {
 		text += "; not: " + strings.Join(idle, ", ")
 	}
