@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -143,10 +144,26 @@ func settings(conf []byte) (names []string) {
 func TestConfigurationTeachesFlags(t *testing.T) {
 	for product, args := range map[string][]string{"argus-endpoint": {"--help"}, "argus-collector": {"run", "--help"}} {
 		help := output(t, program(product), args...)
-		for _, name := range settings(read(t, filepath.Join(root, "cmd/argus-pack/files", product, product+".conf"))) {
+		conf := read(t, filepath.Join(root, "cmd/argus-pack/files", product, product+".conf"))
+		for _, name := range settings(conf) {
 			flag := "--" + strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(name, "ARGUS_"), "_", "-"))
 			if !strings.Contains(help, flag+" ") {
 				t.Errorf("%s: %s is no flag (%s)", product, name, flag)
+			}
+		}
+		file := filepath.Join(t.TempDir(), "conf")
+		for text, good := range map[string]bool{"": true, "#ARGUS_LOG_LEVEL=loud\n": false} {
+			taught := regexp.MustCompile(`(?m)^#(ARGUS_)`).ReplaceAll(append(slices.Clone(conf), text...), []byte("$1"))
+			if err := os.WriteFile(file, taught, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			line := []string{"run", "--config", file, "and no more"} // which no program takes, when it has read the file
+			if product == "argus-endpoint" {
+				line = []string{"doctor", "--config", file, "--state", t.TempDir()}
+			}
+			out, err := exec.CommandContext(t.Context(), program(product), line...).CombinedOutput()
+			if bad := strings.Contains(string(out), file+":"); err == nil || bad == good {
+				t.Errorf("%s: %v\n%s", product, err, out)
 			}
 		}
 	}
