@@ -32,7 +32,7 @@ The packages are those of a release (make packages, docs/packages.md) in the fol
 taken unsigned, and what comes out is to be signed like any other package.
 
 Examples:
-  argus-collector package --token "$(argus-collector token create --uses 200)" --format msi,pkg
+  argus-collector token create --uses 200 | argus-collector package --token-file - --format msi,pkg
   argus-collector package --token-file token --from ./dist --out ./installers`
 
 // bakers put a token into the packages of each format.
