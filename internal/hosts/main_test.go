@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -35,9 +36,34 @@ func TestMain(m *testing.M) {
 	}
 }
 
+// mostWatchers is how many inotify instances root is to have: a booted host takes a dozen, the kernel gives 128 to all of them, and a
+// systemd that gets none does not boot.
+const (
+	watchers     = "/proc/sys/fs/inotify/max_user_instances"
+	mostWatchers = 1024
+)
+
+// allowWatchers raises the limit, where it is lower, for the whole machine: it has no namespaces. It stays: others may have begun.
+func allowWatchers() error {
+	b, err := os.ReadFile(watchers)
+	if err != nil {
+		return err
+	}
+	now, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil || now >= mostWatchers {
+		return err
+	}
+	fmt.Printf("hosts: %s was %d and is %d now\n", watchers, now, mostWatchers)
+	return os.WriteFile(watchers, []byte(strconv.Itoa(mostWatchers)), 0o644)
+}
+
 // enter runs this program once more, inside, and returns its exit code.
 func enter() int {
 	runtime.LockOSThread() // the child dies with this thread
+	if err := allowWatchers(); err != nil {
+		fmt.Println("hosts:", err)
+		return 1
+	}
 	leaveGroups()
 	cmd := exec.Command(os.Args[0], os.Args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
