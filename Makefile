@@ -10,7 +10,7 @@
 # make engines    the store in an S3 server and read by DuckDB, and a site with a NATS cluster and a balancer
 # make ecosystem  every Argus tool of Debian on our files, archives and feeds, and our collector on its sensor: what is equal, and why the rest is not
 # make wine       the program for Windows, its service and its packages, under Wine
-# make hosts      booted Debian hosts: packages installed, upgraded and purged on them, and five of them rolled out by ansible
+# make hosts      booted Debian hosts: packages installed, upgraded and purged on them, and five of them rolled out by ansible, with a Windows (Wine) beside them
 # make bench      the table of speed and memory, beside the peers that are installed
 # make soak       100 million hostile frames (SEED for another run)
 # make pgo        the profile that the compiler optimises argus-endpoint by, made anew
@@ -120,7 +120,7 @@ wine:
 
 # Of two versions, as every release has one before it. bin/_hosts/root is made once.
 hosts: build bin/tools/nats-server
-	@.ci/deps hosts
+	@.ci/deps hosts wine
 	@internal/hosts/root.sh
 	@for v in 1.0.0 1.1.0; do $(MAKE) -s hosts-packages VERSION=$$v || exit 1; done
 	ENDTOEND=1 go test -count=1 -v -parallel 8 -timeout 20m ./internal/hosts

@@ -115,7 +115,7 @@ func TestFleet(t *testing.T) {
 	f.serve(before)
 	f.send(100)
 	f.arrived(100)
-	t.Logf("argus-collector hosts:\n%s", f.run("hosts"))
+	t.Run("Windows", f.windows)
 	f.each(f.play("again", vars(before)...), fleetSize, "there was nothing to do", none)
 
 	f.kill() // upgraded while the collector is away
