@@ -23,6 +23,12 @@ func tokenCommand() *ffcli.Command {
 	}
 }
 
+const createHelp = `A token carries the collector's addresses, the fingerprint of its authority and a secret: an agent needs nothing else.
+
+Examples:
+  argus-collector token create --site berlin --group laptops --uses 200 --expires 30d
+  argus-endpoint --token "$(argus-collector token create)"`
+
 func tokenCreate() *ffcli.Command {
 	fs, place := placeFlags("create")
 	var to addresses
@@ -38,12 +44,8 @@ func tokenCreate() *ffcli.Command {
 		Name:       "create",
 		ShortUsage: "argus-collector token create [flags]",
 		ShortHelp:  "print a new token; it is shown once",
-		LongHelp: `A token carries the collector's addresses, the fingerprint of its authority and a secret: an agent needs nothing else.
-
-Examples:
-  argus-collector token create --site berlin --group laptops --uses 200 --expires 30d
-  argus-endpoint --token "$(argus-collector token create)"`,
-		FlagSet: fs,
+		LongHelp:   createHelp,
+		FlagSet:    fs,
 		Exec: func(ctx context.Context, args []string) error {
 			if len(args) > 0 {
 				return cli.Usagef("token create takes no argument, got %q", args[0])
