@@ -31,7 +31,10 @@ func install(ctx context.Context, o Options) error {
 		return err
 	}
 	if o.Packaged {
-		if _, err := o.folders(); err != nil {
+		if err := o.folder(); err != nil {
+			return err
+		}
+		if _, err := o.configure(); err != nil {
 			return err
 		}
 		if _, err := register(program); err != nil { // with its path in quotes, whoever entered it
@@ -47,7 +50,23 @@ func install(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	restart, err := o.folders()
+	if err := o.folder(); err != nil {
+		return err
+	}
+	mark := filepath.Join(platform.DefaultDirs().State, unfinished)
+	_, none := os.Lstat(mark)
+	if err := os.WriteFile(mark, nil, 0o600); err != nil {
+		return fmt.Errorf("note that an installation has begun: %w", err)
+	}
+	if err := o.change(ctx, from, program, before, none == nil); err != nil {
+		return err
+	}
+	return os.Remove(mark)
+}
+
+// change changes what is not as it should be, and starts the service anew where it may run as it should not.
+func (o *Options) change(ctx context.Context, from, program, before string, restart bool) error {
+	configured, err := o.configure()
 	if err != nil {
 		return err
 	}
@@ -61,7 +80,7 @@ func install(ctx context.Context, o Options) error {
 	case replaced:
 		o.Note(fmt.Sprintf("copied the program, version %s, to %s", o.Version, program))
 	}
-	return o.serve(ctx, program, restart)
+	return o.serve(ctx, program, restart || configured)
 }
 
 // serve makes the program a service that runs.
@@ -103,17 +122,14 @@ func (o *Options) hardened() error {
 	return nil
 }
 
-// folders makes the folder of state and configuration, and writes token and collector into it.
-func (o *Options) folders() (restart bool, err error) {
+// folder makes the folder of state and configuration.
+func (o *Options) folder() error {
 	dir := platform.DefaultDirs().State
 	created, err := secureFolder(dir)
-	if err != nil {
-		return false, err
-	}
 	if created {
 		o.Note("created the folder " + dir)
 	}
-	return o.configure()
+	return err
 }
 
 // replace puts the program in its place. One that runs may be renamed, but not written over.
