@@ -34,6 +34,11 @@ func newService(t *testing.T) *service {
 	}
 	s := &service{New(t), t, newSite(t)}
 	s.Npcap()
+	t.Cleanup(func() {
+		if b, err := os.ReadFile(s.Path(installedState + `\argus-endpoint.log`)); t.Failed() && err == nil {
+			t.Logf("the log of the service: %s", b)
+		}
+	})
 	if err := os.Mkdir(s.Path(installedState), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +147,8 @@ func TestService(t *testing.T) {
 		"installed the service", "started it", "\nenrolled: ")
 	s.must("RUNNING")
 	s.says(first, "install", "nothing to do: version 1.0.0 is installed, and runs")
-	s.says(installedProgram, "status", "up "+collectorAddress, "runs; "+installedProgram+" 1.0.0", "npcap")
+	until(t, "it delivers", 20*time.Second, func() bool { return strings.Contains(s.Try(installedProgram, "status").Stdout, "up "+collectorAddress) })
+	s.says(installedProgram, "status", "runs; "+installedProgram+" 1.0.0", "npcap")
 	h := s.reports(host{})
 	if command := s.Run("reg", "query", `HKLM\System\CurrentControlSet\Services\argus-endpoint`, "/v", "ImagePath"); !strings.Contains(command, `"`+installedProgram+`" run`) {
 		t.Errorf("the path of the service has spaces and no quotes: %s", command)
@@ -156,6 +162,7 @@ func TestService(t *testing.T) {
 	s.kill("argus-endpoint.exe")
 	until(t, "started by hand: Wine's service manager has no recovery options, and sees only at a start that a process has gone", 10*time.Second,
 		func() bool { return s.Try("net", "start", "argus-endpoint").Code == 0 })
+	until(t, "the service runs again", 10*time.Second, func() bool { return s.state() == "RUNNING" })
 	s.says(installedProgram, "status", "1.0.0")
 	until(t, "the collector knows of the crash", 20*time.Second, func() bool { return strings.Contains(s.site.ask("events"), "unclean-restart") })
 
@@ -217,4 +224,11 @@ func TestServiceUpgrade(t *testing.T) {
 	s.says(first, "install --downgrade", "replaced version 1.1.0 by 1.0.0", "started it")
 	s.says(installedProgram, "version", "1.0.0")
 	s.must("RUNNING")
+
+	mark := s.Path(installedState + `\unfinished-installation`) // of one that was killed after its changes, before the service started anew
+	if err := os.WriteFile(mark, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.says(first, "install", "started it")
+	s.says(first, "install", "nothing to do")
 }
