@@ -32,7 +32,7 @@ func placeFlags(name string) (fs *flag.FlagSet, p *collector.Place) {
 	fs = flag.NewFlagSet(name, flag.ContinueOnError)
 	p = &collector.Place{State: collector.DefaultConfig().State}
 	addPlace(fs, p)
-	readPlace(fs, cmp.Or(os.Getenv("ARGUS_CONFIG"), configFile))
+	readPlace(fs, serviceFile())
 	state := fs.Lookup("state")
 	state.Value = &stateFlag{state.Value, p, *p}
 	fs.VisitAll(func(f *flag.Flag) {
@@ -43,6 +43,8 @@ func placeFlags(name string) (fs *flag.FlagSet, p *collector.Place) {
 	})
 	return fs, p
 }
+
+func serviceFile() string { return cmp.Or(os.Getenv("ARGUS_CONFIG"), configFile) }
 
 // readPlace sets flags of fs to what a configuration file says. Its other settings are for the service, which tells what is wrong with them.
 func readPlace(fs *flag.FlagSet, file string) {

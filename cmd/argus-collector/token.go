@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"text/tabwriter"
@@ -86,9 +87,24 @@ func fillAddresses(ctx context.Context, place *collector.Place, to *addresses) e
 	case place.Clustered():
 		return err
 	default:
-		*to = collector.Advertised(collector.DefaultConfig().Listen, nil)
+		*to = configuredAddresses(place)
 	}
 	return nil
+}
+
+// configuredAddresses returns the addresses of the collector of this place once it runs: those of the service's configuration file if its
+// state is there, else what a collector without settings advertises.
+func configuredAddresses(place *collector.Place) addresses {
+	c := collector.DefaultConfig()
+	fs := flag.NewFlagSet("addresses", flag.ContinueOnError)
+	fs.StringVar(&c.State, "state", c.State, "")
+	fs.StringVar(&c.Listen, "listen", c.Listen, "")
+	fs.Var((*addresses)(&c.Advertise), "advertise", "")
+	readPlace(fs, serviceFile())
+	if c.State != place.State {
+		c = collector.DefaultConfig()
+	}
+	return collector.Advertised(c.Listen, c.Advertise)
 }
 
 // openAuthority opens the authority, or makes it before the collector's first start and says so: it may be a mistake.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -47,5 +49,21 @@ func TestTokenExpires(t *testing.T) {
 		if out, errs, code := program(t, "token", "create", "--state", state, "--address", "soc.example.net:4561", "--expires", text); code != cli.ExitUsage || out != "" {
 			t.Errorf("%q: exit %d, %s%s", text, code, out, errs)
 		}
+	}
+}
+
+// TestTokenBeforeTheCollectorAnswers: a token that is made right after the service's start carries what its configuration says, not this
+// machine's name.
+func TestTokenBeforeTheCollectorAnswers(t *testing.T) {
+	file, state := filepath.Join(t.TempDir(), "argus-collector.conf"), t.TempDir()
+	if err := os.WriteFile(file, []byte("ARGUS_STATE="+state+"\nARGUS_ADVERTISE=soc.example.net:443\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("ARGUS_CONFIG", file)
+	if _, errs, code := program(t, "token", "create"); code != 0 || !strings.Contains(errs, " for soc.example.net:443,") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+	if _, errs, code := program(t, "token", "create", "--state", t.TempDir()); code != 0 || strings.Contains(errs, "soc.example.net") {
+		t.Errorf("another collector's state: exit %d: %s", code, errs)
 	}
 }
