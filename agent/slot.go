@@ -94,12 +94,16 @@ func (s *slot) run(ctx context.Context, newMeter func(*slot) (*meter, error), lo
 			}
 			continue
 		}
-		log.Warn("meter ended", zap.String("code", "meter-ended"), zap.String("interface", s.in.Name), zap.Error(err), zap.Duration("retry", retry))
+		wait := retry
+		if retry == firstRetry && errors.Is(err, capture.ErrInterfaceDown) {
+			wait = 0 // it may be up again already
+		}
+		log.Warn("meter ended", zap.String("code", "meter-ended"), zap.String("interface", s.in.Name), zap.Error(err), zap.Duration("retry", wait))
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-s.kick:
-		case <-time.After(retry):
+		case <-time.After(wait):
 		}
 		retry = min(2*retry, lastRetry)
 		s.mu.Lock()
