@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -266,6 +268,24 @@ func TestRefusedCaptureIsNotTriedAgain(t *testing.T) {
 	if !errors.Is(err, errors.ErrUnsupported) || tries != 1 {
 		t.Errorf("%v after %d tries", err, tries)
 	}
+}
+
+// An interface that flapped is up again before anybody looks: its meter is made anew without a pause, once.
+func TestLostInterfaceIsOpenedAgainAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		began, tried := time.Now(), []time.Duration{}
+		s := newSlot(platform.Interface{Name: "eth0"}, cancel, nil)
+		err := s.run(ctx, func(*slot) (*meter, error) {
+			if tried = append(tried, time.Since(began)); len(tried) == 3 {
+				cancel()
+			}
+			return nil, fmt.Errorf("open: %w", capture.ErrInterfaceDown)
+		}, zap.NewNop())
+		if err != nil || !slices.Equal(tried, []time.Duration{0, 0, 2 * firstRetry}) {
+			t.Errorf("%v, tried after %v", err, tried)
+		}
+	})
 }
 
 func TestMeterEndsWhenRecordsAreRefused(t *testing.T) {
