@@ -19,15 +19,18 @@ func run(ctx context.Context, work func(context.Context, func(func() error)) err
 	}
 	feeding, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	stopping := context.AfterFunc(ctx, func() { n.tell("STOPPING=1") })
+	stopping := sync.OnceFunc(func() { n.tell("STOPPING=1") })
+	forget := context.AfterFunc(ctx, stopping)
 	err := work(ctx, func(alive func() error) {
 		n.tell("READY=1")
 		if n.watchdog > 0 {
 			wg.Go(func() { n.feed(feeding, alive) })
 		}
 	})
+	if forget(); ctx.Err() != nil {
+		stopping() // the work may have seen the end of ctx first, and has ended before it was told
+	}
 	stop()
-	stopping()
 	wg.Wait()
 	return err
 }

@@ -97,6 +97,24 @@ func TestRunTellsSystemd(t *testing.T) {
 	}
 }
 
+// TestRunTellsThatItStops, also when the work ends as quickly as it can: it may see the end before anyone else does.
+func TestRunTellsThatItStops(t *testing.T) {
+	c := systemdOf(t, filepath.Join(t.TempDir(), "notify"), 0)
+	socket := os.Getenv("NOTIFY_SOCKET")
+	for round := range 2000 {
+		t.Setenv("NOTIFY_SOCKET", socket)
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(0, cancel)
+		_ = Run(ctx, func(ctx context.Context, _ func(func() error)) error {
+			<-ctx.Done()
+			return nil
+		})
+		if said := hears(t, c, 5*time.Second); said != "STOPPING=1" {
+			t.Fatalf("round %d: %q", round, said)
+		}
+	}
+}
+
 func TestRunWithoutManager(t *testing.T) {
 	for _, c := range []struct{ socket, usec, pid string }{
 		{"", "", ""}, {"", "1000", ""}, {"/nonexistent/notify", "1000", ""}, {"/nonexistent/notify", "x", "1"}, {"@gone", "-5", "0"},

@@ -58,6 +58,9 @@ func (g *gate) run(ctx context.Context) error {
 	for {
 		nc, err := g.Listener.Accept()
 		if errors.Is(err, net.ErrClosed) || ctx.Err() != nil {
+			if err == nil {
+				nc.Close()
+			}
 			return nil
 		}
 		if err != nil { // no descriptor left, or a connection that ended while it waited
