@@ -1,6 +1,7 @@
 package uplink
 
 import (
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,7 +29,8 @@ func TestKeyInTPM(t *testing.T) {
 	stop := func() { emulator.Process.Kill(); emulator.Wait() }
 	defer stop()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		if _, err := os.Stat(socket); err == nil {
+		if c, err := net.Dial("unix", socket); err == nil { // its file is there before it listens
+			c.Close()
 			break
 		}
 		if time.Now().After(deadline) {

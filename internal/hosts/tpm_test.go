@@ -3,6 +3,7 @@
 package hosts
 
 import (
+	"net"
 	"os"
 	"os/exec"
 	"testing"
@@ -18,7 +19,13 @@ func TestTPMUnderTheUnit(t *testing.T) {
 		"--ctrl", "type=unixio,path="+socket+".ctrl", "--flags", "not-need-init,startup-clear")
 	h.must(tpm.Start())
 	t.Cleanup(func() { tpm.Process.Kill(); tpm.Wait() })
-	h.await("the TPM", 10*time.Second, func() bool { return os.Chmod(socket, 0o666) == nil })
+	h.await("the TPM", 10*time.Second, func() bool {
+		c, err := net.Dial("unix", socket) // its file is there before it listens
+		if err == nil {
+			c.Close()
+		}
+		return err == nil && os.Chmod(socket, 0o666) == nil
+	})
 
 	h.write("/etc/argus-endpoint/argus-endpoint.conf", "KEY_STORE=tpm:/srv/tpm\n")
 	h.token(s.token())

@@ -56,7 +56,8 @@ func emulate(t *testing.T, state string) (socket string, stop func()) {
 	}
 	t.Cleanup(stop)
 	for deadline := time.Now().Add(10 * time.Second); ; {
-		if _, err := os.Stat(socket); err == nil {
+		if c, err := net.Dial("unix", socket); err == nil { // its file is there before it listens
+			c.Close()
 			return socket, stop
 		}
 		if time.Now().After(deadline) {
