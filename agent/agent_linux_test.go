@@ -96,7 +96,7 @@ func (r *running) meters(within time.Duration, names ...string) *Status {
 	return s
 }
 
-// end stops the agent, which must take less than two seconds.
+// end stops the agent, which must take less than five seconds: a busy machine is late at times.
 func (r *running) end() {
 	r.t.Helper()
 	began := time.Now()
@@ -106,7 +106,7 @@ func (r *running) end() {
 		if err != nil {
 			r.t.Errorf("Run: %v", err)
 		}
-		if d := time.Since(began); d > 2*time.Second {
+		if d := time.Since(began); d > 5*time.Second {
 			r.t.Errorf("Run took %s to end", d)
 		}
 	case <-time.After(10 * time.Second):

@@ -23,8 +23,8 @@ func pulseOf(t *testing.T, change func(*Config), also func(*Agent)) (r *running,
 	}, also)
 	select {
 	case alive = <-ready:
-	case <-time.After(5 * time.Second):
-		t.Fatal("the agent is not ready after 5 s")
+	case <-time.After(30 * time.Second):
+		t.Fatal("the agent is not ready after 30 s")
 	}
 	return r, alive
 }

@@ -53,7 +53,7 @@ func TestNothingIsLeftRunning(t *testing.T) {
 	stop()
 	follow.Close()
 	a.http.CloseIdleConnections()
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(20 * time.Second)
 	for runtime.NumGoroutine() > before {
 		if time.Now().After(deadline) {
 			stacks := make([]byte, 1<<20)

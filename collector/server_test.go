@@ -49,7 +49,7 @@ func start(t testing.TB, c Config) (s *Server, stop func()) {
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-		if took := time.Since(begin); took > 4*time.Second { // the last commit may take three
+		if took := time.Since(begin); took > 10*time.Second { // the last commit may take three, and a busy machine is late
 			t.Errorf("Run ended %v after its context", took)
 		}
 	})

@@ -108,12 +108,12 @@ func TestWatchReportsLinkAddressAndRoute(t *testing.T) {
 		netns.Run(t, strings.Fields(s)...)
 		select {
 		case <-changed:
-		case <-time.After(time.Second):
-			t.Errorf("%s: no notice within a second", s)
+		case <-time.After(10 * time.Second):
+			t.Errorf("%s: no notice within ten seconds", s)
 		}
 	}
 	cancel()
-	deadline := time.After(time.Second)
+	deadline := time.After(10 * time.Second)
 	for {
 		select {
 		case _, open := <-changed:

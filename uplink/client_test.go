@@ -91,9 +91,9 @@ func (r *rig) start(change func(*Config)) {
 				if err != nil {
 					r.t.Errorf("Run: %v", err)
 				}
-			case <-time.After(5 * time.Second):
+			case <-time.After(20 * time.Second):
 				buf := make([]byte, 1<<16)
-				r.t.Fatalf("Run did not end in 5 s\n%s", buf[:runtime.Stack(buf, true)])
+				r.t.Fatalf("Run did not end in 20 s\n%s", buf[:runtime.Stack(buf, true)])
 			}
 		}
 		s.Close()
@@ -383,11 +383,15 @@ func TestFinish(t *testing.T) {
 		}
 		r.next += 5
 		q.Sync()
-		soon, stop := context.WithTimeout(t.Context(), time.Second)
+		most := time.Second
+		if there {
+			most = 20 * time.Second // no claim: a busy machine's
+		}
+		soon, stop := context.WithTimeout(t.Context(), most)
 		begin := time.Now()
 		c.Finish(soon)
 		stop()
-		if came := len(col.counts()) - before; there && came != 5 || !there && came != 0 || time.Since(begin) > 2*time.Second {
+		if came := len(col.counts()) - before; there && came != 5 || !there && came != 0 || time.Since(begin) > most+4*time.Second {
 			t.Errorf("collector there %v: %d records came, after %v", there, came, time.Since(begin))
 		}
 	}

@@ -52,7 +52,7 @@ func TestTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _ = io.WriteString(plain, "START: ")
-	_ = plain.SetReadDeadline(time.Now().Add(2 * time.Second))
+	_ = plain.SetReadDeadline(time.Now().Add(20 * time.Second))
 	if b, err := io.ReadAll(plain); errors.Is(err, os.ErrDeadlineExceeded) || len(b) > 0 && argus.IsStream(b) {
 		t.Errorf("without TLS: %d octets, %v", len(b), err)
 	}

@@ -37,7 +37,7 @@ func TestStrangersOfOneAddressKeepNobodyElseOut(t *testing.T) {
 	for _, from := range []string{"127.0.0.6", "127.0.0.7", "127.0.0.8"} {
 		l.agent(t, from).mustPost("from " + from)
 	}
-	if took := time.Since(begun); took > 5*time.Second {
+	if took := time.Since(begun); took > 20*time.Second {
 		t.Errorf("three agents got in within %v", took)
 	}
 	known.mustPost("while strangers crowd")
@@ -89,7 +89,7 @@ func TestMonitorKeepsItsLatestConnections(t *testing.T) {
 			first = c
 		}
 	}
-	ended(t, first, 5*time.Second)
+	ended(t, first, 20*time.Second)
 	until(t, "three are left", func() bool { return l.Stats().Connections == 3 })
 }
 
