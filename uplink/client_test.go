@@ -117,14 +117,21 @@ func (r *rig) until(what string, ok func() bool) {
 
 func (r *rig) wait(what string, prod bool, ok func() bool) {
 	r.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(40 * time.Second)
+	last, since := Stats{}, time.Now() // of the last progress
 	for i := 0; !ok(); i++ {
 		if time.Now().After(deadline) {
-			r.t.Fatalf("%s: not after 20 s; client %+v, spool %+v", what, r.c.Stats(), r.s.Stats())
+			r.t.Fatalf("%s: not after 40 s; client %+v, spool %+v", what, r.c.Stats(), r.s.Stats())
 		}
 		r.s.Sync()
-		if st := r.c.Stats(); prod && i%10 == 9 && (st.State != StateConnecting || time.Since(st.Since) > 2*time.Second) {
-			r.c.Wake() // not in the middle of an enrolment, which would then be made twice
+		st := r.c.Stats()
+		if st != last {
+			last, since = st, time.Now()
+		}
+		asleep := st.State != StateUp && st.State != StateConnecting
+		if prod && i%10 == 9 && (asleep || time.Since(since) > 3*time.Second) {
+			r.c.Wake() // not in the middle of an enrolment or a delivery, which would then be made twice
+			since = time.Now()
 		}
 		time.Sleep(5 * time.Millisecond)
 	}

@@ -318,7 +318,11 @@ func TestStreamThatWasMadeAnew(t *testing.T) {
 		if err := j.Append(ctx, batch(5)); !errors.Is(err, ErrNoStream) {
 			t.Errorf("without a stream: %v", err)
 		}
-		if _, err := Open(ctx, j.js.Conn(), 1, 64<<20); err != nil {
+		_, err := Open(ctx, j.js.Conn(), 1, 64<<20)
+		for ; err != nil && ctx.Err() == nil; _, err = Open(ctx, j.js.Conn(), 1, 64<<20) { // the server may still be removing the old one's files
+			time.Sleep(10 * time.Millisecond)
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 		if err := j.Append(ctx, batch(6)); err != nil {
