@@ -47,10 +47,10 @@ func (c *Client) deliver(ctx context.Context) error {
 			err = errHome
 		case err != nil:
 			return err
-		case b.First != 0 && c.own.lost():
-			err = c.beginAgain(ctx)
 		case b.First != 0:
-			err = c.offer(ctx, b)
+			if err = c.offer(ctx, b); errors.Is(err, errLost) {
+				err = c.beginAgain(ctx)
+			}
 		case epoch != 0:
 			_, err = c.askDurable(ctx, epoch)
 		}
@@ -164,7 +164,8 @@ func (c *Client) offer(ctx context.Context, b spool.Batch) error {
 	}
 }
 
-// post sends a batch. A nil error means that the collector has it or will never take it.
+// post sends a batch over the connection by which the watermark was asked for, else it fails with errLost: a collector that was away may
+// have lost what it had taken, and must not see something new first. A nil error means that the collector has it or will never take it.
 func (c *Client) post(ctx context.Context, b spool.Batch) error {
 	preamble, body, err := c.encode(b)
 	if err != nil {
@@ -179,7 +180,9 @@ func (c *Client) post(ctx context.Context, b spool.Batch) error {
 		wire.HeaderDropped: {strconv.FormatUint(b.Dropped, 10)},
 	}
 	c.sent = max(c.sent, b.Last)
+	c.own.sealed.Store(true)
 	a, err := c.ask(ctx, c.transport(), http.MethodPost, wire.PathFlows, h, body)
+	c.own.sealed.Store(false)
 	if err != nil {
 		return err
 	}

@@ -54,6 +54,9 @@ func (c *Client) Finish(ctx context.Context) {
 	}
 	defer c.hangUp()
 	c.c.Queue.Rewind()
+	if c.compare(ctx) != nil {
+		return
+	}
 	for {
 		b, ok := c.c.Queue.Lease(c.c.BatchBytes, c.c.BatchRecords)
 		if !ok || c.post(ctx, b) != nil {

@@ -25,6 +25,9 @@ func (c *Client) newTransport(config *tls.Config) *http.Transport {
 		Proxy:                  c.proxy,
 		OnProxyConnectResponse: proxyAnswer,
 		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
+			if c.own.sealed.Load() {
+				return nil, errLost
+			}
 			nc, err := dial(ctx, d.DialContext, address)
 			if err != nil {
 				return nil, err

@@ -1,9 +1,11 @@
 package uplink
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,11 +16,15 @@ const (
 
 // connections remembers the client's TCP connections by their addresses.
 type connections struct {
-	mu    sync.RWMutex
-	known map[[2]netip.AddrPort]time.Time // local, remote -> time of the close, zero while open
-	live  map[*conn]bool
-	made  uint64
+	mu     sync.RWMutex
+	known  map[[2]netip.AddrPort]time.Time // local, remote -> time of the close, zero while open
+	live   map[*conn]bool
+	made   uint64
+	sealed atomic.Bool // no other may be made now
 }
+
+// errLost is the answer to who needs another connection while none may be made.
+var errLost = errors.New("the connection has ended")
 
 // conn is a TCP connection whose writes end: a peer that does not read cannot hold the client.
 type conn struct {
@@ -100,13 +106,6 @@ func (l *connections) has(src, dst netip.AddrPort) bool {
 		}
 	}
 	return false
-}
-
-// lost tells whether connections were made and none is left.
-func (l *connections) lost() bool {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	return l.made > 0 && len(l.live) == 0
 }
 
 func (l *connections) count() uint64 {

@@ -8,6 +8,13 @@ import (
 	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
 )
 
+// lost tells whether connections were made and none is left.
+func (l *connections) lost() bool {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.made > 0 && len(l.live) == 0
+}
+
 // TestNewConnectionBeginsWithWhatIsNotDurable: a collector that was away may have lost what it had taken. If it had new records first,
 // it would have to take the others for lost.
 func TestNewConnectionBeginsWithWhatIsNotDurable(t *testing.T) {

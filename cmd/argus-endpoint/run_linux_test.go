@@ -72,7 +72,7 @@ func captures() bool {
 // maxStart is the bar from start to the first packet that can be seen (P10). Measured 2026-11-21: see the test's log.
 const maxStart = 50 * time.Millisecond
 
-func TestStartToFirstPacket(t *testing.T) {
+func TestStartBudget(t *testing.T) {
 	if !netns.Inside(t) {
 		return
 	}
@@ -97,7 +97,7 @@ func TestStartToFirstPacket(t *testing.T) {
 // maxAnon is the bar of the idle agent's own memory in kB (P6). Measured 2026-11-21: 1,316 without a collector.
 const maxAnon = 3500
 
-func TestIdleMemory(t *testing.T) {
+func TestIdleMemoryBudget(t *testing.T) {
 	if !netns.Inside(t) {
 		return
 	}
