@@ -18,6 +18,7 @@ import (
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
 	"github.com/argus-endpoint/argus-endpoint/flow"
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 	"github.com/argus-endpoint/argus-endpoint/internal/cli"
 	"github.com/argus-endpoint/argus-endpoint/uplink/spool"
 
@@ -72,7 +73,7 @@ func startAgent(t *testing.T, change func(*Config), also func(*Agent)) *running 
 	}
 	go func() { r.done <- agent.Run(ctx) }()
 	t.Cleanup(cancel)
-	eventually(t, 5*time.Second, "the agent answers", func() bool {
+	await.Event(t, 5*time.Second, "the agent answers", func() bool {
 		_, err := ReadStatus(t.Context(), c.State)
 		return err == nil
 	})
@@ -83,7 +84,7 @@ func startAgent(t *testing.T, change func(*Config), also func(*Agent)) *running 
 func (r *running) meters(within time.Duration, names ...string) *Status {
 	r.t.Helper()
 	var s *Status
-	eventually(r.t, within, "metered are "+strings.Join(names, ", "), func() bool {
+	await.Event(r.t, within, "metered are "+strings.Join(names, ", "), func() bool {
 		s, _ = ReadStatus(r.t.Context(), r.c.State)
 		var got []string
 		for _, in := range s.Interfaces {
@@ -257,7 +258,7 @@ func TestInterfacesComeAndGo(t *testing.T) {
 	r.meters(time.Second, "lo", "va")
 	c := udp(t, "10.2.0.2:4000", 7, 100)
 	var s *Status
-	eventually(t, 2*time.Second, "status counts the frames, also of interfaces that went away", func() bool {
+	await.Event(t, 2*time.Second, "status counts the frames, also of interfaces that went away", func() bool {
 		s, _ = ReadStatus(t.Context(), r.c.State)
 		i := slices.IndexFunc(s.Interfaces, func(i InterfaceStatus) bool { return i.Name == "va" })
 		return i >= 0 && s.Interfaces[i].Captured >= 7+2 && s.Totals.Captured >= 18 // with ARP
@@ -307,7 +308,7 @@ func TestFlapsLeakNothing(t *testing.T) {
 	t.Logf("measured: %d flaps in %s", flaps, time.Since(began))
 	carries(t, "va")
 	r.meters(time.Second, "lo", "va")
-	eventually(t, 3*time.Second, "descriptors and goroutines are as before", func() bool {
+	await.Event(t, 3*time.Second, "descriptors and goroutines are as before", func() bool {
 		return descriptors() <= fds && runtime.NumGoroutine() <= goroutines
 	})
 	port := udp(t, "10.1.0.2:4000", 5, 100)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 	"github.com/argus-endpoint/argus-endpoint/internal/netns"
 )
 
@@ -55,12 +56,12 @@ func TestAlive(t *testing.T) {
 			t.Fatalf("an agent that works: %v", err)
 		}
 		c.hang(a)
-		eventually(t, 10*time.Second, c.says+" is said to hang", func() bool {
+		await.Event(t, 10*time.Second, c.says+" is said to hang", func() bool {
 			err := a.alive(t.Context(), 300*time.Millisecond)
 			return err != nil && strings.Contains(err.Error(), c.says)
 		})
 		c.resume(a)
-		eventually(t, 5*time.Second, c.says+" moves again", func() bool { return a.alive(t.Context(), time.Second) == nil })
+		await.Event(t, 5*time.Second, c.says+" moves again", func() bool { return a.alive(t.Context(), time.Second) == nil })
 		r.end()
 	}
 }
@@ -91,13 +92,13 @@ func TestAliveOnAHungDisk(t *testing.T) {
 		}
 	}
 	defer thaw()
-	eventually(t, 10*time.Second, "it is said to hang", func() bool { return a.alive(t.Context(), 300*time.Millisecond) != nil })
+	await.Event(t, 10*time.Second, "it is said to hang", func() bool { return a.alive(t.Context(), 300*time.Millisecond) != nil })
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := a.alive(ended, time.Minute); err != nil {
 		t.Errorf("asked at the end: %v", err)
 	}
 	thaw()
-	eventually(t, 10*time.Second, "it moves again", func() bool { return a.alive(t.Context(), time.Second) == nil })
+	await.Event(t, 10*time.Second, "it moves again", func() bool { return a.alive(t.Context(), time.Second) == nil })
 	r.end()
 }

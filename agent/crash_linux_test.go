@@ -10,6 +10,7 @@ import (
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
 
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 	"github.com/argus-endpoint/argus-endpoint/internal/netns"
 )
 
@@ -70,7 +71,7 @@ func TestThreePanicsSwitchOff(t *testing.T) {
 		}
 	}
 	poisoned := func(frame []byte, until string) {
-		eventually(t, 15*time.Second, until+" is off", func() bool {
+		await.Event(t, 15*time.Second, until+" is off", func() bool {
 			inject(t, "va", frame)
 			return off(until)()
 		})
@@ -78,7 +79,7 @@ func TestThreePanicsSwitchOff(t *testing.T) {
 	poisoned(inVXLAN(t, tcpFrame(t, 5000, poison)), pathTunnels)
 	r.meters(5*time.Second, "lo", "va", "vb")
 	harmless, first := 0, uint64(0)
-	eventually(t, 5*time.Second, "the outer flow is metered", func() bool {
+	await.Event(t, 5*time.Second, "the outer flow is metered", func() bool {
 		s, _ := ReadStatus(t.Context(), r.c.State)
 		for _, in := range s.Interfaces {
 			if in.Name != "va" {
@@ -100,7 +101,7 @@ func TestThreePanicsSwitchOff(t *testing.T) {
 		}
 	}
 	reports := s.Totals.Reports
-	eventually(t, 5*time.Second, "the heartbeat goes on", func() bool {
+	await.Event(t, 5*time.Second, "the heartbeat goes on", func() bool {
 		s, _ := ReadStatus(t.Context(), r.c.State)
 		return s.Totals.Reports > reports+3
 	})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
 	"github.com/argus-endpoint/argus-endpoint/argus/feed"
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 	"github.com/argus-endpoint/argus-endpoint/internal/netns"
 )
 
@@ -23,7 +24,7 @@ func firstFlow(t *testing.T, text string, again func()) *argus.Record {
 		t.Fatal(err)
 	}
 	var in io.ReadCloser
-	eventually(t, 10*time.Second, text+" is served", func() bool {
+	await.Event(t, 10*time.Second, text+" is served", func() bool {
 		in, err = feed.Open(t.Context(), src)
 		return err == nil
 	})
@@ -110,7 +111,7 @@ func TestLocalSocket(t *testing.T) {
 			t.Cleanup(func() { _ = c.Close() })
 		}
 	}
-	eventually(t, 5*time.Second, "the feed listens", func() bool {
+	await.Event(t, 5*time.Second, "the feed listens", func() bool {
 		c, err := net.Dial("tcp", "127.0.0.1:5610")
 		if err == nil {
 			_ = c.Close()
@@ -126,7 +127,7 @@ func TestLocalSocket(t *testing.T) {
 	if err == nil || errors.Is(err, ErrNotRunning) || !strings.Contains(err.Error(), "too many") {
 		t.Errorf("when all places are taken: %v", err)
 	}
-	eventually(t, 10*time.Second, "those that say nothing are gone", func() bool {
+	await.Event(t, 10*time.Second, "those that say nothing are gone", func() bool {
 		_, err := ReadStatus(t.Context(), r.c.State)
 		return err == nil
 	})

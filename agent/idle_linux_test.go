@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 	"github.com/argus-endpoint/argus-endpoint/internal/netns"
 )
 
@@ -29,7 +30,7 @@ func TestIdleBudget(t *testing.T) {
 	r := start(t, nil)
 	r.meters(5*time.Second, "lo")
 	var more int
-	eventually(t, 5*time.Second, "the connections of the test are gone", func() bool {
+	await.Event(t, 5*time.Second, "the connections of the test are gone", func() bool {
 		more = runtime.NumGoroutine() - goroutines
 		return more <= maxIdleGoroutines
 	})

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 	"github.com/argus-endpoint/argus-endpoint/internal/netns"
 )
 
@@ -50,7 +51,7 @@ func TestInterfaceMovesAway(t *testing.T) {
 		port := udp(t, "10.1.0.2:4000", 10+round, 100)
 		want[fmt.Sprintf("va 17 10.1.0.1:%d 10.1.0.2:4000", port)] = uint64(10 + round)
 	}
-	eventually(t, 3*time.Second, "descriptors and goroutines are as before", func() bool {
+	await.Event(t, 3*time.Second, "descriptors and goroutines are as before", func() bool {
 		return descriptors() <= fds && runtime.NumGoroutine() <= goroutines
 	})
 	r.end()

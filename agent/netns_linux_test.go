@@ -14,6 +14,7 @@ import (
 	"golang.org/x/net/icmp"
 	"golang.org/x/net/ipv4"
 
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 	"github.com/argus-endpoint/argus-endpoint/internal/netns"
 )
 
@@ -47,7 +48,7 @@ func (p peer) link(t *testing.T, name string, n int) {
 	p.run(t, "ip addr add fd00:%d::2/64 dev %s nodad", n, name)
 	p.run(t, "ip link set %s up", name)
 	carries(t, name)
-	eventually(t, 3*time.Second, name+" of the peer carries frames", func() bool {
+	await.Event(t, 3*time.Second, name+" of the peer carries frames", func() bool {
 		return strings.Contains(p.run(t, "ip -o link show dev %s", name), "state UP")
 	})
 }
@@ -55,7 +56,7 @@ func (p peer) link(t *testing.T, name string, n int) {
 // carries waits until what is sent out of an interface is not thrown away any more: the kernel may take a second after both ends are up.
 func carries(t *testing.T, name string) {
 	t.Helper()
-	eventually(t, 3*time.Second, name+" carries frames", func() bool {
+	await.Event(t, 3*time.Second, name+" carries frames", func() bool {
 		in, err := net.InterfaceByName(name)
 		return err == nil && in.Flags&net.FlagRunning != 0
 	})
@@ -88,7 +89,7 @@ func refused(t *testing.T, to string) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	eventually(t, 5*time.Second, to+" answers", func() bool {
+	await.Event(t, 5*time.Second, to+" answers", func() bool {
 		_, err := c.Write([]byte("x"))
 		return errors.Is(err, syscall.ECONNREFUSED)
 	})
@@ -121,17 +122,5 @@ func echo(t *testing.T, to string, n int) {
 				break
 			}
 		}
-	}
-}
-
-// eventually waits until ok, asked every few milliseconds, is true: ten times as long as it should take, for a machine that does other things too.
-func eventually(t *testing.T, within time.Duration, what string, ok func() bool) {
-	t.Helper()
-	began := time.Now()
-	for !ok() {
-		if time.Since(began) > max(within, min(10*within, time.Minute)) {
-			t.Fatalf("not within %s, nor after %s: %s", within, time.Since(began), what)
-		}
-		time.Sleep(5 * time.Millisecond)
 	}
 }

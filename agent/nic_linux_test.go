@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 	"github.com/argus-endpoint/argus-endpoint/internal/netns"
 )
 
@@ -46,7 +47,7 @@ func TestCapturedIsWhatTheSystemCounts(t *testing.T) {
 	bulk(t, c, s, 30<<20)
 	udp(t, "127.0.0.1:9", 3000, 700)
 	var last *Status
-	eventually(t, 5*time.Second, "the counters stand", func() bool {
+	await.Event(t, 5*time.Second, "the counters stand", func() bool {
 		before := last
 		last, _ = ReadStatus(t.Context(), r.c.State)
 		<-time.After(300 * time.Millisecond)

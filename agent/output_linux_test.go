@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 	"github.com/argus-endpoint/argus-endpoint/internal/netns"
 )
 
@@ -96,7 +97,7 @@ func TestOutputFile(t *testing.T) {
 	})
 	r.meters(5*time.Second, "a-long-name", "lo")
 	orphan(t, "127.0.0.1:7778")
-	eventually(t, 10*time.Second, "the new listener is told", func() bool {
+	await.Event(t, 10*time.Second, "the new listener is told", func() bool {
 		return slices.ContainsFunc(recordsOf(t, v5), func(x *argus.Record) bool {
 			return bytes.Contains(x.Event.Data, []byte(`"appeared: a process of root listens on 127.0.0.1:7778"`))
 		})
@@ -104,12 +105,12 @@ func TestOutputFile(t *testing.T) {
 	udp(t, "127.0.0.1:4001", 2, 100)
 	udp(t, "127.0.0.1:4000", 3, 100)
 	udp(t, "10.1.0.2:4000", 3, 100)
-	eventually(t, 10*time.Second, "the flows are in the file", func() bool { return len(ports(recordsOf(t, v3))) == 2 })
+	await.Event(t, 10*time.Second, "the flows are in the file", func() bool { return len(ports(recordsOf(t, v3))) == 2 })
 	if err := os.Rename(v3, moved); err != nil {
 		t.Fatal(err)
 	}
 	udp(t, "127.0.0.1:4000", 4, 100)
-	eventually(t, 10*time.Second, "the flow is in a new file", func() bool { return len(ports(recordsOf(t, v3))) == 1 })
+	await.Event(t, 10*time.Second, "the flow is in a new file", func() bool { return len(ports(recordsOf(t, v3))) == 1 })
 	s, err := ReadStatus(t.Context(), r.c.State)
 	if err == nil && !strings.Contains(s.Unknown, "1 of 2 listening sockets") {
 		t.Errorf("of who listens the status says %q", s.Unknown)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 	"github.com/argus-endpoint/argus-endpoint/internal/netns"
 )
 
@@ -38,7 +39,7 @@ func TestRadiumKeepsLabelsAndEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { radium.Process.Kill(); radium.Wait() }()
-	eventually(t, 10*time.Second, "radium reads", func() bool {
+	await.Event(t, 10*time.Second, "radium reads", func() bool {
 		s, err := ReadStatus(t.Context(), r.c.State)
 		return err == nil && s.Readers > 0
 	})
@@ -58,7 +59,7 @@ func TestRadiumKeepsLabelsAndEvents(t *testing.T) {
 		return labels, events
 	}
 	netns.IP(t, "link add late type bridge") // an event
-	eventually(t, 20*time.Second, "radium has written both", func() bool {
+	await.Event(t, 20*time.Second, "radium has written both", func() bool {
 		udp(t, "10.7.0.2:4000", 1, 10)
 		udp(t, "127.0.0.1:4000", 1, 10)
 		labels, events := said(theirs)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
 	"github.com/argus-endpoint/argus-endpoint/flow"
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 	"github.com/argus-endpoint/argus-endpoint/internal/netns"
 )
 
@@ -109,7 +110,7 @@ func TestStatusRecordsClose(t *testing.T) {
 	echo(t, "10.1.0.2", 3)
 	netns.IP(t, "link del a-long-name")
 	r.meters(5*time.Second, "lo", "tun7", "va")
-	eventually(t, 5*time.Second, "the frames are counted", func() bool {
+	await.Event(t, 5*time.Second, "the frames are counted", func() bool {
 		s, err := ReadStatus(t.Context(), r.c.State)
 		return err == nil && s.Totals.Captured >= 10+20+30+7+6
 	})

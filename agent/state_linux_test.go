@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 	"github.com/argus-endpoint/argus-endpoint/internal/netns"
 )
 
@@ -32,7 +33,7 @@ func (r *running) metersOn(n int) *Status {
 	}
 	before := s.Totals.Metered
 	udp(r.t, "10.1.0.2:4000", n, 100)
-	eventually(r.t, 5*time.Second, "capture goes on", func() bool {
+	await.Event(r.t, 5*time.Second, "capture goes on", func() bool {
 		s, err = ReadStatus(r.t.Context(), r.c.State)
 		return err == nil && s.Totals.Metered >= before+uint64(n)
 	})
@@ -41,7 +42,7 @@ func (r *running) metersOn(n int) *Status {
 
 func (r *running) spoolIs(degraded bool) {
 	r.t.Helper()
-	eventually(r.t, 15*time.Second, "the spool notices", func() bool {
+	await.Event(r.t, 15*time.Second, "the spool notices", func() bool {
 		s, err := ReadStatus(r.t.Context(), r.c.State)
 		return err == nil && (s.Spool.Degraded != "") == degraded && len(s.Interfaces) > 0
 	})
@@ -99,7 +100,7 @@ func TestSpoolReadOnly(t *testing.T) {
 	immutable(t, dir, false)
 	r.spoolIs(false)
 	s := r.metersOn(9)
-	eventually(t, 5*time.Second, "two more status records", func() bool {
+	await.Event(t, 5*time.Second, "two more status records", func() bool {
 		now, err := ReadStatus(t.Context(), r.c.State)
 		return err == nil && now.Totals.Reports >= s.Totals.Reports+6
 	})
@@ -134,11 +135,11 @@ func TestStateFolderDeleted(t *testing.T) {
 	if err := os.RemoveAll(r.c.State); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 15*time.Second, "the agent answers in a new folder", func() bool {
+	await.Event(t, 15*time.Second, "the agent answers in a new folder", func() bool {
 		_, err := ReadStatus(t.Context(), r.c.State)
 		return err == nil
 	})
-	eventually(t, 15*time.Second, "the spool has a file again", func() bool {
+	await.Event(t, 15*time.Second, "the spool has a file again", func() bool {
 		files, err := filepath.Glob(filepath.Join(r.c.State, spoolDir, "*.seg"))
 		return err == nil && len(files) > 0
 	})

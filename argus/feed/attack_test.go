@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 )
 
 // began connects to a server that has no answer to anything, and says START.
@@ -63,7 +64,7 @@ func TestHundredClients(t *testing.T) {
 			}
 		})
 	}
-	until(t, "all are there", func() bool { return s.listeners() == clients })
+	await.Event(t, 10*time.Second, "all are there", func() bool { return s.listeners() == clients })
 	for i := range blocks {
 		s.Publish(flows(perBlock, uint16(1+i*perBlock)))
 	}
@@ -86,7 +87,7 @@ func TestTooManyClients(t *testing.T) {
 	for range 3 {
 		first = began(t, addr)
 	}
-	until(t, "all places are taken", func() bool { return s.listeners() == 3 })
+	await.Event(t, 10*time.Second, "all places are taken", func() bool { return s.listeners() == 3 })
 	if in, err := Open(t.Context(), source(t, addr)); !errors.Is(err, errFull) {
 		t.Errorf("one more gets %v, %v", in, err)
 	}
@@ -96,8 +97,8 @@ func TestTooManyClients(t *testing.T) {
 		t.Errorf("one that was there gets %v", err)
 	}
 	_ = first.Close()
-	until(t, "a place is free", func() bool { return s.listeners() == 2 })
-	until(t, "the next one is let in", func() bool {
+	await.Event(t, 10*time.Second, "a place is free", func() bool { return s.listeners() == 2 })
+	await.Event(t, 10*time.Second, "the next one is let in", func() bool {
 		c, err := Open(t.Context(), source(t, addr))
 		if err == nil {
 			_ = c.Close()
@@ -129,12 +130,12 @@ func TestFlood(t *testing.T) {
 	before := runtime.NumGoroutine()
 	s, addr := serve(t, Config{Clients: 50, Buffer: buffer})
 	good := began(t, addr)
-	until(t, "the good one is there", s.Listened)
+	await.Event(t, 10*time.Second, "the good one is there", s.Listened)
 	var slow []net.Conn
 	for range 20 { // they never read
 		slow = append(slow, began(t, addr))
 	}
-	until(t, "the slow ones are there", func() bool { return s.listeners() == 21 })
+	await.Event(t, 10*time.Second, "the slow ones are there", func() bool { return s.listeners() == 21 })
 	ctx, stop := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	for i := range 8 {
@@ -174,7 +175,7 @@ func TestFlood(t *testing.T) {
 	var mem runtime.MemStats
 	for i := range blocks {
 		s.Publish(block)
-		until(t, "the good one keeps pace", func() bool { return int64(i+1)*perBlock-read.Load() <= buffer/2*perBlock/int64(len(block)) })
+		await.Event(t, 10*time.Second, "the good one keeps pace", func() bool { return int64(i+1)*perBlock-read.Load() <= buffer/2*perBlock/int64(len(block)) })
 		if i%50 == 0 {
 			runtime.GC()
 			runtime.ReadMemStats(&mem)
@@ -197,7 +198,7 @@ func TestFlood(t *testing.T) {
 	for _, c := range append(slow, good) {
 		_ = c.Close()
 	}
-	until(t, "the goroutines have ended", func() bool { return runtime.NumGoroutine() <= before+4 })
+	await.Event(t, 10*time.Second, "the goroutines have ended", func() bool { return runtime.NumGoroutine() <= before+4 })
 }
 
 // Servers that are none, or want what we cannot give, are told apart.
@@ -271,7 +272,7 @@ func TestDatagrams(t *testing.T) {
 		s.Push(ctx, to.String())
 		pushed <- true
 	}()
-	until(t, "the push", s.Listened)
+	await.Event(t, 10*time.Second, "the push", s.Listened)
 	noise, err := net.Dial("udp", to.String())
 	if err != nil {
 		t.Fatal(err)
@@ -307,11 +308,11 @@ func TestPushAgain(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { s.Push(ctx, addr) })
-	until(t, "the push", s.Listened)
+	await.Event(t, 10*time.Second, "the push", s.Listened)
 	_ = first.Close()
 	for i := range 5 {
 		s.Publish(flows(1, uint16(i)))
-		until(t, "it is sent", func() bool { return s.behind() == 0 })
+		await.Event(t, 10*time.Second, "it is sent", func() bool { return s.behind() == 0 })
 	}
 	in, err := Open(t.Context(), source(t, "argus-udp://"+addr))
 	if err != nil {
@@ -330,7 +331,7 @@ func TestPushAgain(t *testing.T) {
 func TestPublishDamaged(t *testing.T) {
 	s, addr := serve(t, Config{})
 	in := argus.NewReader(began(t, addr))
-	until(t, "a listener", s.Listened)
+	await.Event(t, 10*time.Second, "a listener", s.Listened)
 	good := flows(1, 1)
 	for i, bad := range [][]byte{{1, 2, 3}, {0x15, 0x20, 0, 0}, {0x15, 0x20, 0xff, 0xff, 1, 2}, {0x12, 0x20, 0, 1}} {
 		s.Publish(append(flows(1, 1), bad...))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
 	"github.com/argus-endpoint/argus-endpoint/flow"
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 )
 
 var (
@@ -68,21 +69,6 @@ func listenOn(t testing.TB, s *Server) string {
 	return l.Addr().String()
 }
 
-// until waits for what comes about by itself.
-func until(t testing.TB, what string, cond func() bool) {
-	t.Helper()
-	end := time.After(10 * time.Second)
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !cond() {
-		select {
-		case <-tick.C:
-		case <-end:
-			t.Fatalf("not within 10 s: %s", what)
-		}
-	}
-}
-
 func source(t testing.TB, text string) Source {
 	t.Helper()
 	s, err := ParseSource(text)
@@ -100,7 +86,7 @@ func TestOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer in.Close()
-	until(t, "a listener", s.Listened)
+	await.Event(t, 10*time.Second, "a listener", s.Listened)
 	sent := flows(3, 1000)
 	s.Publish(sent)
 	records := argus.NewReader(in)
@@ -124,7 +110,7 @@ func TestOpen(t *testing.T) {
 	if err := in.Close(); err != nil {
 		t.Error(err)
 	}
-	until(t, "the client has gone", func() bool { return !s.Listened() })
+	await.Event(t, 10*time.Second, "the client has gone", func() bool { return !s.Listened() })
 }
 
 // A source that goes away and comes back is followed on, and the loss is told.
@@ -158,7 +144,7 @@ func TestFollow(t *testing.T) {
 			return nil
 		}, func(err error) { losses <- err })
 	}()
-	until(t, "a listener", s.Listened)
+	await.Event(t, 10*time.Second, "a listener", s.Listened)
 	s.Publish(flows(1, 1))
 	if p := <-ports; p != 1 {
 		t.Errorf("port %d", p)
@@ -172,7 +158,7 @@ func TestFollow(t *testing.T) {
 	}
 	s, stop = run(l)
 	defer stop()
-	until(t, "the client is back", s.Listened)
+	await.Event(t, 10*time.Second, "the client is back", s.Listened)
 	s.Publish(flows(1, 2))
 	if p := <-ports; p != 2 {
 		t.Errorf("port %d", p)

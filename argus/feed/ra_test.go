@@ -18,6 +18,7 @@ import (
 	"github.com/gofrs/uuid/v5"
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 )
 
 // tool returns the path of one of Debian's Argus clients.
@@ -112,11 +113,11 @@ func TestRa(t *testing.T) {
 	if out, said, err := bad(); err == nil && out == "" && !strings.Contains(said, "syntax") {
 		t.Errorf("a filter that the server does not take: %q %q", out, said)
 	}
-	until(t, "both are there", func() bool { return s.listeners() == 2 })
+	await.Event(t, 10*time.Second, "both are there", func() bool { return s.listeners() == 2 })
 	s.Publish(flows(2, 1))
 	check(t, "ra with a filter", lines(2, 1), one)
 	began := time.Now()
-	until(t, "a silence in which ra would go without status records", func() bool { return time.Since(began) > 3*time.Second })
+	await.Event(t, 10*time.Second, "a silence in which ra would go without status records", func() bool { return time.Since(began) > 3*time.Second })
 	if n := s.Stats().Served; n != 3 {
 		t.Errorf("%d connections: ra went away and came back", n)
 	}
@@ -170,8 +171,8 @@ func TestRadium(t *testing.T) {
 		t.Fatal(err)
 	}
 	start(t, radium, "-X", "-f", conf)
-	until(t, "radium", s.Listened)
-	until(t, "radium's own port", func() bool {
+	await.Event(t, 10*time.Second, "radium", s.Listened)
+	await.Event(t, 10*time.Second, "radium's own port", func() bool {
 		c, err := net.Dial("tcp", "127.0.0.1:"+strconv.Itoa(port))
 		if err == nil {
 			_ = c.Close()
@@ -213,7 +214,7 @@ func benchmarkFeed(b *testing.B, n int, c Config) {
 			}
 		}()
 	}
-	until(b, "the clients", func() bool { return s.listeners() == n })
+	await.Event(b, 10*time.Second, "the clients", func() bool { return s.listeners() == n })
 	records := 0
 	for b.Loop() {
 		s.Publish(block)
@@ -222,7 +223,7 @@ func benchmarkFeed(b *testing.B, n int, c Config) {
 			runtime.Gosched()
 		}
 	}
-	until(b, "all is sent", func() bool { return s.behind() == 0 })
+	await.Event(b, 10*time.Second, "all is sent", func() bool { return s.behind() == 0 })
 	if st := s.Stats(); st.Slow > 0 {
 		b.Fatalf("%+v", st)
 	}

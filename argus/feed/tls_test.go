@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 )
 
 // TLS is a listener's affair; the protocol inside is the same.
@@ -34,7 +35,7 @@ func TestTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	until(t, "a listener", s.Listened)
+	await.Event(t, 10*time.Second, "a listener", s.Listened)
 	s.Publish(flows(3, 1))
 	records := argus.NewReader(in)
 	if r, err := records.Next(); err != nil || r.Kind != argus.KindManagement {
@@ -109,9 +110,9 @@ func TestSlowInTLS(t *testing.T) {
 		}
 		_ = c.NetConn().(*net.TCPConn).SetReadBuffer(1 << 14)
 	}
-	until(t, "they are there", func() bool { return s.listeners() == 3 })
+	await.Event(t, 10*time.Second, "they are there", func() bool { return s.listeners() == 3 })
 	block := flows(300, 1)
-	until(t, "they do not read", func() bool { s.Publish(block); return s.behind() > 1<<18 })
+	await.Event(t, 10*time.Second, "they do not read", func() bool { s.Publish(block); return s.behind() > 1<<18 })
 	began := time.Now()
 	stop()
 	if err := <-ended; err != nil {

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 	"github.com/argus-endpoint/argus-endpoint/internal/netns"
 )
 
@@ -52,17 +53,6 @@ func startAgent(t *testing.T, args ...string) *agentProcess {
 	return p
 }
 
-func eventually(t *testing.T, within time.Duration, what string, ok func() bool) {
-	t.Helper()
-	began := time.Now()
-	for !ok() {
-		if time.Since(began) > max(within, min(10*within, time.Minute)) {
-			t.Fatalf("not within %s, nor after %s: %s", within, time.Since(began), what)
-		}
-		time.Sleep(time.Millisecond)
-	}
-}
-
 // captures tells whether some packet socket of this namespace takes every protocol (packet(7), /proc/net/packet).
 func captures() bool {
 	b, _ := os.ReadFile("/proc/net/packet")
@@ -83,7 +73,7 @@ func TestStartBudget(t *testing.T) {
 	for try := 0; try < 5 || best > maxStart && try < 20; try++ {
 		began := time.Now()
 		p := startAgent(t)
-		eventually(t, 5*time.Second, "a capture", captures)
+		await.Event(t, 5*time.Second, "a capture", captures)
 		best = min(best, time.Since(began))
 		p.Process.Signal(syscall.SIGTERM)
 		p.Wait()
@@ -102,7 +92,7 @@ func TestIdleMemoryBudget(t *testing.T) {
 		return
 	}
 	p := startAgent(t)
-	eventually(t, 5*time.Second, "a capture", captures)
+	await.Event(t, 5*time.Second, "a capture", captures)
 	time.Sleep(2 * time.Second) // idle is what is measured
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Process.Pid))
 	if err != nil {
@@ -125,7 +115,7 @@ func TestRunStatusFlowsAndSecondAgent(t *testing.T) {
 		return
 	}
 	p := startAgent(t, "--flow-status-interval", "1")
-	eventually(t, 5*time.Second, "status answers", func() bool {
+	await.Event(t, 5*time.Second, "status answers", func() bool {
 		return strings.Contains(call(t, nil, "status", "--state", p.state).stdout, "lo ")
 	})
 	if r := call(t, nil, "--state", p.state); r.code != 3 || !strings.Contains(r.stderr, fmt.Sprintf("pid %d", p.Process.Pid)) {
@@ -238,7 +228,7 @@ func TestKillsSwitchNothingOff(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { cmd.Process.Kill() })
-		eventually(t, 5*time.Second, "status answers", func() bool {
+		await.Event(t, 5*time.Second, "status answers", func() bool {
 			out = call(t, nil, "status", "--state", state).stdout
 			return strings.Contains(out, fmt.Sprintf("pid %d,", cmd.Process.Pid)) && strings.Contains(out, "lo ")
 		})

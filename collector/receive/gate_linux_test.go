@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/pires/go-proxyproto"
+
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 )
 
 // These tests are for Linux: every address of 127.0.0.0/8 is there without being set up.
@@ -17,13 +19,13 @@ func TestHalfOpenConnectionsAreBounded(t *testing.T) {
 	t.Parallel()
 	l := newLive(t, func(c *Config) { c.Strangers, c.StrangersPerAddress, c.StrangerTimeout = 8, 4, 300*time.Millisecond })
 	open := l.silent(t, "", 40)
-	until(t, "all have arrived", func() bool { s := l.Stats(); return s.Strangers+int(s.TurnedAway) > 0 && s.Connections <= 40 })
+	await.Event(t, 10*time.Second, "all have arrived", func() bool { s := l.Stats(); return s.Strangers+int(s.TurnedAway) > 0 && s.Connections <= 40 })
 	l.agent(t, "").mustPost("behind 40 silent ones of its own address")
 	l.agent(t, "127.0.0.2").mustPost("beside them")
 	for _, c := range open {
 		ended(t, c, 10*time.Second)
 	}
-	until(t, "only the two agents are left", func() bool { s := l.Stats(); return s.Connections == 2 && s.Strangers == 0 })
+	await.Event(t, 10*time.Second, "only the two agents are left", func() bool { s := l.Stats(); return s.Connections == 2 && s.Strangers == 0 })
 }
 
 func TestStrangersOfOneAddressKeepNobodyElseOut(t *testing.T) {
@@ -32,7 +34,7 @@ func TestStrangersOfOneAddressKeepNobodyElseOut(t *testing.T) {
 	known.mustPost("at the beginning")
 	l.silent(t, "127.0.0.4", 50)
 	l.silent(t, "127.0.0.5", 50)
-	until(t, "the places are full", func() bool { return l.Stats().Strangers > 50 })
+	await.Event(t, 10*time.Second, "the places are full", func() bool { return l.Stats().Strangers > 50 })
 	begun := time.Now()
 	for _, from := range []string{"127.0.0.6", "127.0.0.7", "127.0.0.8"} {
 		l.agent(t, from).mustPost("from " + from)
@@ -55,7 +57,7 @@ func TestConnectionsAreBoundedAndMonitorsStay(t *testing.T) {
 		agents = append(agents, a)
 	}
 	l.silent(t, "127.0.0.9", 30)
-	until(t, "the rest is turned away", func() bool { return l.Stats().TurnedAway >= 20 })
+	await.Event(t, 10*time.Second, "the rest is turned away", func() bool { return l.Stats().TurnedAway >= 20 })
 	if s := l.Stats(); s.Connections > 10 {
 		t.Errorf("%d connections of 10", s.Connections)
 	}
@@ -90,7 +92,7 @@ func TestMonitorKeepsItsLatestConnections(t *testing.T) {
 		}
 	}
 	ended(t, first, 20*time.Second)
-	until(t, "three are left", func() bool { return l.Stats().Connections == 3 })
+	await.Event(t, 10*time.Second, "three are left", func() bool { return l.Stats().Connections == 3 })
 }
 
 func TestBalancerTellsTheAddress(t *testing.T) {
@@ -115,7 +117,7 @@ func TestBalancerTellsTheAddress(t *testing.T) {
 	for range 6 {
 		through("192.0.2.66", true) // one host floods through the balancer
 	}
-	until(t, "they wait", func() bool { return l.Stats().Strangers == 6 })
+	await.Event(t, 10*time.Second, "they wait", func() bool { return l.Stats().Strangers == 6 })
 	var wg sync.WaitGroup
 	for n := range 4 { // and the others behind it are not held for the same one
 		a := l.agent(t, "")
@@ -166,7 +168,7 @@ func TestGateUnderChurn(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	until(t, "everything is gone", func() bool {
+	await.Event(t, 10*time.Second, "everything is gone", func() bool {
 		for _, a := range agents {
 			a.client.CloseIdleConnections() // one that was in use a moment ago stays open
 		}

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
@@ -65,7 +66,7 @@ func TestOthersDoNotNoticeAFlood(t *testing.T) {
 			}
 		})
 	}
-	until(t, "the flood is under way", func() bool { mu.Lock(); defer mu.Unlock(); return got[429] > 20 })
+	await.Event(t, 10*time.Second, "the flood is under way", func() bool { mu.Lock(); defer mu.Unlock(); return got[429] > 20 })
 	loud := p99(agents)
 	stop()
 	wg.Wait()
@@ -151,7 +152,7 @@ func TestSlowHeaders(t *testing.T) {
 		}
 		ended(t, c, 20*time.Second)
 	}
-	until(t, "both are gone", func() bool { return l.Stats().Connections == 0 })
+	await.Event(t, 10*time.Second, "both are gone", func() bool { return l.Stats().Connections == 0 })
 }
 
 // TestSmuggledRequests: what one reader takes for a body and another for a request is refused, and nothing of it is served.

@@ -191,19 +191,4 @@ func ended(t testing.TB, c net.Conn, within time.Duration) {
 	}
 }
 
-// until waits for a condition that comes about by itself.
-func until(t testing.TB, what string, cond func() bool) {
-	t.Helper()
-	deadline := time.After(10 * time.Second)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !cond() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("not within 10 s: %s", what)
-		}
-	}
-}
-
 func number(n int) string { return strconv.Itoa(n) }

@@ -36,7 +36,7 @@ var layers = map[string]int{
 
 	"cmd/argus-endpoint": 4, "cmd/argus-collector": 4, "cmd/argus-pack": 4,
 
-	"internal/arch": 5, "internal/e2e": 5, "internal/bench": 5, "internal/judge": 5, "internal/netns": 5, "internal/mutant": 5, // only tests import them
+	"internal/arch": 5, "internal/e2e": 5, "internal/bench": 5, "internal/judge": 5, "internal/netns": 5, "internal/await": 5, "internal/mutant": 5, // only tests import them
 	"internal/chaos": 5, "internal/faults": 5, "internal/powercut": 5, "internal/scale": 5, "internal/engines": 5, "internal/ecosystem": 5,
 	"internal/hosts": 5, "internal/wine": 5, "internal/packages": 5,
 	"internal/chaos/sender": 6, "internal/scale/crowd": 6, "internal/powercut/writer": 6, // programs of the tests

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 )
 
 // site is a lab with senders, and everything that may be killed in it.
@@ -164,7 +166,7 @@ func oneNode(t *testing.T, bin string, seed uint64) *site {
 	s.store = filepath.Join(state, "store")
 	c := l.start("collector", "c", "argus-collector", "run", "--state", state, "--listen", ":4561", "--advertise", address+":4561", "--commit-interval", "500ms", "--rate", "0")
 	var token string
-	l.until("a token", 20*time.Second, func() bool {
+	await.Event(l.t, 20*time.Second, "a token", func() bool {
 		var err error
 		token, err = l.run("c", "argus-collector", "token", "create", "--state", state, "--address", address+":4561")
 		return err == nil

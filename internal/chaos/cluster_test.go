@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 )
 
 // natsConfig is that of one of three servers: every message is on two disks before it counts.
@@ -52,7 +54,7 @@ func cluster(t *testing.T, bin string, seed uint64) *site {
 		s.links = append(s.links, w)
 	}
 	var token string
-	l.until("a token", 60*time.Second, func() bool {
+	await.Event(l.t, 60*time.Second, "a token", func() bool {
 		var err error
 		token, err = l.run("r1", "argus-collector", "token", "create", "--state", l.path("r1"), "--nats", nats, "--address", advertise)
 		return err == nil

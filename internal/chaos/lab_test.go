@@ -185,16 +185,6 @@ func (l *lab) within(low, high time.Duration) {
 	<-time.After(low + time.Duration(l.rng.Int64N(int64(high-low))))
 }
 
-// until asks until ok answers true, for a bounded time.
-func (l *lab) until(what string, bound time.Duration, ok func() bool) {
-	l.t.Helper()
-	for deadline := time.Now().Add(bound); !ok(); <-time.After(100 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			l.t.Fatalf("not within %v: %s", bound, what)
-		}
-	}
-}
-
 // number returns a setting from the environment.
 func number(t *testing.T, name string, preset uint64) uint64 {
 	t.Helper()

@@ -15,6 +15,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/argus-endpoint/argus-endpoint/collector/store"
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 )
 
 // The hosts' monitor IDs: namespaces of one machine would all have its own.
@@ -47,7 +48,7 @@ func newSite(t *testing.T) *site {
 func (s *site) startCollector() {
 	s.t.Helper()
 	s.collector = s.start(s.col, "argus-collector", "run", "--state", s.colState, "--listen", ":4561", "--commit-interval", "1s")
-	eventually(s.t, "the collector is up", 10*time.Second, func() bool { return strings.Contains(s.collector.log.String(), "collector is ready") })
+	await.Event(s.t, 10*time.Second, "the collector is up", func() bool { return strings.Contains(s.collector.log.String(), "collector is ready") })
 }
 
 func (s *site) token(address string) string {
@@ -101,7 +102,7 @@ func (s *site) metered(ns, dev string) bool {
 
 func (s *site) awaitMeter(ns, dev string, within time.Duration) {
 	s.t.Helper()
-	eventually(s.t, "host "+ns+" meters "+dev, within, func() bool { return s.metered(ns, dev) })
+	await.Event(s.t, within, "host "+ns+" meters "+dev, func() bool { return s.metered(ns, dev) })
 }
 
 // TestEveryFlowReachesTheStore sends traffic of every kind between two hosts and finds each flow of each host in the
@@ -146,7 +147,7 @@ func TestInterfacesComeAndGo(t *testing.T) {
 	s.awaitMeter(s.b, "lan1", 2*time.Second)
 	want := s.injected(s.a, "lan1", 2, monitorA, monitorB)
 	s.ip("-n %s link del lan1", s.a)
-	eventually(t, "lan1 is not metered any more", 5*time.Second, func() bool { return !s.metered(s.a, "lan1") })
+	await.Event(t, 5*time.Second, "lan1 is not metered any more", func() bool { return !s.metered(s.a, "lan1") })
 	s.link(s.a, s.b, "lan1", 4)
 	s.awaitMeter(s.a, "lan1", 2*time.Second)
 	maps.Copy(want, s.injected(s.a, "lan1", 3, monitorA))
@@ -241,7 +242,7 @@ func (s *site) flowsOf(want map[tuple]counts, monitor string) (keys []tuple) {
 func (s *site) awaitSpooled(ns string, n int) {
 	s.t.Helper()
 	last, since := uint64(0), time.Now()
-	eventually(s.t, "host "+ns+" has spooled its records", 30*time.Second, func() bool {
+	await.Event(s.t, 30*time.Second, "host "+ns+" has spooled its records", func() bool {
 		st, ok := s.status(ns)
 		if !ok || st.Spool.Next != last {
 			last, since = st.Spool.Next, time.Now()

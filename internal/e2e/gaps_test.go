@@ -17,6 +17,7 @@ import (
 	"github.com/argus-endpoint/argus-endpoint/agent"
 	"github.com/argus-endpoint/argus-endpoint/collector"
 	"github.com/argus-endpoint/argus-endpoint/collector/store"
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 )
 
 // TestGapsTellWhatIsMissing makes one host lose on purpose: its agent is stopped, killed, frozen while more frames pass than its ring
@@ -25,13 +26,13 @@ import (
 func TestGapsTellWhatIsMissing(t *testing.T) {
 	s := newSite(t)
 	s.link(s.a, s.host("sink"), "burst0", 5)
-	eventually(t, "what both hosts have said is in the store", 20*time.Second, func() bool {
+	await.Event(t, 20*time.Second, "what both hosts have said is in the store", func() bool {
 		return s.agentStatus(s.a).Totals.Durable > 0 && s.agentStatus(s.b).Totals.Durable > 0
 	})
 
 	stopped := s.during(func() {
 		s.agentA.stop(t)
-		eventually(t, "the collector knows that the agent of host a was stopped", 5*time.Second, func() bool {
+		await.Event(t, 5*time.Second, "the collector knows that the agent of host a was stopped", func() bool {
 			return strings.Contains(s.run(s.col, "argus-collector", "hosts", "--json", "--only", "stopped", "--state", s.colState), monitorA)
 		})
 		<-time.After(2 * time.Second)
@@ -51,12 +52,12 @@ func TestGapsTellWhatIsMissing(t *testing.T) {
 		syscall.Kill(pid, syscall.SIGSTOP)
 		s.burst()
 		syscall.Kill(pid, syscall.SIGCONT)
-		eventually(t, "host a knows what its ring dropped", 10*time.Second, func() bool { return s.agentStatus(s.a).Totals.RingDropped > 0 })
+		await.Event(t, 10*time.Second, "host a knows what its ring dropped", func() bool { return s.agentStatus(s.a).Totals.RingDropped > 0 })
 		s.awaitReport()
 	})
 	full := s.during(func() {
 		s.collector.kill()
-		eventually(t, "the spool has overflowed", 30*time.Second, func() bool {
+		await.Event(t, 30*time.Second, "the spool has overflowed", func() bool {
 			s.scan(s.a, "burst0", 10_000)
 			return s.agentStatus(s.a).Totals.Discarded > 1000
 		})
@@ -64,7 +65,7 @@ func TestGapsTellWhatIsMissing(t *testing.T) {
 		s.networkChanges(1)
 		s.awaitReport()
 	})
-	eventually(t, "all that was kept is in the store", 20*time.Second, func() bool { return s.agentStatus(s.a).Totals.Pending < 10 })
+	await.Event(t, 20*time.Second, "all that was kept is in the store", func() bool { return s.agentStatus(s.a).Totals.Pending < 10 })
 	s.awaitReport()
 	told := s.agentStatus(s.a).Totals
 	t.Logf("hosts:\n%s", s.run(s.col, "argus-collector", "hosts", "--state", s.colState))
@@ -121,7 +122,7 @@ func (s *site) agentStatus(ns string) (st agent.Status) {
 func (s *site) awaitReport() {
 	s.t.Helper()
 	before := s.agentStatus(s.a).Totals.Reports
-	eventually(s.t, "host a has reported", 10*time.Second, func() bool { return s.agentStatus(s.a).Totals.Reports >= before+6 })
+	await.Event(s.t, 10*time.Second, "host a has reported", func() bool { return s.agentStatus(s.a).Totals.Reports >= before+6 })
 }
 
 // holes counts the sequences that are in no record of a monitor's, up to the last one.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/argus-endpoint/argus-endpoint/agent"
 	"github.com/argus-endpoint/argus-endpoint/argus"
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 	"github.com/argus-endpoint/argus-endpoint/uplink/spool"
 )
 
@@ -43,7 +44,7 @@ func TestScanBesideATransfer(t *testing.T) {
 		}
 		return s
 	}
-	eventually(t, "lan0 is metered", 5*time.Second, func() bool {
+	await.Event(t, 5*time.Second, "lan0 is metered", func() bool {
 		out, err := l.command(a, "argus-endpoint", "status", "--state", state, "--json").Output()
 		return err == nil && strings.Contains(string(out), `"metering": true`)
 	})
@@ -54,7 +55,7 @@ func TestScanBesideATransfer(t *testing.T) {
 	took := time.Since(began)
 	want := tr.end(t)
 	var s agent.Status
-	eventually(t, "the agent has seen the scan", 10*time.Second, func() bool {
+	await.Event(t, 10*time.Second, "the agent has seen the scan", func() bool {
 		s = status()
 		return s.Totals.Flows+s.Totals.RingDropped > probes // the frames of the transfer do not count
 	})

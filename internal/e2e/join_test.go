@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 )
 
 // TestHostWithoutToken: a host that was told nothing finds its collector by an SRV record of its search domain, waits, is approved by the
@@ -35,7 +37,7 @@ func TestHostWithoutToken(t *testing.T) {
 		}
 		return h
 	}
-	eventually(t, "the host waits for approval", 30*time.Second, func() bool { return host().State == "pending" })
+	await.Event(t, 30*time.Second, "the host waits for approval", func() bool { return host().State == "pending" })
 	shown := s.run(s.a, "argus-endpoint", "status", "--state", s.agentState(s.a))
 	ca := s.run(s.col, "argus-collector", "ca", "show", "--state", s.colState)
 	key := host().Fingerprint
@@ -57,15 +59,15 @@ func TestHostWithoutToken(t *testing.T) {
 		st, _ := s.status(s.a)
 		return st.Spool.Durable
 	}
-	eventually(t, "it delivers", 20*time.Second, func() bool { return delivered() > 0 })
+	await.Event(t, 20*time.Second, "it delivers", func() bool { return delivered() > 0 })
 
 	s.run(s.col, "argus-collector", "ca", "rotate", "--state", s.colState)
 	before := delivered()
-	eventually(t, "it delivers under the new CA", 30*time.Second, func() bool { return delivered() > before+3 })
+	await.Event(t, 30*time.Second, "it delivers under the new CA", func() bool { return delivered() > before+3 })
 
 	revoked := time.Now()
 	s.run(s.col, "argus-collector", "hosts", "revoke", "--state", s.colState, monitorA)
-	eventually(t, "the host is rejected", 20*time.Second, func() bool { st, _ := s.status(s.a); return st.Uplink.State == "rejected" })
+	await.Event(t, 20*time.Second, "the host is rejected", func() bool { st, _ := s.status(s.a); return st.Uplink.State == "rejected" })
 	t.Logf("measured: rejected %v after the revocation began", time.Since(revoked).Round(100*time.Millisecond))
 }
 

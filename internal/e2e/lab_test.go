@@ -240,15 +240,3 @@ func (l *lab) inject(ns, dev string, frames ...[]byte) {
 		return nil
 	})
 }
-
-// eventually asks until ok answers true: ten times as long as it should take, for a machine that does other things too.
-func eventually(t *testing.T, what string, within time.Duration, ok func() bool) {
-	t.Helper()
-	began := time.Now()
-	for !ok() {
-		if time.Since(began) > max(within, min(10*within, time.Minute)) {
-			t.Fatalf("not within %s, nor after %s: %s", within, time.Since(began), what)
-		}
-		<-time.After(50 * time.Millisecond)
-	}
-}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 )
 
 // TestTokenDroppedLater: a host that knows no collector meters into its spool and says so once; a token file for a collector that is not there, then
@@ -23,7 +25,7 @@ func TestTokenDroppedLater(t *testing.T) {
 		st, _ := s.status(s.a)
 		return st.Uplink.State, st.Spool.Next, st.Spool.Durable
 	}
-	eventually(t, "it meters into the spool", 20*time.Second, func() bool {
+	await.Event(t, 20*time.Second, "it meters into the spool", func() bool {
 		uplink, spooled, durable := state()
 		return uplink == "no collector" && spooled > 3 && durable == 0
 	})
@@ -36,13 +38,13 @@ func TestTokenDroppedLater(t *testing.T) {
 		}
 	}
 	drop(s.token("10.1.0.77:4561"))
-	eventually(t, "it tries the collector that is not there", 20*time.Second, func() bool {
+	await.Event(t, 20*time.Second, "it tries the collector that is not there", func() bool {
 		uplink, _, _ := state()
 		return uplink == "waiting" || uplink == "connecting"
 	})
 	drop(s.token("10.1.0.2:4561"))
 	began := time.Now()
-	eventually(t, "it enrols with the other token and delivers all", 30*time.Second, func() bool {
+	await.Event(t, 30*time.Second, "it enrols with the other token and delivers all", func() bool {
 		uplink, _, durable := state()
 		return uplink == "up" && durable > 3
 	})

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/argus-endpoint/argus-endpoint/agent"
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 )
 
 // unitLimit is the memory that TestScanInASmallUnit gives to an agent, octets.
@@ -33,12 +34,12 @@ func TestScanInASmallUnit(t *testing.T) {
 		out, err := l.command(a, "argus-endpoint", "status", "--state", state, "--json").Output()
 		return err == nil && json.Unmarshal(out, &s) == nil
 	}
-	eventually(t, "lan0 is metered", 5*time.Second, func() bool {
+	await.Event(t, 5*time.Second, "lan0 is metered", func() bool {
 		return status() && len(s.Interfaces) > 0 && s.Interfaces[0].Metered
 	})
 	const few = 300_000
 	l.scan(b, "lan0", few)
-	eventually(t, "the agent has seen the scan", 10*time.Second, func() bool {
+	await.Event(t, 10*time.Second, "the agent has seen the scan", func() bool {
 		return status() && s.Totals.Flows+s.Totals.RingDropped >= few
 	})
 	if s.FlowLimit != unitLimit/4*3>>10 || s.MemoryLimit != unitLimit/4*3 {

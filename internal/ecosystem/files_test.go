@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 )
 
 // corpusFile writes the flows of the corpus of captures to a file of version 3.
@@ -29,7 +31,7 @@ func TestTraffic(t *testing.T) {
 	server := l.talker("a1", "serve", l.address("a1"))
 	server.says("serving")
 	one := l.start("a2", "argus-endpoint", "flows", "-i", "eth0", "--state", l.path("state"), "--flow-status-interval", "1", "-w", file, "--argus-version", "3")
-	l.until("the capture has begun", 20*time.Second, func() bool {
+	await.Event(l, 20*time.Second, "the capture has begun", func() bool {
 		l.talker("a2", "ask", l.address("a1")).end(0)
 		info, err := os.Stat(file)
 		return err == nil && info.Size() > 500

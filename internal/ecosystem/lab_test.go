@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 	"github.com/argus-endpoint/argus-endpoint/internal/netns"
 )
 
@@ -159,27 +160,17 @@ func (p *proc) end(ask syscall.Signal) string {
 // says waits until a program's log has the words.
 func (p *proc) says(words string) {
 	p.lab.Helper()
-	p.lab.until(p.name+" says "+words, 20*time.Second, func() bool {
+	await.Event(p.lab, 20*time.Second, p.name+" says "+words, func() bool {
 		b, err := os.ReadFile(p.log)
 		return err == nil && strings.Contains(string(b), words)
 	})
-}
-
-// until asks until ok answers true, for a bounded time.
-func (l *lab) until(what string, bound time.Duration, ok func() bool) {
-	l.Helper()
-	for deadline := time.Now().Add(bound); !ok(); <-time.After(100 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			l.Fatalf("not within %v: %s", bound, what)
-		}
-	}
 }
 
 // settled waits until what a function counts has grown to least, and then no more for three seconds.
 func (l *lab) settled(what string, least int, count func() int) int {
 	l.Helper()
 	last, since := -1, time.Now()
-	l.until(what, time.Minute, func() bool {
+	await.Event(l, time.Minute, what, func() bool {
 		if n := count(); n != last {
 			last, since = n, time.Now()
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/gofrs/uuid/v5"
 
 	"github.com/argus-endpoint/argus-endpoint/argus"
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 	"github.com/argus-endpoint/argus-endpoint/internal/netns"
 )
 
@@ -39,7 +40,7 @@ func newSite(t *testing.T) *site {
 		s.agents = append(s.agents, s.start(host, "argus-endpoint", "run", "--state", s.path(host), "--token", token, "--interface", "eth0", "--monitor-id", uuid.Must(uuid.NewV4()).String(),
 			"--flow-status-interval", "1", "--batch-interval", "1", "--label", "site=lab,rack="+host))
 	}
-	s.until("both agents have delivered", 30*time.Second, func() bool {
+	await.Event(s, 30*time.Second, "both agents have delivered", func() bool {
 		return strings.Count(s.run("c", "argus-collector", "hosts", "--state", state, "--json"), `"monitor":`) == 2
 	})
 	return s
@@ -66,7 +67,7 @@ func TestLiveFeed(t *testing.T) {
 	events := s.start("c", "raevent", "-F", "/dev/null", "-S", address)
 	radium, ra := s.radium(address, radiumPort)
 	top := s.ratop(address)
-	s.until("all clients are there", 20*time.Second, func() bool { return s.collector.clients(feedPort) >= len(all)+5 && radium.clients(radiumPort) == 1 })
+	await.Event(s, 20*time.Second, "all clients are there", func() bool { return s.collector.clients(feedPort) >= len(all)+5 && radium.clients(radiumPort) == 1 })
 	s.talker("a1", "serve", s.address("a1")).says("serving")
 	for i := range 3 { // events
 		netns.IP(t, "-n %sa1 link add late%d type bridge", s.name, i)
@@ -159,7 +160,7 @@ func (l *lab) radium(address string, at int) (radium, ra *proc) {
 		l.Fatal(err)
 	}
 	radium = l.start("c", "radium", "-X", "-f", conf)
-	l.until("radium listens", 20*time.Second, func() bool { return radium.listens(at) })
+	await.Event(l, 20*time.Second, "radium listens", func() bool { return radium.listens(at) })
 	return radium, l.start("c", "ra", "-F", "/dev/null", "-S", fmt.Sprintf("127.0.0.1:%d", at), "-w", l.path("behind.arg"))
 }
 
@@ -186,7 +187,7 @@ func (s *site) ratop(address string) func() string {
 	s.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) }) // it outlives its terminal
 	return func() string {
 		shown := ""
-		s.until("ratop shows the flows", 20*time.Second, func() bool {
+		await.Event(s, 20*time.Second, "ratop shows the flows", func() bool {
 			before := shown
 			shown = tmux("capture-pane", "-p")
 			return strings.Contains(shown, "tcp") && strings.Contains(shown, "udp") && before == shown

@@ -11,6 +11,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 )
 
 // TestMixed: Debian's argus meters an interface; our collector collects from it, stores and serves it; Debian's radium collects
@@ -19,13 +22,13 @@ func TestMixed(t *testing.T) {
 	l := newLab(t, "c", "s", "p")
 	state, filter := l.path("collector"), words(fmt.Sprintf("port %d", port))
 	sensor := l.start("s", "argus", "-X", "-i", "eth0", "-P", "561", "-B", l.address("s"), "-e", "192.0.2.9", "-M", "5", "-S", "1", "-J", "-R", "-Z", "-A", "-m")
-	l.until("argus listens", 20e9, func() bool { return sensor.listens(561) })
+	await.Event(l, 20*time.Second, "argus listens", func() bool { return sensor.listens(561) })
 	collector := l.start("c", "argus-collector", "run", "--state", state, "--listen", ":4561", "--commit-interval", "500ms", "--feed-v3", fmt.Sprint(feedPort))
 	collector.says("collector is ready")
 	l.start("c", "argus-collector", "radium", "--state", state, l.address("s"))
 	direct := l.start("c", "ra", append([]string{"-F", "/dev/null", "-S", l.address("s") + ":561", "-w", l.path("sensor.arg")}, filter...)...)
 	radium, last := l.radium(fmt.Sprintf("127.0.0.1:%d", feedPort), radiumPort)
-	l.until("everybody is connected", 20e9, func() bool {
+	await.Event(l, 20*time.Second, "everybody is connected", func() bool {
 		return sensor.clients(561) == 2 && collector.clients(feedPort) == 1 && radium.clients(radiumPort) == 1
 	})
 	l.talker("s", "serve", l.address("s")).says("serving")
@@ -43,7 +46,7 @@ func TestMixed(t *testing.T) {
 		return len(stored([]string{"stime"}))
 	})
 	replay := l.start("c", "argus-collector", "feed", "--state", state, "--feed-v3", fmt.Sprint(replayPort), "--since", "10m")
-	l.until("the replay is served", 20e9, func() bool { return replay.listens(replayPort) })
+	await.Event(l, 20*time.Second, "the replay is served", func() bool { return replay.listens(replayPort) })
 	again := values(l.run("c", "ra", slices.Concat([]string{"-F", "/dev/null", "-L", "-1", "-S", fmt.Sprintf("127.0.0.1:%d", replayPort)}, plain(wide(columns)), filter)...), len(columns))
 	for _, p := range []*proc{sensor, collector} {
 		p.end(syscall.SIGINT)

@@ -22,6 +22,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 )
 
 // fleet is a collector of several processes as deploy/ describes it, on this machine: three nodes of NATS, two receivers behind
@@ -207,20 +209,16 @@ func (f *fleet) saysSoon(name, text string, limit time.Duration) {
 // until waits for an event.
 func (f *fleet) until(what string, limit time.Duration, happened func() bool) time.Duration {
 	f.t.Helper()
-	begin := time.Now()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for !happened() {
-		if time.Since(begin) > limit {
-			for name, p := range f.procs {
-				text := p.log.String()
-				f.t.Logf("--- %s\n%s", name, text[max(0, len(text)-1500):])
-			}
-			f.t.Fatalf("not within %v: %s", limit, what)
+	defer func() {
+		if !f.t.Failed() {
+			return
 		}
-		<-tick.C
-	}
-	return time.Since(begin)
+		for name, p := range f.procs {
+			text := p.log.String()
+			f.t.Logf("--- %s\n%s", name, text[max(0, len(text)-1500):])
+		}
+	}()
+	return await.Event(f.t, limit, what, happened)
 }
 
 // command runs argus-collector as a role and returns what it printed.

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 )
 
 // site is a collector that listens on the bridge.
@@ -64,7 +66,7 @@ func (s *site) start() {
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	await(s.t, "the collector is ready", 10*time.Second, func() bool { return strings.Contains(read(s.t, s.log), "collector is ready") })
+	await.Event(s.t, 10*time.Second, "the collector is ready", func() bool { return strings.Contains(read(s.t, s.log), "collector is ready") })
 }
 
 func (s *site) kill() {
@@ -128,7 +130,7 @@ func (s *site) awaitState(h *host, state string, most time.Duration) seen {
 			s.t.Logf("it is %+v", now)
 		}
 	}()
-	await(s.t, h.name+" is "+state+" at the collector", most, func() bool {
+	await.Event(s.t, most, h.name+" is "+state+" at the collector", func() bool {
 		now = s.hosts()[h.name]
 		return now.State == state
 	})
@@ -162,7 +164,7 @@ func (s *site) awaitFlows(filter string, want counts, most time.Duration) time.D
 			s.t.Logf("%s: %+v, and it should be %+v", filter, got, want)
 		}
 	}()
-	took := await(s.t, "flows of "+filter, most, func() bool { got = s.flows(filter); return got.spkts >= want.spkts })
+	took := await.Event(s.t, most, "flows of "+filter, func() bool { got = s.flows(filter); return got.spkts >= want.spkts })
 	want.flows = max(want.flows, got.flows) // a flow reports more than once
 	if got != want {
 		s.t.Errorf("%s: %+v, and it should be %+v", filter, got, want)

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 )
 
 const (
@@ -261,20 +263,5 @@ func (h *host) must(err error) {
 // await waits until something is so.
 func (h *host) await(what string, most time.Duration, so func() bool) time.Duration {
 	h.t.Helper()
-	return await(h.t, h.name+": "+what, most, so)
-}
-
-// await looks every 50 ms, and tells how long it took.
-func await(t *testing.T, what string, most time.Duration, so func() bool) time.Duration {
-	t.Helper()
-	began := time.Now()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for !so() {
-		if time.Since(began) > most {
-			t.Fatalf("%s: not after %v", what, most)
-		}
-		<-tick.C
-	}
-	return time.Since(began)
+	return await.Event(h.t, most, h.name+": "+what, so)
 }

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/argus-endpoint/argus-endpoint/agent"
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 	"github.com/argus-endpoint/argus-endpoint/internal/netns"
 )
 
@@ -201,7 +202,7 @@ func (c *console) status() (va agent.InterfaceStatus) {
 
 func (c *console) awaitMeter(metered bool) {
 	c.p.tb.Helper()
-	until(c.p.tb, fmt.Sprint("va is metered: ", metered), 30*time.Second, func() bool { return c.status().Metered == metered })
+	await.Event(c.p.tb, 30*time.Second, fmt.Sprint("va is metered: ", metered), func() bool { return c.status().Metered == metered })
 }
 
 // TestCapture: the program for Windows meters a cable by wpcap.dll, enrols with a token at a collector of this system, and every flow is
@@ -250,7 +251,7 @@ func (c *console) drops(cable *cable) {
 		}
 	})
 	var st agent.InterfaceStatus
-	until(t, "all frames are accounted for", 30*time.Second, func() bool {
+	await.Event(t, 30*time.Second, "all frames are accounted for", func() bool {
 		st = c.status()
 		return st.Captured+st.RingDropped >= before.Captured+before.RingDropped+sent
 	})

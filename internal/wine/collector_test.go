@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/gofrs/uuid/v5"
+
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 )
 
 // collectorAddress is where the agents under Wine reach the collector: both are in one network namespace.
@@ -50,7 +52,7 @@ func (s *site) start() {
 	if err := s.running.Start(); err != nil {
 		s.tb.Fatal(err)
 	}
-	until(s.tb, "the collector is ready", 30*time.Second, func() bool {
+	await.Event(s.tb, 30*time.Second, "the collector is ready", func() bool {
 		b, _ := os.ReadFile(s.log)
 		return strings.Contains(string(b), "collector is ready")
 	})
@@ -104,18 +106,4 @@ func lines[T any](tb testing.TB, text string) (all []T) {
 		all = append(all, one)
 	}
 	return all
-}
-
-// until waits for something that other processes do.
-func until(tb testing.TB, what string, patience time.Duration, done func() bool) {
-	tb.Helper()
-	deadline, tick := time.After(patience), time.NewTicker(100*time.Millisecond)
-	defer tick.Stop()
-	for !done() {
-		select {
-		case <-deadline:
-			tb.Fatalf("not within %s: %s", patience, what)
-		case <-tick.C:
-		}
-	}
 }

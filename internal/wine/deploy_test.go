@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 	"github.com/argus-endpoint/argus-endpoint/internal/netns"
 )
 
@@ -96,7 +97,7 @@ func TestDeployIntune(t *testing.T) {
 // enrols waits until the collector has the one host.
 func (m *managed) enrols() {
 	m.Helper()
-	until(m, "the host is at the collector", patience, func() bool {
+	await.Event(m, patience, "the host is at the collector", func() bool {
 		all := m.site.hosts()
 		return len(all) == 1 && all[0].State == "up" && all[0].Records > 0
 	})

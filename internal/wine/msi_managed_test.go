@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/argus-endpoint/argus-endpoint/installer/pack"
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 )
 
 // Of Windows Installer's exit codes this system sees eight bits: ERROR_INSTALL_FAILURE is 1603.
@@ -135,7 +136,7 @@ func (m *managed) says(want string, args ...string) {
 
 func (m *managed) awaitService(state string) {
 	m.Helper()
-	until(m, "the service is "+state, 20*time.Second, func() bool {
+	await.Event(m, 20*time.Second, "the service is "+state, func() bool {
 		return strings.Contains(m.Try("sc", "query", "argus-endpoint").Stdout, state)
 	})
 }

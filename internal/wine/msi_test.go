@@ -11,6 +11,7 @@ import (
 
 	"github.com/gofrs/uuid/v5"
 
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 	"github.com/argus-endpoint/argus-endpoint/internal/netns"
 )
 
@@ -102,7 +103,7 @@ func (m *managed) stop() {
 func (m *managed) restart() {
 	m.Helper()
 	m.stop()
-	until(m, "the service is started", 20*time.Second, func() bool { return m.Try("sc", "start", "argus-endpoint").Code == 0 })
+	await.Event(m, 20*time.Second, "the service is started", func() bool { return m.Try("sc", "start", "argus-endpoint").Code == 0 })
 }
 
 // delivers checks that all flows arrive, from the host that it was, which has not enrolled again.

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 	"github.com/argus-endpoint/argus-endpoint/internal/netns"
 )
 
@@ -81,15 +82,15 @@ func (s *service) says(exe, args string, want ...string) string {
 func (s *service) restart() {
 	s.t.Helper()
 	s.Run("net", "stop", "argus-endpoint")
-	until(s.t, "the service has stopped", 5*time.Second, func() bool { return s.state() == "STOPPED" })
+	await.Event(s.t, 5*time.Second, "the service has stopped", func() bool { return s.state() == "STOPPED" })
 	s.Run("net", "start", "argus-endpoint")
-	until(s.t, "the service runs again", 10*time.Second, func() bool { return s.state() == "RUNNING" })
+	await.Event(s.t, 10*time.Second, "the service runs again", func() bool { return s.state() == "RUNNING" })
 }
 
 // reports waits until the one host that the collector knows delivers, and has delivered more records than before.
 func (s *service) reports(before host) (h host) {
 	s.t.Helper()
-	until(s.t, "the host in argus-collector hosts", 30*time.Second, func() bool {
+	await.Event(s.t, 30*time.Second, "the host in argus-collector hosts", func() bool {
 		all := s.site.hosts()
 		if len(all) > 1 {
 			s.t.Fatalf("one host has become %d: %+v", len(all), all)
@@ -147,7 +148,7 @@ func TestService(t *testing.T) {
 		"installed the service", "started it", "\nenrolled: ")
 	s.must("RUNNING")
 	s.says(first, "install", "nothing to do: version 1.0.0 is installed, and runs")
-	until(t, "it delivers", 20*time.Second, func() bool { return strings.Contains(s.Try(installedProgram, "status").Stdout, "up "+collectorAddress) })
+	await.Event(t, 20*time.Second, "it delivers", func() bool { return strings.Contains(s.Try(installedProgram, "status").Stdout, "up "+collectorAddress) })
 	s.says(installedProgram, "status", "runs; "+installedProgram+" 1.0.0", "npcap")
 	h := s.reports(host{})
 	if command := s.Run("reg", "query", `HKLM\System\CurrentControlSet\Services\argus-endpoint`, "/v", "ImagePath"); !strings.Contains(command, `"`+installedProgram+`" run`) {
@@ -160,11 +161,11 @@ func TestService(t *testing.T) {
 	}
 
 	s.kill("argus-endpoint.exe")
-	until(t, "started by hand: Wine's service manager has no recovery options, and sees only at a start that a process has gone", 10*time.Second,
+	await.Event(t, 10*time.Second, "started by hand: Wine's service manager has no recovery options, and sees only at a start that a process has gone",
 		func() bool { return s.Try("net", "start", "argus-endpoint").Code == 0 })
-	until(t, "the service runs again", 10*time.Second, func() bool { return s.state() == "RUNNING" })
+	await.Event(t, 10*time.Second, "the service runs again", func() bool { return s.state() == "RUNNING" })
 	s.says(installedProgram, "status", "1.0.0")
-	until(t, "the collector knows of the crash", 20*time.Second, func() bool { return strings.Contains(s.site.ask("events"), "unclean-restart") })
+	await.Event(t, 20*time.Second, "the collector knows of the crash", func() bool { return strings.Contains(s.site.ask("events"), "unclean-restart") })
 
 	s.says(first, "uninstall", "stopped the service and removed it", "removed "+installedProgram)
 	s.must("")
