@@ -34,6 +34,7 @@ func TestEvent(t *testing.T) {
 				took = Event(j, c.within, "the end", func() bool { return time.Since(began) >= c.after })
 			}()
 			time.Sleep(c.after + c.within*20)
+			synctest.Wait()
 			if (j.said != "") != (c.failed > 0) || c.failed == 0 && (took < c.after || took > c.after+100*time.Millisecond) {
 				t.Errorf("%+v: %q after %v", c, j.said, took)
 			}
