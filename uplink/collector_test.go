@@ -1,6 +1,7 @@
 package uplink
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -129,7 +130,11 @@ type testCollector struct {
 	lastMonitor uuid.UUID
 	proto       string
 	connected   map[string]bool // remote addresses
+	crashes     int
 }
+
+// crashesKey is what a connection remembers: after how many crashes it was made.
+type crashesKey struct{}
 
 func newTestCollector(t testing.TB) *testCollector {
 	c := &testCollector{t: t, ca: newAuthority("Test CA"), secret: wire.NewSecret(), life: 24 * time.Hour,
@@ -155,6 +160,11 @@ func (c *testCollector) start(cert tls.Certificate, address string) {
 		c.srv.TLS.ClientAuth = tls.RequestClientCert
 	}
 	c.srv.EnableHTTP2 = true
+	c.srv.Config.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return context.WithValue(ctx, crashesKey{}, c.crashes)
+	}
 	c.srv.Config.ErrorLog = log.New(io.Discard, "", 0)
 	c.srv.StartTLS()
 	c.t.Cleanup(c.srv.Close)
@@ -176,6 +186,9 @@ func (c *testCollector) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if r.Context().Value(crashesKey{}) != c.crashes {
+		panic(http.ErrAbortHandler) // nothing is told to a process that is no more
+	}
 	c.requests++
 	c.connected[r.RemoteAddr] = true
 	c.proto = r.Proto
@@ -321,6 +334,7 @@ func (c *testCollector) set(f func()) {
 // crash loses what was journalled and is not in the store, as a journal whose disk lied would, and drops all connections.
 func (c *testCollector) crash() {
 	c.set(func() {
+		c.crashes++
 		for k := range c.journal {
 			if k.Sequence > c.stored[k.Epoch] {
 				delete(c.journal, k)

@@ -48,7 +48,7 @@ func (c *Client) deliver(ctx context.Context) error {
 		case err != nil:
 			return err
 		case b.First != 0:
-			if err = c.offer(ctx, b); errors.Is(err, errLost) {
+			if err = c.offer(ctx, b, false); errors.Is(err, errLost) {
 				err = c.beginAgain(ctx)
 			}
 		case epoch != 0:
@@ -142,16 +142,16 @@ func (c *Client) beginAgain(ctx context.Context) error {
 		return err
 	}
 	if b, ok := c.c.Queue.Lease(c.c.BatchBytes, c.c.BatchRecords); ok {
-		return c.offer(ctx, b)
+		return c.offer(ctx, b, true)
 	}
 	return nil
 }
 
 // offer posts a batch until it is not answered with "busy": what was sent before it is in the journal, and to send that again would
 // be what keeps the collector busy. A collector that is full is left for another one if there is one.
-func (c *Client) offer(ctx context.Context, b spool.Batch) error {
+func (c *Client) offer(ctx context.Context, b spool.Batch, oldest bool) error {
 	for {
-		err := c.post(ctx, b)
+		err := c.post(ctx, b, oldest)
 		e, answered := errors.AsType[*answerError](err)
 		if !answered || e.status != http.StatusTooManyRequests && (e.status != http.StatusServiceUnavailable || len(c.addresses) > 1) || c.renewalDue(time.Now()) {
 			return err
@@ -164,9 +164,9 @@ func (c *Client) offer(ctx context.Context, b spool.Batch) error {
 	}
 }
 
-// post sends a batch over the connection by which the watermark was asked for, else it fails with errLost: a collector that was away may
-// have lost what it had taken, and must not see something new first. A nil error means that the collector has it or will never take it.
-func (c *Client) post(ctx context.Context, b spool.Batch) error {
+// post sends a batch. A nil error means that the collector has it or will never take it. Only the oldest of those that are not durable
+// may go over a new connection, any other fails with errLost: a collector that was away may have lost what it had taken.
+func (c *Client) post(ctx context.Context, b spool.Batch, oldest bool) error {
 	preamble, body, err := c.encode(b)
 	if err != nil {
 		return err
@@ -180,7 +180,7 @@ func (c *Client) post(ctx context.Context, b spool.Batch) error {
 		wire.HeaderDropped: {strconv.FormatUint(b.Dropped, 10)},
 	}
 	c.sent = max(c.sent, b.Last)
-	c.own.sealed.Store(true)
+	c.own.sealed.Store(!oldest)
 	a, err := c.ask(ctx, c.transport(), http.MethodPost, wire.PathFlows, h, body)
 	c.own.sealed.Store(false)
 	if err != nil {

@@ -54,12 +54,9 @@ func (c *Client) Finish(ctx context.Context) {
 	}
 	defer c.hangUp()
 	c.c.Queue.Rewind()
-	if c.compare(ctx) != nil {
-		return
-	}
-	for {
+	for oldest := true; ; oldest = false {
 		b, ok := c.c.Queue.Lease(c.c.BatchBytes, c.c.BatchRecords)
-		if !ok || c.post(ctx, b) != nil {
+		if !ok || c.post(ctx, b, oldest) != nil {
 			return
 		}
 	}

@@ -42,3 +42,18 @@ func TestNewConnectionBeginsWithWhatIsNotDurable(t *testing.T) {
 	col.set(func() { col.lag = 0 })
 	r.all(col)
 }
+
+// TestConnectionForEachRequest delivers through something that ends the connection after every answer, as some proxies do.
+func TestConnectionForEachRequest(t *testing.T) {
+	col := newTestCollector(t)
+	col.srv.TLS.NextProtos = []string{"http/1.1"}
+	col.srv.Config.SetKeepAlivesEnabled(false)
+	r := newRig(t, func(c *Config) { c.Token = col.token(); c.BatchRecords = 20 })
+	for range 5 {
+		r.add(20)
+	}
+	r.all(col)
+	if st := r.c.Stats(); st.Connections < 6 || st.Attempts > 0 {
+		t.Errorf("%d connections for an enrolment and 5 batches, %d attempts failed", st.Connections, st.Attempts)
+	}
+}
