@@ -78,7 +78,12 @@ func fillSpool(dir string) error {
 
 func deliver(s *spool.Spool) {
 	var sent []spool.Batch
-	for range s.Wait() {
+	due := time.NewTicker(20 * time.Millisecond) // a batch is also due when nothing new is on disk
+	for {
+		select {
+		case <-s.Wait():
+		case <-due.C:
+		}
 		for {
 			b, ok := s.Lease(64<<10, 200)
 			if !ok {
