@@ -42,8 +42,11 @@ type Client struct {
 	bundleDue time.Time // when to fetch other CA certificates, zero when these are the collector's
 	connected time.Time // since when the address in use answers
 	homeAfter time.Duration
-	resumed   bool              // the spool was compared with what the collector has
-	back      time.Time         // when it was last found to have gone back in time
+	resumed   bool      // the spool was compared with what the collector has
+	back      time.Time // when it was last found to have gone back in time
+	known     uint64    // the connections that were made up to the one that began with the oldest batch
+	begun     time.Time // since when new connections begin with begunFrom
+	begunFrom wire.Watermark
 	sent      uint64            // the highest sequence that the collector may have
 	taken     map[uint64]uint64 // the highest sequence that a collector has answered with 204, of each epoch
 	oldest    time.Time

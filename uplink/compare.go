@@ -13,6 +13,7 @@ import (
 func (c *Client) compare(ctx context.Context) error {
 	epoch := c.c.Queue.Epoch()
 	w, err := c.askDurable(ctx, epoch)
+	c.known = c.own.count()
 	if err != nil || c.resumed {
 		return err
 	}

@@ -135,16 +135,23 @@ func (c *Client) await(ctx context.Context, d time.Duration) error {
 }
 
 // beginAgain goes on over a new connection. Who knows what became of what the collector took? All that is not durable
-// goes before anything new.
+// goes before anything new. Where every connection ends soon, the same batch goes ever more slowly: the store will have it.
 func (c *Client) beginAgain(ctx context.Context) error {
 	c.c.Queue.Rewind()
 	if err := c.compare(ctx); err != nil {
 		return err
 	}
-	if b, ok := c.c.Queue.Lease(c.c.BatchBytes, c.c.BatchRecords); ok {
-		return c.offer(ctx, b, true)
+	b, ok := c.c.Queue.Lease(c.c.BatchBytes, c.c.BatchRecords)
+	if !ok {
+		return nil
 	}
-	return nil
+	switch from := (wire.Watermark{Epoch: wire.Epoch(b.Epoch), Sequence: b.First}); {
+	case from != c.begunFrom:
+		c.begunFrom, c.begun = from, time.Now()
+	case !pause(ctx, min(backoff(time.Since(c.begun)), wire.PollInterval)):
+		return ctx.Err()
+	}
+	return c.offer(ctx, b, true)
 }
 
 // offer posts a batch until it is not answered with "busy": what was sent before it is in the journal, and to send that again would
@@ -167,6 +174,9 @@ func (c *Client) offer(ctx context.Context, b spool.Batch, oldest bool) error {
 // post sends a batch. A nil error means that the collector has it or will never take it. Only the oldest of those that are not durable
 // may go over a new connection, any other fails with errLost: a collector that was away may have lost what it had taken.
 func (c *Client) post(ctx context.Context, b spool.Batch, oldest bool) error {
+	if !oldest && c.own.count() != c.known {
+		return errLost // a question has made another connection, or a renewal that failed
+	}
 	preamble, body, err := c.encode(b)
 	if err != nil {
 		return err
@@ -183,6 +193,7 @@ func (c *Client) post(ctx context.Context, b spool.Batch, oldest bool) error {
 	c.own.sealed.Store(!oldest)
 	a, err := c.ask(ctx, c.transport(), http.MethodPost, wire.PathFlows, h, body)
 	c.own.sealed.Store(false)
+	c.known = c.own.count()
 	if err != nil {
 		return err
 	}

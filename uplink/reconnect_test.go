@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
 )
@@ -56,4 +57,59 @@ func TestConnectionForEachRequest(t *testing.T) {
 	if st := r.c.Stats(); st.Connections < 6 || st.Attempts > 0 {
 		t.Errorf("%d connections for an enrolment and 5 batches, %d attempts failed", st.Connections, st.Attempts)
 	}
+}
+
+// TestConnectionForEachRequestAndASlowStore: what was taken and is not durable goes again over a new connection, but not as fast as it can.
+func TestConnectionForEachRequestAndASlowStore(t *testing.T) {
+	col := newTestCollector(t)
+	col.srv.TLS.NextProtos = []string{"http/1.1"}
+	col.srv.Config.SetKeepAlivesEnabled(false)
+	col.lag = 1 << 40
+	r := newRig(t, func(c *Config) { c.Token = col.token(); c.BatchRecords = 20 })
+	r.add(20)
+	r.add(20)
+	r.wait("the first batch", false, func() bool { return r.c.Stats().Batches > 0 })
+	time.Sleep(2 * time.Second) // in which it might be sent a thousand times
+	col.set(func() {
+		if col.posts > 20 || col.polls > 22 {
+			t.Errorf("%d posts and %d questions in two seconds", col.posts, col.polls)
+		}
+		col.lag = 0
+	})
+	r.all(col)
+}
+
+// TestFailedRenewalBeginsWithWhatIsNotDurable: the connection of a renewal is a new one, too.
+func TestFailedRenewalBeginsWithWhatIsNotDurable(t *testing.T) {
+	col := newTestCollector(t)
+	col.lag, col.life = 1<<40, time.Minute+6*time.Second // a certificate that is to be renewed in three seconds
+	firsts, renewals, last := map[string]string{}, 0, ""
+	col.before = func(w http.ResponseWriter, q *http.Request) bool {
+		switch first := q.Header.Get(wire.HeaderFirst); q.URL.Path {
+		case wire.PathRenew:
+			renewals++
+			refuse(w, http.StatusServiceUnavailable, "not now")
+			return true
+		case wire.PathFlows:
+			if last = first; firsts[q.RemoteAddr] == "" {
+				firsts[q.RemoteAddr] = first
+			}
+		}
+		return false
+	}
+	r := newRig(t, func(c *Config) { c.Token = col.token(); c.BatchRecords = 20 })
+	r.add(20)
+	r.wait("the first batch", false, func() bool { return r.c.Stats().Batches == 1 })
+	r.wait("the renewal", false, func() (tried bool) { col.set(func() { tried = renewals > 0 }); return tried })
+	r.add(20)
+	r.wait("the second batch", false, func() (came bool) { col.set(func() { came = last == "21" }); return came })
+	col.set(func() {
+		for address, first := range firsts {
+			if first != "1" {
+				t.Errorf("the connection from %s begins with %s, want 1", address, first)
+			}
+		}
+		col.lag = 0
+	})
+	r.all(col)
 }
