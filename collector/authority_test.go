@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/argus-endpoint/argus-endpoint/collector/pki"
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
 )
 
@@ -133,7 +134,7 @@ func TestRotationWhileAgentsDeliver(t *testing.T) {
 		for _, d := range agents {
 			from = append(from, d.taken.Load())
 		}
-		await(t, what, func() bool {
+		await.Event(t, 20*time.Second, what, func() bool {
 			for i, d := range agents {
 				if d.taken.Load() < from[i]+10 {
 					return t.Failed()
@@ -146,7 +147,7 @@ func TestRotationWhileAgentsDeliver(t *testing.T) {
 	if err := authority.Rotate(); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "three agents renew", func() bool {
+	await.Event(t, 20*time.Second, "three agents renew", func() bool {
 		return t.Failed() || agents[1].renewed.Load() > 0 && agents[2].renewed.Load() > 0 && agents[3].renewed.Load() > 0
 	})
 	more("deliveries with both authorities")
@@ -162,11 +163,11 @@ func TestRotationWhileAgentsDeliver(t *testing.T) {
 		}
 	}
 	late.Store(true)
-	await(t, "the last one renews", func() bool { return t.Failed() || agents[0].renewed.Load() > 0 })
+	await.Event(t, 20*time.Second, "the last one renews", func() bool { return t.Failed() || agents[0].renewed.Load() > 0 })
 	if err := authority.Retire(false); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "all see the bundle without the old one", func() bool {
+	await.Event(t, 20*time.Second, "all see the bundle without the old one", func() bool {
 		for _, d := range agents[1:] {
 			if d.renewed.Load() < 2 {
 				return t.Failed()
@@ -181,21 +182,6 @@ func TestRotationWhileAgentsDeliver(t *testing.T) {
 	for _, d := range agents {
 		if n, want := len(stored(t, s.config.State, d.id)), 5*int(d.taken.Load()); n != want {
 			t.Errorf("%d records are stored of %d", n, want)
-		}
-	}
-}
-
-// await waits for something that comes about by itself.
-func await(t testing.TB, what string, cond func() bool) {
-	t.Helper()
-	deadline := time.After(20 * time.Second)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !cond() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("not within 20 s: %s", what)
 		}
 	}
 }
@@ -219,7 +205,7 @@ func TestRevocationReachesResumedSessions(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := a.batch(1)
-	await(t, "the connection that is open is refused", func() bool {
+	await.Event(t, 20*time.Second, "the connection that is open is refused", func() bool {
 		resp, _ := a.do(http.MethodPost, wire.PathFlows, b.body, b.header)
 		return resp.StatusCode == http.StatusForbidden
 	})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/argus-endpoint/argus-endpoint/collector/journal"
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 	"github.com/argus-endpoint/argus-endpoint/uplink/wire"
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -72,18 +73,18 @@ func TestClusterThatLostItsStreams(t *testing.T) {
 	one, two := a.batch(10), a.batch(10)
 	a.post(one)
 	flushed := func() bool { return Flush(t.Context(), &s.config.Place) == nil }
-	await(t, "the first batch is stored", flushed)
+	await.Event(t, 20*time.Second, "the first batch is stored", flushed)
 	for _, name := range []string{"FLOWS-0", "FLOWS-1", "KV_" + bucketWork} {
 		if err := js.DeleteStream(t.Context(), name); err != nil {
 			t.Fatal(err)
 		}
 	}
-	await(t, "batches are taken again", func() bool {
+	await.Event(t, 20*time.Second, "batches are taken again", func() bool {
 		resp, _ := a.do(http.MethodPost, wire.PathFlows, two.body, two.header)
 		return resp.StatusCode == http.StatusNoContent
 	})
 	a.post(one) // as a spool that has not heard of its watermark
-	await(t, "the second batch is stored", func() bool { return flushed() && a.durable() == 20 })
+	await.Event(t, 20*time.Second, "the second batch is stored", func() bool { return flushed() && a.durable() == 20 })
 	wantOneToN(t, c.State, a.id, 20)
 }
 
@@ -104,7 +105,7 @@ func TestReceiverWaitsForItsAuthority(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
-	await(t, "it says so", func() bool { return logs.FilterField(zap.String("code", "cluster")).Len() > 0 })
+	await.Event(t, 20*time.Second, "it says so", func() bool { return logs.FilterField(zap.String("code", "cluster")).Len() > 0 })
 	if err := kv.Remove("ca"); err != nil {
 		t.Fatal(err)
 	}
@@ -132,16 +133,16 @@ func TestReceiverAndWriterApart(t *testing.T) {
 	flushed := func() bool { return Flush(t.Context(), &c.Place) == nil }
 	one := a.batch(10)
 	a.post(one)
-	await(t, "the first batch is stored", flushed)
-	await(t, "the receiver knows it", func() bool { return a.durable() == 10 })
+	await.Event(t, 20*time.Second, "the first batch is stored", flushed)
+	await.Event(t, 20*time.Second, "the receiver knows it", func() bool { return a.durable() == 10 })
 	a.post(a.batch(10))
-	await(t, "the second batch is stored", flushed)
-	await(t, "the receiver knows it too", func() bool { return a.durable() == 20 }) // it asks again after a minute only
-	a.post(a.batch(10))                                                             // what is not committed is, at the end
+	await.Event(t, 20*time.Second, "the second batch is stored", flushed)
+	await.Event(t, 20*time.Second, "the receiver knows it too", func() bool { return a.durable() == 20 }) // it asks again after a minute only
+	a.post(a.batch(10))                                                                                   // what is not committed is, at the end
 	stop()
 	start(t, write)
 	a.post(one) // JetStream or the store knows it
 	a.post(a.batch(10))
-	await(t, "the last batch is stored", func() bool { return flushed() && a.durable() == 40 })
+	await.Event(t, 20*time.Second, "the last batch is stored", func() bool { return flushed() && a.durable() == 40 })
 	wantOneToN(t, c.State, a.id, 40)
 }

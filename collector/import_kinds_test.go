@@ -16,6 +16,7 @@ import (
 	"github.com/argus-endpoint/argus-endpoint/collector/journal"
 	"github.com/argus-endpoint/argus-endpoint/collector/store"
 	"github.com/argus-endpoint/argus-endpoint/flow"
+	"github.com/argus-endpoint/argus-endpoint/internal/await"
 	"github.com/gofrs/uuid/v5"
 	"go.uber.org/zap"
 )
@@ -213,7 +214,7 @@ func TestImportIntoACluster(t *testing.T) {
 	c := testConfig(t)
 	c.Nats, c.Streams, c.Store = journal.Cluster{URLs: []string{url}}, 2, c.StoreLocation()
 	s, _ := start(t, c)
-	await(t, "the writers have their shards", func() bool { return Flush(t.Context(), &s.config.Place) == nil })
+	await.Event(t, 20*time.Second, "the writers have their shards", func() bool { return Flush(t.Context(), &s.config.Place) == nil })
 	name := put(t, "a.arg", flowFile(t, argus.V3, "192.0.2.7", 1, 30))
 	if d := importAll(t, s.config.Place, name)[0]; d.New != 31 || d.Error != "" {
 		t.Errorf("%+v", d)

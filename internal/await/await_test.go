@@ -12,7 +12,10 @@ import (
 type judge struct {
 	testing.TB
 	said string
+	end  time.Time // of the whole test, zero for none
 }
+
+func (j *judge) Deadline() (time.Time, bool) { return j.end, !j.end.IsZero() }
 
 func (j *judge) Helper() {}
 
@@ -40,4 +43,20 @@ func TestEvent(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestEventBeforeTheEnd: what did not come is told before the test binary's timeout ends all tests without a word of it.
+func TestEventBeforeTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := &judge{end: time.Now().Add(30 * time.Second)}
+		go func() {
+			Event(j, 20*time.Second, "the end", func() bool { return false })
+		}()
+		time.Sleep(29 * time.Second)
+		synctest.Wait()
+		if j.said == "" {
+			t.Error("nothing is said a second before the end")
+		}
+		time.Sleep(time.Hour)
+	})
 }
