@@ -56,6 +56,7 @@ func TestRingChanges(t *testing.T) {
 					t.Fatalf("%d sent, %d missing, %+v, %v", sent, lost, st, err)
 				}
 				t.Logf("the reader was late for %d frames of %d", lost, sent)
+				c.r.Close()
 			}
 		})
 	}
@@ -72,7 +73,6 @@ func changeInOrder(t *testing.T, c *changer) (sent int, lost uint64) {
 		if k < c.next {
 			t.Errorf("frame %d after %d", k, c.next-1)
 		}
-		lost += k - c.next
 		if c.changes == 12 && permits != nil {
 			close(permits)
 			permits = nil
@@ -81,7 +81,8 @@ func changeInOrder(t *testing.T, c *changer) (sent int, lost uint64) {
 			permits <- struct{}{}
 		}
 	}
-	return c.run(func(tx *sender) int { return flood(t, tx, 1<<30, permits, c.stop) }), lost
+	sent = c.run(func(tx *sender) int { return flood(t, tx, 1<<30, permits, c.stop) })
+	return sent, uint64(sent) - c.got // also behind the last one that came
 }
 
 // TestRingChangesOverrun does the same with a sender that waits for nobody: what is not lent was counted as dropped.
