@@ -46,16 +46,23 @@ func TestNewConnectionBeginsWithWhatIsNotDurable(t *testing.T) {
 
 // TestConnectionForEachRequest delivers through something that ends the connection after every answer, as some proxies do.
 func TestConnectionForEachRequest(t *testing.T) {
-	col := newTestCollector(t)
-	col.srv.TLS.NextProtos = []string{"http/1.1"}
-	col.srv.Config.SetKeepAlivesEnabled(false)
-	r := newRig(t, func(c *Config) { c.Token = col.token(); c.BatchRecords = 20 })
-	for range 5 {
-		r.add(20)
-	}
-	r.all(col)
-	if st := r.c.Stats(); st.Connections < 6 || st.Attempts > 0 {
-		t.Errorf("%d connections for an enrolment and 5 batches, %d attempts failed", st.Connections, st.Attempts)
+	for _, proto := range []string{"http/1.1", "h2"} {
+		t.Run(proto, func(t *testing.T) {
+			col := newTestCollector(t)
+			col.srv.TLS.NextProtos = []string{proto}
+			col.before = func(w http.ResponseWriter, _ *http.Request) bool {
+				w.Header().Set("Connection", "close") // in HTTP/2 the server says GOAWAY
+				return false
+			}
+			r := newRig(t, func(c *Config) { c.Token = col.token(); c.BatchRecords = 20 })
+			for range 5 {
+				r.add(20)
+			}
+			r.all(col)
+			if st := r.c.Stats(); st.Connections < 6 || st.Attempts > 0 {
+				t.Errorf("%d connections for an enrolment and 5 batches, %d attempts failed", st.Connections, st.Attempts)
+			}
+		})
 	}
 }
 
