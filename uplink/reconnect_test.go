@@ -59,7 +59,7 @@ func TestConnectionForEachRequest(t *testing.T) {
 				r.add(20)
 			}
 			r.all(col)
-			if st := r.c.Stats(); st.Connections < 6 || st.Attempts > 0 {
+			if st := r.c.Stats(); st.Connections < 6 || proto == "http/1.1" && st.Attempts > 0 { // a request and a GOAWAY may cross
 				t.Errorf("%d connections for an enrolment and 5 batches, %d attempts failed", st.Connections, st.Attempts)
 			}
 		})
