@@ -12,6 +12,7 @@
 # make wine       the program for Windows, its service and its packages, under Wine
 # make hosts      booted Debian hosts: packages installed, upgraded and purged on them, and five of them rolled out by ansible, with a Windows (Wine) beside them
 # make bench      the table of speed and memory, beside the peers that are installed
+# make stress     the tests of all packages, twelve at once, for 20 minutes (AT_ONCE=, MINUTES=): what fails only here has a race, or judges the machine
 # make soak       100 million hostile frames (SEED for another run)
 # make pgo        the profile that the compiler optimises argus-endpoint by, made anew
 # make fuzz       every fuzz target for FUZZTIME each (default 30s)
@@ -40,7 +41,7 @@ TARGETS  = linux/amd64 linux/arm64 linux/arm darwin/amd64 darwin/arm64 windows/a
 VET     ?= linux/arm darwin/arm64 windows/amd64
 FUZZTIME ?= 30s
 
-.PHONY: build endpoint run test deps format vet staticcheck cross-vet unit judges budgets platforms demo-check chaos powercut faults scale engines ecosystem wine hosts hosts-packages bench soak pgo fuzz cross packages shipped sign packages-check clean
+.PHONY: build endpoint run test deps format vet staticcheck cross-vet unit judges budgets platforms demo-check chaos powercut faults scale engines ecosystem wine hosts hosts-packages bench stress soak pgo fuzz cross packages shipped sign packages-check clean
 
 build:
 	$(BUILD) $(SMALL) -o bin/ ./cmd/argus-endpoint
@@ -85,6 +86,9 @@ judges:
 # Allocations, memory, binary sizes: without the race detector, which would count its own.
 budgets:
 	go test -count=1 -run 'Alloc|Budget' $$(go list ./... | grep -v /internal/judge$$)
+
+stress: deps
+	@.ci/stress
 
 # All platforms: every package and test is compiled, and the size of argus-endpoint is under its limit.
 platforms:
