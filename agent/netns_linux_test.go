@@ -62,10 +62,13 @@ func carries(t *testing.T, name string) {
 	})
 }
 
+var lastPort = 20_000 // of udp: a port that is given twice would make one flow of two
+
 // udp sends n datagrams of size octets from a new socket and returns its port.
 func udp(t *testing.T, to string, n, size int) uint16 {
 	t.Helper()
-	c, err := net.Dial("udp", to)
+	lastPort++
+	c, err := (&net.Dialer{LocalAddr: &net.UDPAddr{Port: lastPort}}).Dial("udp", to)
 	if err != nil {
 		t.Fatal(err)
 	}

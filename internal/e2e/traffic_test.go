@@ -114,13 +114,13 @@ func (l *lab) udpEcho(from, to string, server netip.AddrPort, n, size int) netip
 	buf := make([]byte, size)
 	for range n {
 		c.Write(buf)
-		s.SetReadDeadline(time.Now().Add(5 * time.Second))
+		s.SetReadDeadline(time.Now().Add(20 * time.Second))
 		m, peer, err := s.ReadFromUDPAddrPort(buf)
 		if err != nil {
 			l.t.Fatal(err)
 		}
 		s.WriteToUDPAddrPort(buf[:m], peer)
-		c.SetReadDeadline(time.Now().Add(5 * time.Second))
+		c.SetReadDeadline(time.Now().Add(20 * time.Second))
 		if _, err := c.Read(buf); err != nil {
 			l.t.Fatal(err)
 		}
