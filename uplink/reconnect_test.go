@@ -44,7 +44,7 @@ func TestNewConnectionBeginsWithWhatIsNotDurable(t *testing.T) {
 	r.all(col)
 }
 
-// TestConnectionForEachRequest delivers through something that ends the connection after every answer, as some proxies do.
+// TestConnectionForEachRequest delivers to a server that ends the connection after every answer.
 func TestConnectionForEachRequest(t *testing.T) {
 	for _, proto := range []string{"http/1.1", "h2"} {
 		t.Run(proto, func(t *testing.T) {

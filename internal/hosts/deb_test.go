@@ -196,6 +196,9 @@ func (l *life) installed() {
 	l.h.setup(l.f.install, l.f, before)
 	whole := time.Since(began)
 	metered := l.h.awaitMeter(2 * time.Second)
+	if metered > 2*time.Second {
+		l.t.Errorf("metering %v after it was installed", metered)
+	}
 	l.h.serves(before)
 	l.t.Logf("installed in %v, metering %v later", whole.Round(time.Millisecond), metered.Round(time.Millisecond))
 	l.awaitState(l.h, "up", 70*time.Second)

@@ -82,7 +82,9 @@ func (s *service) says(exe, args string, want ...string) string {
 func (s *service) restart() {
 	s.t.Helper()
 	s.Run("net", "stop", "argus-endpoint")
-	await.Event(s.t, 5*time.Second, "the service has stopped", func() bool { return s.state() == "STOPPED" })
+	if took := await.Event(s.t, 5*time.Second, "the service has stopped", func() bool { return s.state() == "STOPPED" }); took > 5*time.Second {
+		s.t.Errorf("stopped after %v", took)
+	}
 	s.Run("net", "start", "argus-endpoint")
 	await.Event(s.t, 10*time.Second, "the service runs again", func() bool { return s.state() == "RUNNING" })
 }
